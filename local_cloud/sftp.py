@@ -82,7 +82,7 @@ def resolve(cloud: aws.Cloud, host_name: str) -> str:
     """Return the address for a Transfer server's host name, as DNS does. Raise ExtractsError without one.
 
     A server in a VPC has the DNS names of its VPC endpoint. If the server has Elastic IP addresses, it also
-    has its own name, like a public server:
+    has its own name, like a public server: https://repost.aws/knowledge-center/aws-sftp-endpoint-type
     """
     transfer, ec2 = cloud.client("transfer"), cloud.client("ec2")
     names = set()

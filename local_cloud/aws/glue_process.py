@@ -254,7 +254,7 @@ def connect(session: boto3.Session, name: str) -> psycopg.Connection[tuple[Any, 
     """Connect in the same way as a crawler, with address, secret, certificate and driver of a connection.
 
     The built-in driver of crawlers may not support SCRAM. So SCRAM fails here unless the connection has its
-    own driver.
+    own driver. https://docs.aws.amazon.com/glue/latest/dg/console-connections-jdbc-drivers.html
     """
     properties = session.client("glue").get_connection(Name=name)["Connection"]["ConnectionProperties"]
     driver = properties.get("JDBC_DRIVER_JAR_URI")

@@ -153,6 +153,7 @@ def close_named_resources() -> None:
     """Authorize some reads for the resource that the request names. ministack authorizes them for `*`.
 
     The ARN of a rule on the default event bus does not contain the name of the bus.
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
     """
     extract = iam_actions.extract_resource_arn
 

@@ -53,7 +53,7 @@ def close_universal_targets() -> None:
     """Call a universal target with its role. The emulator does not follow the retry policy, as AWS would.
 
     The call goes through the endpoint of the emulator like any other request, so the emulator checks and
-    authorizes it.
+    authorizes it. https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
     """
     original = eventbridge._invoke_target
 
@@ -151,7 +151,7 @@ def next_start(schedule: Body, after: datetime) -> datetime | None:
     """Return the next start of a schedule in its time zone.
 
     A start does not happen if daylight saving time skips its hour. If an hour occurs twice, the start happens
-    only the first time.
+    only the first time. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
     """
     zone = ZoneInfo(schedule.get("ScheduleExpressionTimezone") or "UTC")
     expression = schedule["ScheduleExpression"].strip()

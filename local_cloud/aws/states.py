@@ -16,6 +16,7 @@ def close_nested_executions() -> None:
 
     The error is StepFunctions.ExecutionAlreadyExistsException. ministack reports ExecutionAlreadyExists. A
     second start with the name and the input of a running execution is not an error:
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
     """
     original = stepfunctions._invoke_nested_start_execution
 

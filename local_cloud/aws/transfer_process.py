@@ -44,6 +44,7 @@ async def send(order: dict[str, Any], login: dict[str, str], target: str, body: 
     """Write the file to the recipient's server, which must present one of the trusted host keys.
 
     The client offers only the algorithms that connectors support:
+    https://docs.aws.amazon.com/transfer/latest/userguide/security-policies-connectors.html
     """
     url = urlsplit(order["Url"])
     place = f"[{url.hostname}]:{url.port}" if url.port and url.port != 22 else url.hostname

@@ -1,4 +1,7 @@
-"""A small bank's source in PostgreSQL, with one schema per test, and the engine in the same process."""
+"""A small bank as a source in PostgreSQL, with one schema for each test.
+
+The engine runs in the same process.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ import rolling_extract
 import rolling_psycopg
 from rolling_extract import Extract, Join, Metric
 
-# The example's tables. Some types are parameters, because some tests change them.
+# The tables of the example bank-loans. Some column types are parameters, because tests change these types.
 TABLES = """
 CREATE TABLE "Bank" ("idBank" int PRIMARY KEY, "Name" varchar(100), "Capitalization" int);
 CREATE TABLE "Branch" ("idBranch" int PRIMARY KEY, "Bank_idBank" int, "Address" varchar(255));
@@ -55,7 +58,7 @@ SHORT = {"aggregate": "avg", "expression": "Amount", "window": 3, "scale": None}
 
 
 def metrics(entity: str, aggregate: str, expression: str, window: int | str, scale: int | None) -> Any:
-    """Return the metrics as the template stamps them: a count, a sum and the aggregate."""
+    """Return the metrics of a stamped project: a count, a sum and the aggregate."""
     column = expression.rpartition(".")[2].lower()
 
     def metric(kind: str) -> Metric:
@@ -70,7 +73,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 @dataclass
 class Store:
-    """The source of one test. Every method adds a row and returns its key. A branch gets an account."""
+    """The source of one test. A method that adds a row returns its key. A branch gets an account."""
 
     connection: psycopg.Connection[Any]
     schema: str
@@ -93,7 +96,7 @@ class Store:
     def branch(
         self, address: str | None = "Main St 1", *, bank: str = "Alpha", key: int | None = None
     ) -> int:
-        """Add a branch with one client, who has one account."""
+        """Add a branch. It has one client, who has one account."""
         if bank not in self._banks:
             self._banks[bank] = self.bank(bank)
         key = key or next(self._ids)
@@ -113,7 +116,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Delivered:
-    """The files in the target after a run, and the last message of the run."""
+    """The files in the target after a run, and the last log message of the run."""
 
     folder: Path
     log: Sequence[Mapping[str, Any]]
@@ -138,7 +141,7 @@ class Delivered:
         return list(csv.DictReader(io.StringIO(self.bytes(recipient, period).decode(), newline="")))
 
     def figures(self, recipient: str, period: str = "2026-10") -> dict[str, str]:
-        """Return the metric of each branch."""
+        """Return the last metric of each branch."""
         return {line["branch_id"]: line["amount_avg"] for line in self.lines(recipient, period)}
 
     def manifest(self, period: str = "2026-10") -> dict[str, Any]:
@@ -147,7 +150,7 @@ class Delivered:
 
 @dataclass
 class Engine:
-    """The engine, run in this process on the source of a test. `driver` is "psycopg" or "jdbc"."""
+    """The engine. It runs in this process, on the source of a test. `driver` is "psycopg" or "jdbc"."""
 
     store: Store
     folder: Path
@@ -157,14 +160,14 @@ class Engine:
     driver: str = "psycopg"
 
     def __call__(self, *arguments: str, output: Path | str | None = None, **changes: Any) -> Delivered:
-        """Run the engine. `2026-10` means `--period 2026-10`; keywords change the spec.
+        """Run the engine. The argument `2026-10` means `--period 2026-10`. Keyword arguments change the spec.
 
-        `aggregate`, `expression`, `window` and `scale` change the three metrics of the template.
+        `aggregate`, `expression`, `window` and `scale` change the three metrics that a stamped project has.
         """
         return Delivered(self.folder, self._run(arguments, output, changes))
 
     def refusal(self, *arguments: str, output: Path | str | None = None, **changes: Any) -> str:
-        """Return the error message of a run that fails."""
+        """Run the engine, which must fail. Return the error message."""
         with pytest.raises(SystemExit) as end:
             self._run(arguments, output, changes)
         return str(end.value.code)
@@ -188,7 +191,7 @@ class Engine:
             else ["--database-url", self.store.url]
         )
         self.capsys.readouterr()
-        # Without psycopg, the JVM has the driver.
+        # Without psycopg, the engine uses JDBC, because the JVM has the driver.
         has_psycopg = mock.patch.object(
             rolling_psycopg, "is_installed", return_value=self.driver == "psycopg"
         )

@@ -1,4 +1,7 @@
-"""Emulated AWS accounts for a whole test run. Each folder of tests that imports one has its own account."""
+"""Emulated AWS accounts for a whole test run.
+
+A folder of tests that imports a fixture has its own account.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,23 @@ from local_cloud import aws
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
-    """The local cloud as the demo uses it: an emulated AWS that enforces policies."""
+    """The local cloud that the demo uses: an emulated AWS that enforces policies."""
     with aws.serve(tmp_path_factory.mktemp("cloud")) as served:
         yield served
 
 
 @pytest.fixture(scope="session")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
-    """The emulator as its authors publish it."""
+    """The emulator as its authors publish it, with all gaps open."""
     with aws.serve(tmp_path_factory.mktemp("bare"), gaps="open") as served:
         yield served
 
 
 @pytest.fixture(scope="session")
 def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
-    """A local cloud for requests that AWS would refuse. With the other clouds such a request is a failure."""
+    """A local cloud for requests that AWS would refuse.
+
+    With the other clouds, such a request fails the test.
+    """
     with aws.serve(tmp_path_factory.mktemp("refusing"), refusals="expected") as served:
         yield served

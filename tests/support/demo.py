@@ -1,4 +1,4 @@
-"""The demo, run once as a new user runs it, and kept running."""
+"""The demo, started once in the same way as a new user starts it. It keeps running."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILES = {
 
 @dataclass(frozen=True)
 class Demo:
-    """The output of the demo, and its running parts."""
+    """The output of the demo, and the running parts of the demo."""
 
     folder: Path
     printed: str

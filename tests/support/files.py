@@ -1,4 +1,4 @@
-"""The content of folders as values that tests compare, and writes that fail halfway."""
+"""The content of folders, as values that tests compare. Writes that fail in the middle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 @contextmanager
 def file_size_limit(size: int) -> Iterator[None]:
-    """Let every write after so many bytes of a file fail, as on a full disk."""
+    """Let every write to a file fail after this number of bytes, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

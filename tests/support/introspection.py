@@ -1,4 +1,4 @@
-"""The tool's report about a database, and the spec of a project, as values that tests compare."""
+"""The report of `extracts inspect`, and the spec of a project, as values that tests compare."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEW = ("new", "--no-input", "--alert-email", "data-team@example.com")
 
 @pytest.fixture
 def entities(extracts: Extracts) -> Callable[..., dict[str, Any]]:
-    """Return the tables of `extracts inspect --json`, keyed by name, in the order of the report."""
+    """Return the tables in the report of `extracts inspect --json`, keyed by name, in the same order."""
 
     def entities(url: str, *arguments: str) -> dict[str, Any]:
         done = extracts("inspect", "--database-url", url, "--json", *arguments)
@@ -32,7 +32,7 @@ def paths(entity: dict[str, Any]) -> list[str]:
 
 
 def spec(project: Path) -> dict[str, Any]:
-    """Return the keyword arguments of `Extract(...)`, with joins and metrics as source code."""
+    """Return the keyword arguments of `Extract(...)`. Joins and metrics are source code."""
     tree = ast.parse((project / "Glue/etl.py").read_text())
     [call] = [
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"

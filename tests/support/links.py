@@ -1,4 +1,4 @@
-"""Texts with what a mail program makes a link of, and the same texts without links."""
+"""Texts in which a mail program would show links, and the same texts without links."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LINKS = [
     ("mailto:x@evil javascript:alert(1)", "mailto[:]x@evil javascript[:]alert(1)"),
     ("1smb://evil s3:smb://evil", "1smb[:]//evil s3:smb[:]//evil"),
     ("at //evil/x", "at /[/]evil/x"),
-    # What our sentences and errors of AWS have.
+    # Parts of our own messages and of errors of AWS, which must not change.
     ("denied: x, db:5432 at 10:30, then:", "denied: x, db:5432 at 10:30, then:"),
     ("{rows:>10} {date:%H:%M} a:'b'", "{rows:>10} {date:%H:%M} a:'b'"),
     ("s3://bucket/key jdbc:postgresql://db:5432/x", "s3://bucket/key jdbc:postgresql://db:5432/x"),

@@ -1,7 +1,7 @@
 #!/bin/bash
-# machine.sh PACKAGES FOLDER SHOWN...: start systemd in a root folder of its own. It sees the files of this machine
-# and of PACKAGES, and writes to memory. The SHOWN folders are visible although they may be in /tmp or on another
-# disk. The caller has given it separate namespaces.
+# Usage: machine.sh PACKAGES FOLDER SHOWN... Starts systemd with a separate root folder. systemd sees the files of this
+# machine and of PACKAGES, and its writes stay in memory. It can see the SHOWN folders, too, even if they are in /tmp or
+# on another disk. The caller starts this script in separate namespaces.
 set -euo pipefail
 
 packages=$1 folder=$2
@@ -9,13 +9,13 @@ shift 2
 mount --make-rprivate /
 mount -t tmpfs machine "$folder"
 mkdir "$folder/root" "$folder/upper" "$folder/work"
-# The layers of an overlay must not contain each other.
+# The layers of an overlay must not contain each other, so copy the packages.
 cp -a "$packages" "$folder/packages"
 mount -t overlay overlay \
   -o "lowerdir=$folder/packages:/,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
 cd "$folder/root"
 mount -t proc proc proc
-# Settings of the kernel belong to the host.
+# The machine must not change kernel settings, because they belong to the host.
 mount --bind proc/sys proc/sys
 mount -o remount,bind,ro proc/sys
 mount -t sysfs -o ro sysfs sys
@@ -43,7 +43,7 @@ ip link set lo up
 for unit in systemd-{sysctl,modules-load,remount-fs,logind,tmpfiles-setup,tmpfiles-clean}; do
   ln -s /dev/null "/etc/systemd/system/$unit.service"
 done
-# The package would create it at its installation.
+# Create the user sshd, because the installation of the package would do so.
 id sshd >/dev/null 2>&1 || useradd --system --no-create-home --home-dir /run/sshd --shell /usr/sbin/nologin sshd
 path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 exec env -i container=extracts PATH=$path /usr/lib/systemd/systemd --unit=multi-user.target --show-status=no

@@ -1,7 +1,8 @@
-"""A machine with a real systemd, OpenSSH and FUSE, in namespaces, for the tests of an EC2 instance.
+"""A machine with real systemd, OpenSSH and FUSE in namespaces, for the tests of an EC2 instance.
 
-It is root's own tree of processes, mounts, network and cgroups; its files are those of this machine, and what
-it writes is in memory. Missing programs come from Debian's packages, which are unpacked but not installed.
+The machine has its own processes, mounts, network and cgroups, and needs root. It sees the files of the host,
+but its writes stay in memory. Programs that the host lacks come from Debian packages, which are unpacked but
+not installed.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from tests.support.waiting import until
 PACKAGES = ("cloud-init", "fuse3", "iproute2", "openssh-server", "rclone", "shellcheck", "systemd")
 COMMAND_LINE = "awscli==1.46.3"
 HERE = Path(__file__).parent
-NEW_NETWORK = 0x40000000  # CLONE_NEWNET of setns(2)
+NEW_NETWORK = 0x40000000  # the flag CLONE_NEWNET of setns(2)
 
 
 def missing() -> str:
-    """Return why no machine can start here, or an empty text."""
+    """Return why a machine cannot start here, or an empty text."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "a machine in namespaces needs Linux and root"
     for program in ("apt-get", "dpkg-deb", "gcc", "nsenter", "unshare"):
@@ -43,12 +44,12 @@ def missing() -> str:
 
 @dataclass(frozen=True)
 class Machine:
-    """A running machine; `pid` is its systemd."""
+    """A running machine. `pid` is the process ID of its systemd."""
 
     pid: int
 
     def path(self, name: str) -> Path:
-        """Return where a file of the machine is for this process."""
+        """Return the path by which this process can open a file of the machine."""
         return Path(f"/proc/{self.pid}/root{name}")
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -75,20 +76,20 @@ class Machine:
                     raise OSError(ctypes.get_errno(), "setns")
             made.append(socket.socket())
 
-        # The network belongs to the thread, so only this one leaves that of the tests.
+        # A network namespace belongs to a thread. So only this thread leaves the network of the tests.
         thread = threading.Thread(target=enter)
         thread.start()
         thread.join()
         return made[0]
 
     def reach(self, port: int) -> None:
-        """Let the machine reach a port of this machine's loopback interface at the same address."""
+        """Let the machine connect to a port on the loopback interface of the host, at the same address."""
         listener = self.socket()
         listener.bind(("127.0.0.1", port))
         _forward(listener, lambda: socket.create_connection(("127.0.0.1", port)))
 
     def expose(self, port: int) -> int:
-        """Return a port of this machine that leads to a port of the machine."""
+        """Return a port of the host that leads to a port of the machine."""
         listener = socket.create_server(("127.0.0.1", 0))
 
         def connect() -> socket.socket:
@@ -101,7 +102,7 @@ class Machine:
 
 
 def _forward(listener: socket.socket, connect: Callable[[], socket.socket]) -> None:
-    """Connect each client of the listener in the background, as long as the process lives."""
+    """Connect each client of the listener to the other end, in background threads."""
     listener.listen(64)
 
     def pump(source: socket.socket, target: socket.socket) -> None:
@@ -109,9 +110,9 @@ def _forward(listener: socket.socket, connect: Callable[[], socket.socket]) -> N
             while data := source.recv(65536):
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
-        except OSError:  # the other side has closed the connection
+        except OSError:  # the other end has closed the connection
             for end in (source, target):
-                # Unlike `close`, it also ends a thread that reads from the socket.
+                # Unlike `close`, `shutdown` also ends a thread that reads from the socket.
                 with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
 
@@ -120,7 +121,7 @@ def _forward(listener: socket.socket, connect: Callable[[], socket.socket]) -> N
             client = listener.accept()[0]
             try:
                 server = connect()
-            except OSError:  # nobody listens there now
+            except OSError:  # no server listens at this port now
                 client.close()
                 continue
             for pair in ((client, server), (server, client)):
@@ -131,7 +132,7 @@ def _forward(listener: socket.socket, connect: Callable[[], socket.socket]) -> N
 
 @contextmanager
 def boot(folder: Path, *shown: Path) -> Iterator[Machine]:
-    """Start a machine that can read the `shown` folders. At the end, nothing of it is left."""
+    """Start a machine that can read the `shown` folders. At the end, remove the whole machine."""
     folder.mkdir()
     group = _cgroup() / f"extracts-{os.getpid()}-{time.monotonic_ns()}"
     group.mkdir()
@@ -149,7 +150,7 @@ def boot(folder: Path, *shown: Path) -> Iterator[Machine]:
             until(lambda: _is_up(machine), 30)
             try:
                 yield machine
-            except BaseException:  # pytest shows it with the error
+            except BaseException:  # pytest shows this output together with the error
                 print(machine.run("journalctl", "--no-pager", "--lines=200", check=False).stdout)
                 raise
         finally:
@@ -158,7 +159,7 @@ def boot(folder: Path, *shown: Path) -> Iterator[Machine]:
 
 
 def _remove(group: Path) -> None:
-    """End all processes of a group, and remove it."""
+    """End all processes of a cgroup, and remove the cgroup."""
     (group / "cgroup.kill").write_text("1")
     until(lambda: "populated 0" in (group / "cgroup.events").read_text(), 30)
     for inner in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
@@ -174,13 +175,13 @@ def _is_up(machine: Machine) -> bool:
 
 
 def _cgroup() -> Path:
-    """Return the folder of the second version of cgroups, which has other places on older systems."""
+    """Return the folder of cgroups version 2. Its place differs on older systems."""
     mounts = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
     return next(Path(fields[1]) for fields in mounts if fields[2] == "cgroup2")
 
 
 def packages() -> Path:
-    """Return the folder with the unpacked programs that this machine lacks."""
+    """Return the folder with the unpacked programs that the host lacks."""
     target = programs.cache() / "machine-1"
     if target.is_dir():
         return target
@@ -195,7 +196,7 @@ def packages() -> Path:
     root = staging / "root"
     for package in archives.glob("*.deb"):
         subprocess.run(["dpkg-deb", "--extract", package, root], check=True)
-    for name in ("bin", "sbin", "lib", "lib64"):  # they are links to folders in usr
+    for name in ("bin", "sbin", "lib", "lib64"):  # on this system, these folders are links to folders in usr
         if (root / name).is_dir():
             shutil.copytree(root / name, root / "usr" / name, symlinks=True, dirs_exist_ok=True)
             shutil.rmtree(root / name)
@@ -210,7 +211,7 @@ def packages() -> Path:
 
 
 def command_line() -> Path:
-    """Return the folder of the AWS CLI with its dependencies."""
+    """Return a folder with the AWS CLI and its dependencies."""
     target = programs.cache() / COMMAND_LINE.replace("==", "-")
     if not target.is_dir():
         staging = programs.cache() / f".awscli-{os.getpid()}"

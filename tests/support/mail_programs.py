@@ -1,4 +1,4 @@
-"""The JSONata programs of `failure-alerts`, and events for them."""
+"""Evaluate the JSONata programs of `failure-alerts`, and make events for them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def parsed(program: str) -> Any:
 
 
 def evaluate(program: str, **variables: Any) -> Any:
-    """Return the result of one program, with workflow variables as Step Functions binds them."""
+    """Return the result of one program. Workflow variables are set as Step Functions sets them."""
     return parsed(program).evaluate(None, {"config": CONFIG} | variables)
 
 

@@ -1,6 +1,6 @@
-"""The template's options from cookiecutter.json, with answers for tests.
+"""The options of the template in cookiecutter.json, with answers for tests.
 
-A new option without answers for the tests fails a test.
+If cookiecutter.json has a new option without answers here, a test fails.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from extracts.new import read_answers
 
 Answers = dict[str, str]
 ROOT = Path(__file__).resolve().parents[2]
-# Number of options whose values are tried in all combinations. `make test-matrix` sets three.
+# Number of options that are combined: two or three. `make test-matrix` sets three.
 TOGETHER = int(os.environ.get("OPTIONS_TOGETHER", "2"))
 QUESTIONS = json.loads((ROOT / "templates/extract/cookiecutter.json").read_text())
 PROMPTS = QUESTIONS.pop("__prompts__")
-# The answers of the example. The address for alerts has no default, so no project is made without one.
+# The answers of the example. No project can be created without the address for alerts, which has no default.
 BANK = read_answers(ROOT / "examples/bank-loans/extract.yaml")
 ADDRESS = {"alert_email": BANK["alert_email"]}
 
-# Answers that are used together, so that loops, spaces, long names and other scripts appear in every file.
+# Sets of answers that belong together. With them, every file contains loops, spaces, long names and other
+# scripts.
 SHAPES: dict[str, Answers] = {
     "as by default": {},
     "without joins, outside the schema public": {
@@ -60,7 +61,7 @@ SHAPES: dict[str, Answers] = {
         "recipient": f"o{'w' * 62} = A{'c' * 62}.o{'w' * 62}",
     },
 }
-# Answers that cookiecutter.json does not list, but that create different files.
+# Further answers, which cookiecutter.json does not list but which change the files.
 SAMPLES: dict[str, list[str]] = {
     "project_slug": [QUESTIONS["project_slug"], "moving-average-of-loan-amounts-per-banks"],
     "window_months": ["3", "1", "1200"],
@@ -73,25 +74,25 @@ SAMPLES: dict[str, list[str]] = {
 
 
 def asked_for() -> list[str]:
-    """Return all questions and options."""
+    """Return all questions and options of the template."""
     return list(PROMPTS)
 
 
 def choices(question: str) -> list[str] | None:
-    """Return the choices of a question, or None for free text."""
+    """Return the choices of a question, or None if its answer is free text."""
     prompt = PROMPTS[question]
     return None if isinstance(prompt, str) else [choice for choice in prompt if choice != "__prompt__"]
 
 
 def default(question: str) -> str:
-    """Return the default answer; for the address for alerts, that of the example."""
+    """Return the default answer. For the address for alerts, return the answer of the example."""
     if question in ADDRESS:
         return ADDRESS[question]
     return str((choices(question) or [QUESTIONS[question]])[0])
 
 
 def factors() -> dict[str, list[Answers]]:
-    """Return the factors that vary independently, with the answers of each value."""
+    """Return the questions that vary independently, each with its possible answers."""
     found: dict[str, list[Answers]] = {"shape": list(SHAPES.values())}
     for question in asked_for():
         offered = choices(question) or SAMPLES.get(question)
@@ -101,9 +102,9 @@ def factors() -> dict[str, list[Answers]]:
 
 
 def covering(varied: dict[str, list[Answers]], together: int = 2) -> list[Answers]:
-    """Return few sets of answers with all pairs of values of any two factors; always the same sets.
+    """Return a few sets of answers that contain every pair of values. The result is always the same.
 
-    A higher strength covers all combinations of more factors.
+    With `together=3`, the sets contain every triple of values.
     """
     names = list(varied)
     left = {
@@ -131,10 +132,10 @@ def _meetings(names: list[str], row: dict[str, int], together: int) -> set[tuple
 
 
 def combinations() -> Iterator[Answers]:
-    """Return sets of answers that cover all pairs of values, or all triples, and all combinations of choices.
+    """Return sets of answers with all pairs or triples of values, and all combinations of some choices.
 
-    The full product has 172,800 projects: it would take hours to create them and weeks to plan them. The
-    delimiter changes one line of the spec, so only the pairs have it.
+    All combinations would be 172,800 projects. It would take hours to create them and weeks to plan them. The
+    delimiter changes only one line of the spec, so it is only in the pairs.
     """
     few = covering(factors(), TOGETHER)
     yield from few

@@ -1,4 +1,4 @@
-"""The expected files of the bank, computed from the generated rows without SQL, Spark or the engine."""
+"""The expected files of the bank, computed from generated rows without SQL, Spark or the engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def last_day(month: date) -> date:
 
 
 def oracle(rows: store.Store, bank: str) -> bytes:
-    """Return the whole file of one bank for the last month of the source."""
+    """Return the expected file of one bank for the last month of the source."""
     first, last = store.months_before(rows.last_month, 2), last_day(rows.last_month)
     bank_id = next(number for number, name, _ in rows.banks if name == bank)
     branch_of_client = {client[0]: client[3] for client in rows.clients}

@@ -1,4 +1,4 @@
-"""GnuPG as the recipient: it makes keys, and decrypts what the engine has encrypted."""
+"""GnuPG in the role of the recipient: it makes keys, and decrypts files that the engine has encrypted."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import pytest
 
 @dataclass(frozen=True)
 class Gpg:
-    """The keys of one or several people in a folder of GnuPG."""
+    """The keys of one or several people, in one folder of GnuPG."""
 
     home: Path
 
     def __call__(self, *arguments: str, input: bytes = b"", at: datetime | None = None) -> bytes:
-        """Run gpg, at another time than now if given, and return its output."""
+        """Run gpg and return its output. With `at`, gpg uses this time instead of now."""
         clock = ["--faked-system-time", f"{at:%Y%m%dT%H%M%S}!"] if at else []
         quiet = ["--batch", "--quiet", "--no-tty", "--pinentry-mode", "loopback", "--passphrase", ""]
         done = subprocess.run(
@@ -37,8 +37,8 @@ class Gpg:
     def key(self, name: str, *, days: int | None = None, subkeys: tuple[int | None, ...] = (None,)) -> str:
         """Make a key and return its fingerprint.
 
-        It expires after `days`, and `subkeys` are the same for each of its subkeys for encryption. A key of
-        negative days expired so many days ago.
+        The key expires after `days`. `subkeys` has the days for each encryption subkey. With a negative
+        number, the key expired that many days ago.
         """
         at = self.made()
         address = f"{name} <{uuid.uuid4().hex}@recipient.test>"
@@ -49,11 +49,11 @@ class Gpg:
         return fingerprint
 
     def made(self, later: int = 0) -> datetime:
-        """Return when keys are made, or that many days later."""
+        """Return the time at which keys are made. With `later`, return a time that many days later."""
         return datetime.now(UTC) - timedelta(days=400 - later)
 
     def revoke(self, fingerprint: str) -> None:
-        """Revoke a key with the certificate that GnuPG made together with it."""
+        """Revoke a key with the revocation certificate that GnuPG made together with the key."""
         text = (self.home / f"openpgp-revocs.d/{fingerprint}.rev").read_text()
         self("--import", input=text.replace("\n:-----BEGIN", "\n-----BEGIN").encode())
 
@@ -76,19 +76,19 @@ class Gpg:
         return self("--decrypt", input=data)
 
     def readers(self, data: bytes) -> list[str]:
-        """Return the IDs of the subkeys that a message is encrypted for."""
+        """Return the IDs of the subkeys for which a message is encrypted."""
         told = self("--list-only", "--status-fd", "1", "--decrypt", input=data).decode().splitlines()
         return sorted(line.split()[2] for line in told if line.startswith("[GNUPG:] ENC_TO"))
 
 
 def _expiry(at: datetime, days: int | None) -> str:
-    """Return an expiration as GnuPG takes it: seconds after the creation of the key."""
+    """Return an expiration in the form that GnuPG needs: seconds after the creation of the key."""
     return "never" if days is None else f"seconds={int(timedelta(days=400 + days).total_seconds())}"
 
 
 @contextmanager
 def gnupg() -> Iterator[Gpg]:
-    """A folder of GnuPG without keys. Its path is short, because its agent has a socket in it."""
+    """A folder of GnuPG without keys. Its path is short, because GnuPG's agent creates a socket in it."""
     home = Path(tempfile.mkdtemp(prefix="gpg-", dir="/tmp"))
     try:
         yield Gpg(home)

@@ -1,4 +1,4 @@
-"""A Terraform test of a project, with the answers of AWS."""
+"""A Terraform test for a project. The test contains the responses of AWS."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ ACCOUNT = "123456789012"
 
 
 def plan_test(answers: options.Answers) -> str:
-    """The files of a Terraform test: the plan, and the conditions that it must meet.
+    """Return the files of a Terraform test: a plan, and the conditions that the plan must fulfill.
 
-    It uses the real provider, because a mock does not support ephemeral resources. AWS is not called: the
-    answers of AWS are given.
+    The test uses the real provider, because a mock provider does not support ephemeral resources. It makes no
+    calls of AWS, because it contains their responses.
     """
     sftp = answers.get("sftp", "server")
     region = answers.get("_region", "eu-west-1")
@@ -44,7 +44,7 @@ override_data {
 }
 """
     if sftp in ("server", "instance"):
-        # The definition is known before apply, so the provider would ask AWS whether it is valid.
+        # The provider would ask AWS to validate the definition, because the definition is known before apply.
         overrides += """
 override_resource {
   target = module.sftp.aws_sfn_state_machine.receipts

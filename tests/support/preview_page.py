@@ -1,4 +1,4 @@
-"""Write the page of a preview from made-up months, as the engine publishes them."""
+"""Write the page of a preview for made-up months, in the form in which the engine publishes them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ SPEC = {
     "files": None,
     "metrics": {name: {"aggregate": name, **OVER} for name in ("count", "sum", "avg")},
 }  # fmt: skip
-Lines = Mapping[str, tuple[Any, ...]]  # the metrics of each group
-Months = Mapping[str, Mapping[str, Lines]]  # by period and recipient
+Lines = Mapping[str, tuple[Any, ...]]  # by group: the values of its metrics
+Months = Mapping[str, Mapping[str, Lines]]  # by period and recipient: the lines of the file
 
 
 def write(folder: Path, months: Months, *, asked: int = 1, page: Path | None = None, **more: Any) -> Path:
-    """Write the page of these months, and return its path. The last ones are requested."""
+    """Write the page for these months, and return its path.
+
+    The last `asked` months are the requested months.
+    """
     spec, requested = {**SPEC, **more}, sorted(months)[-asked:]
     groups = spec["group_by"] or spec["rows"]
     output, history = folder / "output", folder / "history"
@@ -61,7 +64,7 @@ def _publish(
     rows = sum(file["totals"]["rows"] for file in files)  # type: ignore[index]
 
     def part(rows: int, total: str) -> dict[str, Any]:
-        """Return totals as the manifest has them; a count of rows has no sum."""
+        """Return totals in the form of the manifest. A count of rows has no sum."""
         values = {name: {"count": rows, **({} if name == "count" else {"sum": total})} for name in metrics}
         return {"rows": rows, "metrics": values}
 

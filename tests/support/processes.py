@@ -1,4 +1,4 @@
-"""Find processes of this machine."""
+"""Find processes on this machine."""
 
 from __future__ import annotations
 

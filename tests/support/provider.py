@@ -1,11 +1,11 @@
-"""One running AWS provider for many commands of Terraform.
+"""One running AWS provider that many Terraform commands share.
 
-Each command of Terraform, and each run of `terraform test`, starts the provider, which builds the schemas of
-all AWS resources for a second. With `-debug` the provider keeps running, and TF_REATTACH_PROVIDERS leads
-Terraform to it: https://developer.hashicorp.com/terraform/plugin/debugging
+Each Terraform command, and each run block of `terraform test`, starts the provider, which needs a second to
+build the schemas of all AWS resources. With `-debug`, the provider keeps running, and Terraform uses the
+provider that TF_REATTACH_PROVIDERS names: https://developer.hashicorp.com/terraform/plugin/debugging
 
-`terraform init` still installs the provider and checks its lock file. The other commands do not check it
-again, so the tests of the demo, the workflows and the tool do not use this.
+`terraform init` still installs the provider and checks its lock file. Other commands do not check the lock
+file with a running provider. So the tests of the demo, the workflows and the tool do not use this module.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from extracts.terraform import PROVIDER
 from local_cloud import processes
 from tests.support import schemas
 
-_OWN = ("AWS_", "SSL_CERT_")  # variables that the provider reads itself
-_QUIET = {"TF_LOG_PROVIDER": "off", "TF_LOG_SDK": "off"}  # without Terraform, it would log every request
+_OWN = ("AWS_", "SSL_CERT_")  # prefixes of variables that the provider itself reads
+_QUIET = {"TF_LOG_PROVIDER": "off", "TF_LOG_SDK": "off"}  # the provider would otherwise log every request
 
 
 class Provider:
-    """The last started provider, with the folder and the environment that it was started with."""
+    """A running provider, and the folder and the environment in which it was started."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -36,16 +36,17 @@ class Provider:
         self.address = ""
 
     def attach(self, root: Path, environment: Mapping[str, str]) -> dict[str, str]:
-        """Return the variables that let Terraform use the running provider in an initialized root.
+        """Return the variables with which Terraform uses the running provider in an initialized root module.
 
-        A running provider has one configuration at a time. So a root with several, which need aliases, gets
-        no variables, and Terraform starts a provider for each.
+        A running provider has one configuration at a time. A root module with several configurations needs
+        aliases. For such a module, the result is empty, and Terraform starts a provider for each
+        configuration.
         """
         found = sorted((root / ".terraform/providers" / PROVIDER).glob("*/*/terraform-provider-aws*"))
         files = [file for pattern in ("*.tf", "*.tf.json") for file in root.glob(pattern)]
         if not found or any(re.search(r'\balias"?\s*[=:]', file.read_text()) for file in files):
             return {}
-        # It opens the relative paths of resources in its own folder.
+        # The provider opens relative paths of resources in its own folder, so each root needs a provider.
         given = root, {name: value for name, value in environment.items() if name.startswith(_OWN)}
         if given != self.given or not self.alive():
             self.start(found[0].resolve(), root, {**environment, **_QUIET})
@@ -53,11 +54,11 @@ class Provider:
         return {"TF_REATTACH_PROVIDERS": self.address}
 
     def start(self, binary: Path, folder: Path, environment: Mapping[str, str]) -> None:
-        """Start the provider instead of the running one."""
+        """Stop the running provider, and start it in this folder."""
         self.stop()
         log = self.folder / "provider.log"
         log.unlink(missing_ok=True)
-        # A provider that is configured again refuses AWS_CA_BUNDLE. Go itself reads SSL_CERT_FILE.
+        # A provider that is configured a second time refuses AWS_CA_BUNDLE. Go reads SSL_CERT_FILE instead.
         own = {name: value for name, value in environment.items() if name != "AWS_CA_BUNDLE"}
         if bundle := environment.get("AWS_CA_BUNDLE"):
             own["SSL_CERT_FILE"] = bundle
@@ -81,7 +82,7 @@ class Provider:
         return self.process.poll() is None
 
     def stop(self) -> None:
-        """Stop the provider, if one runs."""
+        """Stop the provider, if it runs."""
         self.parts.close()
         self.given = None
 

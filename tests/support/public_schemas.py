@@ -1,4 +1,4 @@
-"""Databases with the schemas of five public projects, and `extracts new` on them."""
+"""Databases with the schemas of five public projects, and `extracts new` for these databases."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAIL = ("--alert-email", "data@example.com")
 
 @pytest.fixture(scope="session")
 def public(made: Callable[[str, str], str]) -> Callable[[str], str]:
-    """Return the URL of a public schema, which is created at its first use."""
+    """Return a function for the URL of a public schema. The database is created at the first use."""
     urls: dict[str, str] = {}
 
     def public(name: str) -> str:
@@ -29,7 +29,7 @@ def public(made: Callable[[str, str], str]) -> Callable[[str], str]:
 
 
 class Terminal(io.StringIO):
-    """A terminal at which a user presses Enter."""
+    """A terminal whose user presses Enter at each prompt."""
 
     def isatty(self) -> bool:
         return True
@@ -37,7 +37,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Run `extracts new` in this process, without a terminal or with Enter at every prompt."""
+    """Run `extracts new` in this process, without a terminal or with Enter at each prompt."""
 
     def created(url: str, *options: str, terminal: bool = False) -> Path:
         monkeypatch.setattr(sys, "stdin", Terminal("\n" * 40) if terminal else io.StringIO())

@@ -1,4 +1,4 @@
-"""A recipient's SFTP server, for connectors: real SSH with one login and one folder."""
+"""A real SFTP server of a recipient, for connectors. It has one login and one folder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from local_cloud.sftp import KeyPair
 
 
 class Server:
-    """A server that starts and stops on the same port, with different host keys."""
+    """A server that can start and stop on the same port, with different host keys."""
 
     def __init__(self, folder: Path, key: KeyPair, host_key: KeyPair) -> None:
         (folder / "incoming").mkdir(parents=True)
         self.folder, self.key, self.host_key = folder, key, host_key
         self.port = processes.free_port()
         self.visits = 0
-        self.arrivals: list[str] = []  # names of the written files, in order
+        self.arrivals: list[str] = []  # names of the written files, in the order in which they arrived
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()

@@ -1,6 +1,7 @@
-"""A repository with two releases, and a project of the first one, for tests of updates.
+"""A repository with two releases, and a project of the first release, for tests of updates.
 
-The repository has two tags. Git's settings replace the public address of the template with its path.
+The repository has two tags. Settings of git replace the public address of the template by the path of this
+repository.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def release(home: Path, version: str, notes: str) -> None:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create the repository: this working copy is 1.0.0, and a changed template is 1.1.0."""
+    """Create the repository. 1.0.0 is this working copy, and 1.1.0 has a changed template."""
     folder = tmp_path_factory.mktemp("collection") / "home.git"
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__")
     for part in ("templates", "modules"):
@@ -82,7 +83,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stamped_project(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create and commit a project of version 1.0.0 with its own answers, beside a clone of that version."""
+    """Create a project of version 1.0.0 and commit it, beside a clone of this version."""
     folder = tmp_path_factory.mktemp("project")
     git(folder, "clone", "-q", "--branch", "v1.0.0", str(home), "old")
     answers = {**ADDRESS_OF_ALERTS, "project_slug": "till-sums", "metric": "Balance"}

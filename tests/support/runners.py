@@ -1,4 +1,4 @@
-"""Find out whether a test, a workflow of the pull request or a make target runs a command of a page."""
+"""Find out whether a test, the ci workflow or a make target runs a command of a page."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pathlib import Path
 
 from tools.drawings import ROOT
 
-Commands = Callable[[str], list[str]]  # of a page
+Commands = Callable[[str], list[str]]  # returns the commands of a page
 
 
 def runs(command: str, runner: str, commands: Commands) -> bool:
     """Return whether the runner runs the command.
 
     `runner` is a test (`file::name`), another make target, `make lint`, or the workflow ci. A test runs a
-    command if its source, with its fixtures and helpers, has one of these:
+    command if the code of the test, its fixtures and helpers contains one of these:
 
-    - the command as a string, its words as a list, or its beginning in a call of `says`, which returns the
-      only command of the pages with this beginning;
-    - a list of words that is in the recipe of the make target, or the file that the recipe tests;
-    - the number of a step on a page that it reads, if the command is this step.
+    - the command as a string, its words as a list, or its beginning in a call of `says`. This function
+      returns the only command on the pages with this beginning.
+    - a list of words that is in the recipe of the make target, or the file that this recipe tests.
+    - the number of a step on a page, if this step is the command. The test reads the step from the page.
     """
     file, separator, name = runner.partition("::")
     if runner.startswith("make "):
@@ -58,9 +58,9 @@ def runs(command: str, runner: str, commands: Commands) -> bool:
 
 
 def same(command: str, words: tuple[str, ...], texts: set[str]) -> bool:
-    """Return whether the words are those of a make command, without options of make and values of variables.
+    """Return whether the words are a make command, apart from options of make and values of variables.
 
-    Words that are not in the list must be other strings of the test.
+    Words of the command that are not in the list must be other strings in the test.
     """
     if words[:1] != ("make",) or not command.startswith("make "):
         return False
@@ -75,7 +75,7 @@ def _plain(words: tuple[str, ...]) -> list[str]:
 
 @cache
 def recipe(command: str) -> tuple[str, ...]:
-    """Return the lines that make would run, or nothing for another command."""
+    """Return the lines that make would run, or nothing for a command that is not a make command."""
     if not command.startswith("make "):
         return ()
     done = subprocess.run(
@@ -84,14 +84,15 @@ def recipe(command: str) -> tuple[str, ...]:
         capture_output=True,
         text=True,
         check=False,
-        # `make test ARGS=-v` would set ARGS here, too, and a make in a make also prints its folder.
+        # An inherited `make test ARGS=-v` would set ARGS here, too. A make inside make also prints its
+        # folder.
         env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")},
     )
     return tuple(line.strip() for line in done.stdout.splitlines())
 
 
 def in_workflow(command: str) -> bool:
-    """Return whether jobs of the pull request run all targets of a make command."""
+    """Return whether jobs of the ci workflow run all targets of a make command."""
     jobs = (ROOT / ".github/workflows/ci.yml").read_text()
     parts = re.findall(r"part:\n((?: +- \S+\n)+)", jobs)
     tested = re.search(r"-m pytest .*\btests/([\w/]+)", " ".join(recipe(command)))
@@ -115,7 +116,7 @@ def defined(file: Path) -> dict[str, ast.stmt]:
 
 
 def reached(file: Path, name: str) -> Iterator[ast.stmt]:
-    """Yield a test and every fixture, helper and constant that it uses, from its module or tests/support."""
+    """Yield the code of a test, and of every fixture, helper and constant that it uses."""
     own = defined(file)
     if name not in own:
         return
@@ -123,7 +124,7 @@ def reached(file: Path, name: str) -> Iterator[ast.stmt]:
     known = {key: node for module in shared for key, node in module.items()} | own
     waiting = [name]
     seen: set[str] = set()
-    # The lists of commands themselves prove nothing.
+    # RUN and NOT_RUN list all commands, so they do not prove that a test runs one.
     while waiting:
         one = waiting.pop()
         if one in seen or one not in known or one in ("RUN", "NOT_RUN"):
@@ -145,14 +146,14 @@ def strings(node: ast.AST) -> Iterator[str]:
 
 
 def beginnings_of(node: ast.AST) -> Iterator[str]:
-    """Yield the arguments of `says(...)`."""
+    """Yield the arguments of all calls of `says(...)`."""
     for one in ast.walk(node):
         if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) and one.func.attr == "says":
             yield from (text for argument in one.args for text in strings(argument))
 
 
 def sequences(node: ast.AST) -> Iterator[tuple[str, ...]]:
-    """Yield the strings of each list and tuple, and of the arguments of each call."""
+    """Yield the strings in each list and tuple, and in the arguments of each call."""
     for one in ast.walk(node):
         if isinstance(one, ast.List | ast.Tuple | ast.Call):
             yield tuple(
@@ -163,10 +164,10 @@ def sequences(node: ast.AST) -> Iterator[tuple[str, ...]]:
 
 
 def step(nodes: list[ast.stmt], page: str, command: str, commands: Commands) -> bool:
-    """Return whether code uses the number of the step that is this command on a page.
+    """Return whether code uses the number of a step on a page, and this step is the command.
 
-    Steps are the indented commands. The code calls a function with the number, or with the variable of a loop
-    over numbers.
+    Steps are the indented commands on the page. The code calls a function with the number of the step, or
+    with the variable of a loop over numbers.
     """
     indented = "".join(f"```console\n$ {text}\n```\n" for text in re.findall(r"^ {3,}\$ (.*)$", page, re.M))
     steps = commands(indented)

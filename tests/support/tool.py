@@ -1,4 +1,4 @@
-"""Run the command-line tool as users do."""
+"""Run the command-line tool in the same way as users."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def preview(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
 
 @pytest.fixture
 def extracts(tmp_path: Path) -> Extracts:
-    """Run the installed command in a new folder without a terminal. With `closed`, it has no stdin either."""
+    """Run the installed command in a new folder without a terminal. With `closed`, it has no stdin."""
     command = Path(sys.executable).with_name("extracts")
 
     def extracts(

@@ -1,4 +1,4 @@
-"""Wait for an event in the background."""
+"""Wait until an event in the background has happened."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def until(question: Callable[[], Any], seconds: float = 120) -> Any:
-    """Return the first true result of the function. Fail after this many seconds."""
+    """Call the function until its result is true, and return the result. Fail after this many seconds."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):
         assert time.monotonic() < deadline, f"no answer within {seconds} seconds"

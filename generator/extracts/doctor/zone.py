@@ -52,6 +52,7 @@ def _starts(schedule: str, name: str, now: datetime) -> Check:
 
     When daylight saving time begins, the clock jumps over some times of the day. EventBridge Scheduler skips
     a start at such a time:
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
     """
     found = _MONTHLY.fullmatch(schedule)
     if not found:

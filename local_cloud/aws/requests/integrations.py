@@ -29,6 +29,7 @@ _SERVICES = {
 }
 
 # Members of parameters that are text. In an optimized integration, they may also be JSON, which becomes text.
+# https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
 _JSON_AS_TEXT = {"events": "Detail", "sns": "Message", "sqs": "MessageBody", "stepfunctions": "input"}
 
 # Names of services in the errors of optimized integrations. These errors come from an older SDK.

@@ -1,3 +1,3 @@
-"""One emulated AWS for the whole run."""
+"""Fixture: one emulated AWS for the whole run."""
 
 from tests.support.clouds import cloud  # noqa: F401

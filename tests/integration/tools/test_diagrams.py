@@ -1,4 +1,4 @@
-"""Mermaid renders every diagram, and generated diagrams are up to date."""
+"""Mermaid can render every diagram, and generated diagrams are up to date."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GOOD = 'flowchart LR\n  store[("Aurora")] -- "rows" --> job["spec<br/>and engine
 
 
 def picture(diagram: str) -> str:
-    """Return the SVG that Mermaid renders. RuntimeError if it cannot."""
+    """Return the SVG that Mermaid renders. Raise RuntimeError for a faulty diagram."""
     return str(mermaidx.render(diagram).svg())
 
 

@@ -1,4 +1,4 @@
-"""`make checkov` finds bad policies and bad state machines, and no accepted findings."""
+"""`make checkov` finds bad policies and bad state machines. It does not report accepted findings."""
 
 from __future__ import annotations
 

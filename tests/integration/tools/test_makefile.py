@@ -1,4 +1,4 @@
-"""`make` on a machine without a requirement: one sentence, and no incomplete environment."""
+"""`make` on a machine that lacks a requirement prints one sentence and leaves no incomplete environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def make(venv: Path, *words: str, **variables: str) -> list[str]:
-    """Return the lines on stderr of a failing `make demo` with its own environment."""
+    """Run `make demo` with a separate virtual environment. It must fail. Return the lines on stderr."""
     done = subprocess.run(
         ["make", "-C", str(ROOT), "demo", f"VENV={venv}", *words],
         capture_output=True,
@@ -47,7 +47,7 @@ def test_missing_network_is_reported(tmp_path: Path) -> None:
         "PIP_RETRIES": "0",
     }
     [line] = make(tmp_path / "venv", **unreachable)
-    # The settings of pip decide which package is reported first.
+    # It depends on the settings of pip which package the message names.
     assert line.startswith(
         "✗ The packages could not be installed: ERROR: No matching distribution found for "
     )
@@ -94,7 +94,8 @@ def test_name_of_a_tag_is_not_executed(tag: str, given: str, tmp_path: Path) -> 
         env={**os.environ, **variables},
     )
     assert not (tmp_path / "ran").exists()
-    if variables:  # as the release workflow does it; make expands a word on its command line
+    # The release workflow sets variables; on the command line, make would expand the name of the tag.
+    if variables:
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "words").read_text().splitlines()[-1] == tag
 

@@ -1,4 +1,4 @@
-"""The wheel and the source distribution: their content, and their use in an empty environment."""
+"""The wheel and the source distribution: their content, and their use in an empty virtual environment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAIL = ("--alert-email", "data-team@example.com")
 
 
 def committed(folder: str) -> set[str]:
-    """Return the files of a folder that git tracks, without those that Terraform or Python created."""
+    """Return the files of a folder that git tracks, but not files that Terraform or Python created."""
     listed = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-z", folder], capture_output=True, text=True, check=True
     )
@@ -35,7 +35,7 @@ def committed(folder: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the source distribution, and the wheel from it, as a release does."""
+    """Build the source distribution, and then the wheel from it, in the same way as a release."""
     folder = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
@@ -64,14 +64,14 @@ def test_distributions_contain_template_and_modules_and_no_generated_files(built
 
 @dataclass(frozen=True)
 class Installed:
-    """A plain installation of the wheel in an empty environment, without Java and other programs."""
+    """An installation of the wheel without extras, in an empty environment without Java and other programs."""
 
     folder: Path
-    size: int  # bytes of the tool and its dependencies
-    seconds: float  # of the processor, for the installation
+    size: int  # size of the tool and its dependencies in bytes
+    seconds: float  # processor time of the installation
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run the tool in a folder of its own, so that Python does not import from the checkout."""
+        """Run the tool in a separate folder, so that Python does not import from the checkout."""
         return subprocess.run(
             [str(self.folder / "venv/bin/extracts"), *arguments],
             cwd=self.folder,
@@ -92,7 +92,7 @@ def size(folder: Path) -> int:
 
 
 def processor() -> float:
-    """Return the seconds of the processor that ended children took. Other load does not change them."""
+    """Return the processor time of all ended children in seconds. Other load does not change this time."""
     taken = resource.getrusage(resource.RUSAGE_CHILDREN)
     return taken.ru_utime + taken.ru_stime
 
@@ -103,7 +103,7 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     venv.create(folder / "venv", with_pip=True, symlinks=True)
     empty, began = size(folder / "venv"), processor()
     pip = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet"]
-    # With byte code, which a user's Python writes, too.
+    # The size includes byte code, because Python writes byte code for users, too.
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [*pip, str(next(built.glob("*.whl")))], capture_output=True, text=True, check=False, env=variables

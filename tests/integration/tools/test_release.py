@@ -1,4 +1,4 @@
-"""`make release` sets one version everywhere, or changes nothing."""
+"""`make release` writes one version into all places, or changes nothing."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create a repository with the files of a release, with version 1.0.0, later changes, and fast tests."""
+    """Create a repository with all files that a release needs, at version 1.0.0, with later changes."""
     root = tmp_path_factory.mktemp("release") / "home"
     root.mkdir()
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__", ".pytest_cache")
-    code = ("generator/extracts", "local_cloud", "tools", "tests/integration/template")  # and its imports
+    # And the code that these folders import.
+    code = ("generator/extracts", "local_cloud", "tools", "tests/integration/template")
     for part in ("modules/kms-bucket", "templates", "examples", *code):
         shutil.copytree(ROOT / part, root / part, ignore=unwanted)
     others = ("README.md",)
@@ -64,7 +65,7 @@ def commit(root: Path, log: str | None = None) -> None:
 
 @pytest.fixture
 def home(original: Path, tmp_path: Path) -> Path:
-    """Return a clone of the original that uses this environment."""
+    """Return a clone of the original that uses the virtual environment of this test."""
     git(tmp_path, "clone", "-q", str(original), "home")
     root = tmp_path / "home"
     git(root, "config", "user.name", "A")
@@ -99,13 +100,14 @@ def test_release_sets_the_version_everywhere_and_commits(home: Path) -> None:
     pins = [pin[2] for page in pages for pin in release.PIN.finditer((home / page).read_text())]
     assert set(pins) == {"1.0.1"}
     assert git(home, "log", "-1", "--format=%s") == "Release 1.0.1"
-    assert git(home, "tag", "--list") == "v1.0.0"  # the workflow creates the tag after the approval
+    # The release workflow creates the tag later, after the approval.
+    assert git(home, "tag", "--list") == "v1.0.0"
     assert git(home, "status", "--porcelain") == ""
     assert done.stdout.splitlines()[-1] == "  git push && gh workflow run release.yml -f version=1.0.1"
 
 
 def refused(home: Path, version: str) -> str:
-    """Return the message of a refusal, and check that it changed nothing."""
+    """Try a release, and check that it changed nothing. Return the error message."""
     head, pending = git(home, "rev-parse", "HEAD"), git(home, "status", "--porcelain")
     with pytest.raises(ExtractsError) as error:
         release.release(home, version, TODAY, lambda line: None)
@@ -115,10 +117,10 @@ def refused(home: Path, version: str) -> str:
 
 
 def test_failing_test_prevents_the_release(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release, "REFRESH", ["true"])  # slow, and the first test runs it
+    monkeypatch.setattr(release, "REFRESH", ["true"])  # this step is slow, and the first test covers it
     change(home, lambda text: text.replace(NOTES, NOTES + "- There is a red test.\n"))
     assert refused(home, "1.0.1") == "The checks fail; nothing was released."
-    assert (home / ".venv/bin").is_symlink()  # the environment was not created again
+    assert (home / ".venv/bin").is_symlink()  # make did not create the virtual environment again
 
 
 def test_uncommitted_changes_are_refused(home: Path) -> None:

@@ -1,4 +1,4 @@
-"""The functions that our helper adds to tftest, and the provider that commands share."""
+"""The functions that we add to tftest, and the provider that several commands share."""
 
 from __future__ import annotations
 
@@ -127,13 +127,13 @@ def test_commands_share_a_provider_in_the_same_folder_and_environment(tmp_path: 
         first = provider.process.pid
         assert provider.attach(folder, settings | {"TF_VAR_other": "x"}) != {}
         assert provider.process.pid == first
-        # The provider itself reads the region.
+        # The provider itself reads the region, so another region needs another provider process.
         assert (
             'region = "eu-north-1"' in Root(folder, settings | {"AWS_REGION": "eu-north-1"}, provider).plan()
         )
         second = provider.process.pid
         assert second != first
-        # It also opens files at relative paths.
+        # The provider opens files at relative paths, so another folder needs another provider process.
         provider.attach(shutil.copytree(folder, tmp_path / "copy", symlinks=True), settings)
         assert provider.process.pid not in (first, second)
         (folder / "other.tf").write_text('provider "aws" {\n  alias = "other"\n}\n')
@@ -144,7 +144,7 @@ def test_commands_share_a_provider_in_the_same_folder_and_environment(tmp_path: 
 
 
 def test_other_processes_start_while_the_shared_provider_runs(tmp_path: Path) -> None:
-    """PySpark starts Java by fork, and gRPC's threads killed one of about 150 such processes."""
+    """PySpark starts Java by fork. Threads of gRPC killed one of about 150 such processes."""
     provider = Provider(tmp_path)
     folder = tmp_path / "root"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Probes of roles, keys, secrets, mails, alarms and networks."""
+"""Probes of the emulator: roles, keys, secrets, mails, alarms and networks."""
 
 from __future__ import annotations
 

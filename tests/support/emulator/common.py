@@ -1,4 +1,4 @@
-"""Probes of the emulator, and the functions that they share."""
+"""Probes of the emulator, and functions that all probes share."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from local_cloud import aws
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """An observation, its result on AWS, and its wrong result in the published emulator.
+    """An observation, its result on AWS, and its wrong result in the published version of the emulator.
 
-    A result is a value, or the code of the error that ends the observation.
+    A result is a value, or the error code if the observation ends with an error.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Probe:
     published: object
 
     def result(self, cloud: aws.Cloud) -> object:
-        """Return the result in this cloud."""
+        """Return the result of the observation in this cloud."""
         try:
             return self.observe(cloud)
         except ClientError as error:
@@ -36,7 +36,7 @@ class Probe:
 
 
 def probe(*, on_aws: object, published: object) -> Callable[[Callable[[aws.Cloud], object]], Probe]:
-    """Return a decorator that makes a probe of a function."""
+    """Return a decorator that turns a function into a probe."""
     return lambda observe: Probe(observe.__name__, observe, on_aws, published)
 
 
@@ -63,7 +63,7 @@ def role(cloud: aws.Cloud, *statements: dict[str, Any], services: tuple[str, ...
 
 
 def as_role(cloud: aws.Cloud, arn: str, service: str) -> Any:
-    """Return a client with the permissions of the role only."""
+    """Return a client that has only the permissions of the role."""
     credentials = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="probe")["Credentials"]
     return boto3.client(
         service,
@@ -77,7 +77,7 @@ def as_role(cloud: aws.Cloud, arn: str, service: str) -> Any:
 
 
 def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
-    """Return whether the condition becomes true in time."""
+    """Return whether the condition becomes true before the time is over."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -87,7 +87,7 @@ def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
 
 
 def outcome(call: Callable[[], object]) -> str:
-    """Return "accepted", or the code of the error with which the service refuses the call."""
+    """Return "accepted" if the service accepts the call, or else the error code."""
     try:
         call()
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Probes of Glue."""
+"""Probes of the emulator: Glue."""
 
 from __future__ import annotations
 
@@ -167,7 +167,8 @@ def glue_workflow_continues_after_a_stopped_crawl(cloud: aws.Cloud) -> object:
     glue, secrets_manager, name = cloud.client("glue"), cloud.client("secretsmanager"), fresh("workflow")
     everything = {"Effect": "Allow", "Action": ["glue:*", "secretsmanager:*"], "Resource": "*"}
     secrets_manager.create_secret(Name=name, SecretString='{"username": "x", "password": "x"}')
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never answers
+    # This server accepts connections but never answers.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"jdbc:postgresql://127.0.0.1:{silent.getsockname()[1]}/store"
         properties = {"JDBC_CONNECTION_URL": address, "SECRET_ID": name}
         definition = {"Name": name, "ConnectionType": "JDBC", "ConnectionProperties": properties}

@@ -1,4 +1,4 @@
-"""Probes of EC2 instances, and of what their roles may do."""
+"""Probes of the emulator: EC2 instances, and the rights of their roles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An emulated AWS account with the connection, the secret and the role of one job."""
+"""An emulated AWS account that has the connection, the secret and the role of one job."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.bank import Store
 
 BUCKET = "bank-loans-delivery"
 TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
-# Exactly the permissions that the module grants the job on its bucket, with their conditions.
+# Exactly the permissions that the module gives the job for its bucket, with the same conditions.
 WRITE: list[dict[str, Any]] = [
     {
         "Action": ["s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject"],
@@ -38,7 +38,7 @@ WRITE: list[dict[str, Any]] = [
 ]
 LOG_IN: list[dict[str, Any]] = [
     {"Action": ["glue:GetConnection", "secretsmanager:GetSecretValue"], "Resource": "*"},
-    # The module has these among the artifacts.
+    # In the module, these files are in the folder of the artifacts.
     {
         "Action": ["s3:GetObject"],
         "Resource": [f"arn:aws:s3:::{BUCKET}/loans/*{ending}" for ending in ("-ca.pem", "-keys.json")],
@@ -47,7 +47,7 @@ LOG_IN: list[dict[str, Any]] = [
 
 
 class Account:
-    """Creates single resources that Terraform would create."""
+    """Create single resources that otherwise Terraform would create."""
 
     def __init__(self, cloud: Cloud, server: Database, name: str, environment: pytest.MonkeyPatch) -> None:
         self.cloud = cloud
@@ -81,7 +81,7 @@ class Account:
         return f"s3://{BUCKET}/loans/{self.name}-ca.pem"
 
     def tls(self, pem: bytes, url: str | None = None) -> None:
-        """Create a connection that enforces TLS and trusts the authorities in `pem`."""
+        """Create a connection that requires TLS and trusts the authorities in `pem`."""
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key=f"loans/{self.name}-ca.pem", Body=pem)
         tls = {
             "SECRET_ID": self.name,
@@ -92,7 +92,7 @@ class Account:
         self.connection(tls)
 
     def act_as(self, statements: list[dict[str, Any]]) -> None:
-        """Assume a role with these permissions. The engine finds its credentials in the environment."""
+        """Assume a role with these permissions. The engine finds the credentials in the environment."""
         iam, name = self.cloud.client("iam"), f"job-{self.name}"
         with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
             iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
@@ -124,7 +124,7 @@ class Account:
 
     @property
     def arguments(self) -> list[str]:
-        """All arguments as Glue passes them: as pairs, together with the arguments of Glue itself."""
+        """All arguments of the job as Glue passes them: as pairs, and together with Glue's own arguments."""
         return [
             *("--connection", self.name, "--output", f"s3://{BUCKET}/loans/{self.name}"),
             *(
@@ -142,7 +142,7 @@ class Account:
 
 
 def authority(name: str) -> bytes:
-    """Return the certificate of a new authority, which signed no other certificate."""
+    """Return the certificate of a new authority, which has signed no other certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = (
@@ -175,7 +175,7 @@ class TokenUser:
             return rolling_database.from_token(self.url, self.name, None).properties["password"]
 
     def accept(self) -> None:
-        """Accept the token of the current `clock` and no other."""
+        """Let the server accept only the token for the current `clock`."""
         role, token = sql.Identifier(self.name), sql.Literal(self.token())
         self.store.connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(role))
         self.store.connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, token))

@@ -1,4 +1,4 @@
-"""Compare a publication with what the oracle expects."""
+"""Compare a publication with the expected result of the oracle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Delivered(Protocol):
 
 
 def check(case: Case, tables: Tables, periods: tuple[Month, ...], delivered: Delivered) -> None:
-    """Fail if a file, a row, their order, a value or a total of the manifest differs."""
+    """Fail if files, rows, their order, values or the totals of the manifest differ from the oracle."""
     for month, period in zip(periods, written(periods), strict=True):
         expected = oracle(case, tables, month)
         manifest = delivered.manifest(period)
@@ -26,7 +26,8 @@ def check(case: Case, tables: Tables, periods: tuple[Month, ...], delivered: Del
         for recipient, rows in expected.files.items():
             found = delivered.lines(recipient.replace(" ", ""), period)
             assert found == rows, recipient
-            assert [list(row) for row in found] == [list(row) for row in rows]  # the order of the columns
+            # The columns have the same order, too.
+            assert [list(row) for row in found] == [list(row) for row in rows]
         check_totals(case, expected, manifest)
 
 
@@ -40,6 +41,6 @@ def check_totals(case: Case, expected: Expected, manifest: Totals) -> None:
         found = source["metrics"][name]
         assert found["count"] == expected.counts[name], name
         if "sum" in found or metric.aggregate not in ("count", "count_distinct"):
-            # A sum without an end has 20 digits after the decimal point.
+            # The engine writes a sum with infinitely many digits with 20 digits after the decimal point.
             difference = Fraction(found["sum"]) - (expected.sums[name] or 0)
             assert abs(difference) < Fraction(1, 10**19), (name, found, expected.sums[name])

@@ -1,7 +1,8 @@
-"""Run extracts in one process, whose Spark has its executors in other processes: `python -m ... JOB`.
+"""Run extracts in Spark with executors in other processes: `python -m ... JOB`.
 
-JOB is a pickled list of pairs, each of an extract and its arguments. The file JOB.executors gets the number
-of executors, the driver not counted: Java may write to the output until its end.
+JOB is a pickled list of pairs. Each pair is an extract and its arguments. The program writes the number of
+executors without the driver to the file JOB.executors. It does not use the output, because Java may write to
+the output until it ends.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ DECIMAL = "decimal(20,2)"
 
 
 def without_sign(rows: Any) -> Any:
-    """Return the rows with the amounts of a Python function, which runs in the executors."""
+    """Return the rows with absolute amounts, which a Python function in the executors computes."""
     from pyspark.sql import functions as F
     from pyspark.sql.types import DecimalType
 
     def amount(value: Decimal | None) -> Decimal | None:
-        import rolling_values  # a module of the engine, as a project's own code may use it
+        import rolling_values  # code of a project may also import a module of the engine in an executor
 
         return None if value is None else Decimal(rolling_values.rounded(abs(int(value * 100)), 100, 2))
 
@@ -32,7 +33,7 @@ def without_sign(rows: Any) -> Any:
 
 
 def raising(rows: Any) -> Any:
-    """Return the rows with a Python function that fails in an executor, and quotes the amount."""
+    """Return the rows. A Python function fails in an executor, and its error quotes the amount."""
     from pyspark.sql import functions as F
 
     def fail(value: Decimal) -> Decimal:
@@ -42,7 +43,7 @@ def raising(rows: Any) -> Any:
 
 
 def miscast(rows: Any) -> Any:
-    """Return the rows with a cast that fails in an executor, where Spark's error quotes the amount."""
+    """Return the rows. A cast fails in an executor, and the error of Spark quotes the amount."""
     from pyspark.sql import functions as F
 
     return rows.withColumn("Amount", F.expr(f"CAST(concat('EUR ', CAST(Amount AS string)) AS {DECIMAL})"))

@@ -1,7 +1,7 @@
-"""Random expressions and conditions: their text in SQL, and their value in plain Python.
+"""Random expressions and conditions: their text in SQL, and their value, computed in plain Python.
 
-A tree is evaluated with fractions and three-valued logic. Nothing here parses SQL, so that an error in the
-engine's parser cannot hide.
+The value of a tree is computed with fractions and three-valued logic. This module does not parse SQL, so that
+it cannot have the same error as the parser of the engine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 Value = Fraction | str | None
-Read = Callable[[str, str], object]  # the value of a column: (alias of the table, name of the column)
+Read = Callable[[str, str], object]  # returns the value of a column: (alias of the table, name of the column)
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Column:
 
     table: str
     name: str
-    whole: bool = False  # whether its type is a whole number
+    whole: bool = False  # whether the column has a type for whole numbers
     text: bool = False
     quoted: bool = False
 
@@ -58,7 +58,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """`left operator right`, in parentheses where a reader needs them."""
+    """`left operator right`. The text has parentheses where they are necessary."""
 
     operator: str  # + - *
     left: Node
@@ -105,7 +105,7 @@ class Divided:
 class Call:
     """A function of one or several numbers."""
 
-    name: str  # abs, coalesce, greatest, least, nullif, or - for the sign
+    name: str  # abs, coalesce, greatest, least or nullif; "-" changes the sign
     arguments: tuple[Node, ...]
 
     def sql(self) -> str:
@@ -137,7 +137,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Case:
-    """`CASE WHEN condition THEN one ELSE other END`; `other` may be missing."""
+    """`CASE WHEN condition THEN one ELSE other END`. Without `other`, there is no ELSE."""
 
     condition: Condition
     one: Node
@@ -162,7 +162,7 @@ Node = Column | Number | Arithmetic | Divided | Call | Case
 
 @dataclass(frozen=True)
 class Comparison:
-    """A comparison of two values: numbers, or a text with a constant."""
+    """A comparison of two numbers, or of a text with a constant."""
 
     operator: str  # = <> < <= > >=
     left: Node
@@ -207,7 +207,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Among:
-    """`IN` or `NOT IN` with texts or whole numbers."""
+    """`IN` or `NOT IN` with a list of texts or whole numbers."""
 
     column: Column
     values: tuple[str, ...] | tuple[int, ...]
@@ -224,7 +224,7 @@ class Among:
 
 @dataclass(frozen=True)
 class Between:
-    """`BETWEEN` two constants."""
+    """`BETWEEN` with two constants."""
 
     left: Node
     low: Number
@@ -240,7 +240,7 @@ class Between:
 
 @dataclass(frozen=True)
 class Logic:
-    """`AND`, `OR` of two conditions, or `NOT` of one."""
+    """`AND` or `OR` of two conditions, or `NOT` of one condition."""
 
     operator: str
     parts: tuple[Condition, ...]
@@ -254,7 +254,7 @@ class Logic:
         found = [part.truth(read) for part in self.parts]
         if self.operator == "NOT":
             return None if found[0] is None else not found[0]
-        decisive = self.operator == "OR"  # one true part decides OR, one false part decides AND
+        decisive = self.operator == "OR"  # one true part makes OR true, and one false part makes AND false
         if decisive in found:
             return decisive
         return None if None in found else not decisive
@@ -264,7 +264,7 @@ Condition = Comparison | Missing | Among | Between | Logic
 
 
 def columns(tree: Node | Condition | str | None) -> Iterator[Column]:
-    """Yield the columns of a tree."""
+    """Yield all columns of a tree."""
     match tree:
         case Column():
             yield tree
@@ -296,7 +296,7 @@ def _number(node: Node, read: Read) -> Fraction | None:
 
 
 def _closed(node: Node) -> str:
-    """Return the text of a node, in parentheses if it could bind less than its surroundings."""
+    """Return the text of a node. Add parentheses if the operators around it could change its meaning."""
     bare = (isinstance(node, Column | Number) and not node.sql().startswith("-")) or (
         isinstance(node, Call) and node.name != "-"
     )
@@ -304,7 +304,7 @@ def _closed(node: Node) -> str:
 
 
 def nodes(numbers: list[Column], texts: list[Column]) -> st.SearchStrategy[Node]:
-    """Return a strategy of expressions over these columns, mostly small ones."""
+    """Return a Hypothesis strategy for expressions over these columns. Most expressions are small."""
     column = st.builds(_quoted, st.sampled_from(numbers), st.booleans())
     constant = st.builds(Number, st.sampled_from([Decimal(text) for text in CONSTANTS]))
     leaf: st.SearchStrategy[Node] = st.one_of(column, column, constant)
@@ -333,7 +333,7 @@ def _quoted(column: Column, quoted: bool) -> Column:
 
 
 def conditions(numbers: list[Column], texts: list[Column], *, depth: int = 2) -> st.SearchStrategy[Condition]:
-    """Return a strategy of conditions over these columns."""
+    """Return a Hypothesis strategy for conditions over these columns."""
     number = st.builds(_quoted, st.sampled_from(numbers), st.booleans())
     constant = st.builds(Number, st.sampled_from([Decimal(text) for text in CONSTANTS]))
     simple: list[st.SearchStrategy[Condition]] = [

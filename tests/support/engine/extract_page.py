@@ -1,4 +1,4 @@
-"""The examples of docs/reference/extract.md."""
+"""The examples on the page docs/reference/extract.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = (ROOT / "docs/reference/extract.md").read_text()
 
 
 def _extract(program: str) -> Extract:
-    """Return the extract of a program, which imports it and runs it."""
+    """Return the extract of a program that imports `Extract` and `run`."""
     names: dict[str, Any] = {"Extract": Extract, "Join": Join, "Metric": Metric}
     text = program.partition("\nif __name__")[0]
     exec(re.sub(r"^from (rolling_extract|pyspark).*$", "", text, flags=re.MULTILINE), names)
@@ -29,7 +29,7 @@ EXAMPLES = [example.replace("\\|", "|") for _, example in FIELDS]
 
 
 def changed(example: str) -> Extract:
-    """Return the page's extract with an example: a metric, the last join, or fields of the extract."""
+    """Return the extract of the page with an example: a metric, a last join, or other fields."""
     names = {"Csv": Csv, "Extract": Extract, "File": File, "Join": Join, "Metric": Metric, "EXTRACT": EXTRACT}
     if example.startswith("Metric("):
         return replace(EXTRACT, metrics={"example": eval(example, names)})

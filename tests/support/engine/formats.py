@@ -1,4 +1,4 @@
-"""Random forms of a file, and a reader of each that shares no code with the engine."""
+"""Random file formats, and a reader for each format that shares no code with the engine."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from rolling_format import Csv, Field, File, FixedWidth
 from rolling_spec import Extract, Metric
 
 LABELS = ("bank", "id", "rate", "day", "address", "period", "window_start", "window_end")
-METRICS = {"fees_count": 0, "fees_sum": 2, "fees_avg": 3}  # digits after the point
+METRICS = {"fees_count": 0, "fees_sum": 2, "fees_avg": 3}  # number of digits after the point
 COLUMNS = (*LABELS, *METRICS)
 DATES = ("day", "window_start", "window_end")
 NUMBERS = ("id", "rate")
 ENCODINGS = ("utf-8", "utf-8", "iso8859-2", "utf-16-le", "utf-32-be", "cp1252", "cp037")
 DATE_FORMATS = ("%Y-%m-%d", "%Y-%m-%d", "%d.%m.%Y", "%Y%m%d", "%m/%d/%Y")
-NULL = "n/a"  # in fields; no value has these letters
+NULL = "n/a"  # stands for NULL in a file; no value contains these letters
 RECORD = "{rows:0>24}|{count[fees_sum]}|{sum[fees_sum]}|{date:%Y%m%d}|{recipient}|{records}"
 
-# Formulas are not defused, because what is read back must be the value.
+# The engine does not defuse formulas here, because the values that are read must equal the source.
 SPEC = Extract(
     entity="fees",
     date_column="made",
@@ -41,26 +41,26 @@ SPEC = Extract(
     defuse_formulas=False,
 )
 
-Cells = Mapping[str, str | None]  # by column: a text, a date as 2026-10-31, a number as -1234.50
+Cells = Mapping[str, str | None]  # by column: a text, a date as 2026-10-31, or a number as -1234.50
 
 
 class Unreadable(Exception):
-    """The form cannot hold the rows, so a run must refuse to write them."""
+    """The file format cannot represent the rows, so a run must refuse to write them."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a recipient reads in a file."""
+    """The content of a file as a recipient reads it."""
 
     rows: list[dict[str, str | None]]
     titles: list[str] | None = None
-    first: list[str] | None = None  # fields of the first record
+    first: list[str] | None = None  # fields of the first record of the file
     last: list[str] | None = None
 
 
 @st.composite
 def files(draw: st.DrawFn) -> File:
-    """Return a form that the check of a spec accepts."""
+    """Return a file format that the check of a spec accepts."""
     compression = draw(st.sampled_from((None, None, "gzip", "zip")))
     return File(
         format=draw(delimited()) if draw(st.booleans()) else draw(fixed()),
@@ -133,7 +133,7 @@ def unpacked(data: bytes, file: File) -> bytes:
 
 
 def read(data: bytes, file: File) -> Content:
-    """Return what is in a file, with numbers and dates as `Cells` has them."""
+    """Return the content of a file. Numbers and dates have the form of `Cells`."""
     form = file.format
     text = unpacked(data, file).decode(form.encoding)
     if isinstance(form, Csv) and form.bom:
@@ -229,14 +229,14 @@ def _other(name: str, value: str, form: Csv | FixedWidth) -> str:
 
 
 def plain(value: str, decimal: str = ".") -> str:
-    """Return a number of a file, without the zeros that fill its field."""
+    """Return a number without the zeros that fill its field."""
     sign, digits = ("-", value[1:]) if value.startswith("-") else ("", value)
     whole, point, fraction = digits.replace(decimal, ".").partition(".")
     return f"{sign}{whole.lstrip('0') or '0'}{point}{fraction}"
 
 
 def expected(rows: Sequence[Cells], recipient: str, file: File) -> list[dict[str, str | None]]:
-    """Return the rows that must be read back. Raise Unreadable if the form cannot hold them."""
+    """Return the expected rows of the file. Raise Unreadable if the file format cannot represent them."""
     form = file.format
     records = [record for record in (file.header_record, file.trailer_record) if record is not None]
     for text in [*COLUMNS, *([recipient] if records else [])]:
@@ -292,7 +292,7 @@ def _in_fixed(name: str, value: str | None, form: FixedWidth) -> str | None:
     _fits(shown, part, form)
     if name in (*METRICS, *NUMBERS, *DATES):
         return value
-    # Fills at the end of a text are not part of it.
+    # Fill characters at the end of a text are not part of the text.
     shown = value.lstrip(part.fill) if part.width < 0 else value.rstrip(part.fill)
     return shown or None
 

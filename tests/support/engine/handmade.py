@@ -1,4 +1,4 @@
-"""Resolved specs that are made by hand, for tests of the queries without the catalog of a database."""
+"""Resolved specs that are written by hand, for tests of queries without a database."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def metric(
 
 
 def resolved(**settings: Any) -> Resolved:
-    """Return a resolved spec with the defaults of an extract."""
+    """Return a resolved spec. Other settings have the defaults of an extract."""
     found: dict[str, Any] = {
         "role": "reader",
         "steps": (),
@@ -76,7 +76,7 @@ def resolved(**settings: Any) -> Resolved:
 
 
 def loans(schema: str = "public", window: int | str = 3, **settings: Any) -> Resolved:
-    """Return the spec of the banking group: count, sum and average of loans per branch."""
+    """Return the spec for the banking group: count, sum and average of the loans of each branch."""
     amount = column("t0", "Amount", "integer", not_null=True)
     account, client, branch, bank = (
         step(column("t0", "Account_idAccount", "integer"), column("t1", "idAccount", "integer")),

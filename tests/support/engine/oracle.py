@@ -1,6 +1,6 @@
-"""The expected files of a source, computed in plain Python without SQL, Spark or the engine.
+"""Compute the expected files of a source in plain Python, without SQL, Spark or the engine.
 
-The oracle is naive on purpose: it follows the joins of each row one by one, and adds up fractions.
+The oracle is simple on purpose. It follows the joins of each row one by one, and adds up fractions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ YEAR_TO_DATE = "year_to_date"
 
 @dataclass(frozen=True)
 class Step:
-    """A join to `table` under the name `name`, from columns of the table or join `start`."""
+    """A join to `table` with the alias `name`. It starts from columns of the table or join `start`."""
 
     name: str
     table: str
@@ -35,23 +35,23 @@ class Step:
 
 @dataclass(frozen=True)
 class Case:
-    """The spec of an extract, as trees instead of text."""
+    """The spec of an extract. Its expressions are trees instead of text."""
 
     steps: tuple[Step, ...]
     recipient: Column
     group_by: Mapping[str, Column] = field(default_factory=dict)
     metrics: Mapping[str, Metric] = field(default_factory=dict)
-    rows: Mapping[str, Column] = field(default_factory=dict)  # of a listing
+    rows: Mapping[str, Column] = field(default_factory=dict)  # the columns of a listing
     where: Condition | None = None
     recipients_where: Condition | None = None
     date: Column = Column("Loans", "loan_date")  # noqa: RUF009  # frozen
     date_type: str = "date"
     time_zone: str = "Etc/GMT"
-    key: tuple[str, ...] = ("idLoan",)  # the entity's primary key
+    key: tuple[str, ...] = ("idLoan",)  # the primary key of the entity
     cutoff: datetime | None = None
 
     def path(self, name: str) -> tuple[str, ...]:
-        """Return the tables on the way from the entity to `name`, both included."""
+        """Return the tables on the path from the entity to `name`, including both."""
         found = [name]
         while found[0] != "Loans":
             found.insert(0, next(step.start for step in self.steps if step.name == found[0]))
@@ -67,12 +67,12 @@ class Case:
         return self.ways(*trees)
 
     def ways(self, *trees: Node | Condition | None) -> set[str]:
-        """Return the tables on the ways to the columns of these trees."""
+        """Return the tables on the paths to the columns of these trees."""
         return {table for tree in trees for column in columns(tree) for table in self.path(column.table)}
 
     @property
     def anchor(self) -> str:
-        """Return the last table that is on the ways to the recipient and to all columns of the group."""
+        """Return the last table that is on the paths to the recipient and to all columns of the group by."""
         ways = [self.path(column.table) for column in (self.recipient, *self.group_by.values())]
         return [table for table in ways[0] if all(table in way for way in ways)][-1]
 
@@ -87,16 +87,17 @@ class Expected:
     """The expected publication of one period."""
 
     files: dict[str, list[dict[str, str]]]
-    rows: int = 0  # that count, in the longest window
+    rows: int = 0  # counted rows in the longest window
     orphans: int = 0
     undated: int = 0
     excluded: int = 0
-    counts: dict[str, int] = field(default_factory=dict)  # by metric: values in its window
-    sums: dict[str, Fraction | None] = field(default_factory=dict)  # None: these are not numbers
+    counts: dict[str, int] = field(default_factory=dict)  # by metric: the number of values in its window
+    # By metric: the sum, or None if the values are not numbers.
+    sums: dict[str, Fraction | None] = field(default_factory=dict)
 
 
 class Reached:
-    """The rows that one row reaches through the joins of the spec."""
+    """The rows of other tables that an entity row reaches through the joins of the spec."""
 
     def __init__(self, case: Case, lookup: Lookup, start: str, row: Row) -> None:
         self.found: dict[str, Row] = {start: row}
@@ -110,7 +111,7 @@ class Reached:
                     self.found[step.name] = row_there
                 elif not step.optional:
                     self.broken.add(step.name)
-            # Else the step comes after an optional one that found no row.
+            # Otherwise an optional join before this join found no row.
 
     def read(self, table: str, column: str) -> object:
         return self.found[table][column] if table in self.found else None
@@ -134,7 +135,7 @@ def oracle(case: Case, tables: Tables, period: Month) -> Expected:
             owner = _recipient(case, reached, _beyond(case))
             if owner is not None and _selected(case, reached):
                 members[owner, _group(case, reached)] = []
-    months: dict[int, int] = {}  # of each counted row, by its id
+    months: dict[int, int] = {}  # by the id of a counted row: its month
     counted: list[Reached] = []
     for row in tables["Loans"]:
         reached = Reached(case, lookup, "Loans", row)
@@ -221,7 +222,7 @@ def _months(window: int | str, month: int) -> int:
 
 
 def _beyond(case: Case) -> set[str]:
-    """Return the tables after the anchor that the recipient and the group are read from."""
+    """Return the tables after the anchor that contain columns of the recipient or the group by."""
     return case.ways(case.recipient, *case.group_by.values()) - set(case.path(case.anchor)[:-1])
 
 
@@ -232,7 +233,7 @@ def _counts(case: Case, reached: Reached) -> bool:
 
 
 def _recipient(case: Case, reached: Reached, used: set[str]) -> str | None:
-    """Return the recipient of a row; None for an orphan row."""
+    """Return the recipient of a row, or None for an orphan row."""
     if used & reached.broken:
         return None
     if case.recipient.table not in reached.found:
@@ -255,7 +256,7 @@ def _group(case: Case, reached: Reached) -> Group:
 def _recipients(
     case: Case, tables: Tables, lookup: Lookup, members: Mapping[tuple[str, Group], object]
 ) -> list[str]:
-    """Return everyone who gets a file, with or without rows."""
+    """Return all recipients of a file, including recipients without rows."""
     if case.recipient.table == "Loans":
         return sorted({owner for owner, _ in members})
     table = next(step.table for step in case.steps if step.name == case.recipient.table)
@@ -269,7 +270,7 @@ def _named(case: Case, reached: Reached) -> bool:
 
 
 def _local(case: Case, moment: object) -> datetime | None:
-    """Return the time of a row as the extract's time zone shows it. Sources hold UTC without a zone."""
+    """Return the time of a row in the time zone of the extract. A time without zone in a source is UTC."""
     if moment is None:
         return None
     assert isinstance(moment, datetime)
@@ -292,13 +293,13 @@ def _after_cutoff(case: Case, moment: datetime) -> bool:
 def _inside(
     found: Sequence[Reached], months: Mapping[int, int], last: int, metric: Metric, month: int
 ) -> list[Read]:
-    """Return how to read each of the rows that are in the window of a metric."""
+    """Return the rows in the window of a metric. For each row, return a function that reads its columns."""
     first = last - _months(metric.window, month) + 1
     return [reached.read for reached in found if months[id(reached)] >= first]
 
 
 def _values(metric: Metric, rows: Sequence[Read]) -> list[Value]:
-    """Return what a metric aggregates. NULLs count in nothing."""
+    """Return the values that a metric aggregates, without NULLs."""
     counted = [read for read in rows if metric.where is None or metric.where.truth(read) is True]
     if metric.expression is None:
         return [Fraction(1) for _ in counted]
@@ -307,7 +308,7 @@ def _values(metric: Metric, rows: Sequence[Read]) -> list[Value]:
 
 
 def _in_order(place: tuple[str, Group]) -> tuple[str, list[tuple[object, ...]]]:
-    """Return the sort key of a row: numbers as numbers, and missing values first."""
+    """Return the sort key of a row. Numbers are sorted as numbers, and missing values come first."""
     return place[0], [() if value is None else (value,) for value in place[1]]
 
 
@@ -316,7 +317,7 @@ def _key(case: Case, reached: Reached) -> tuple[object, ...]:
 
 
 def _listed(case: Case, reached: Reached, column: Column) -> str:
-    """Return a value of a listing as PostgreSQL prints it."""
+    """Return a value of a listing in the form in which PostgreSQL prints it."""
     value = reached.read(column.table, column.name)
     if not isinstance(value, datetime):
         return label(value)

@@ -1,4 +1,4 @@
-"""Publish texts in files that the engine writes: compressed, encrypted, with markers, one in another form."""
+"""Publish texts in files of the engine. The files are compressed, encrypted and have markers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMES = ("Alpha", "Beta", "Gamma", "Delta", "Gone", "New", "Own0", "Own1", "Own2
 
 @cache
 def secret() -> Tsk:
-    """Return the key with which all recipients decrypt."""
+    """Return the private key with which all recipients decrypt."""
     from pysequoia import Tsk
 
     return Tsk.generate("Alpha <alpha@example.com>")
@@ -47,7 +47,7 @@ def keys() -> rolling_pgp.Keys:
 
 @dataclass
 class PackedPublisher(Publisher):
-    """The file of Beta has another form and is not encrypted."""
+    """A publisher of encrypted files. The file of Beta has another format and is not encrypted."""
 
     def run(self, texts: dict[str, str], *, restate: bool = False, through: Store | None = None) -> str:
         store, folder = through or self.store, self.scratch / uuid.uuid4().hex
@@ -70,7 +70,7 @@ class PackedPublisher(Publisher):
         return data.decode().splitlines()[-1].split("|" if name == "Beta" else ",")[1]
 
     def published(self) -> dict[str, Any] | None:
-        """Check the markers, too: one that can be seen says that its file can be read."""
+        """Return the manifest, or None. Check that the file of each existing marker can be read, too."""
         for name in NAMES:
             done = self.store.version(f"{self.place(name)}.done")
             assert done is None or self.lies(name), f"{name} has a marker and no file"
@@ -85,7 +85,7 @@ class PackedPublisher(Publisher):
 
 
 class _Given:
-    """The result of a read with one row for each text."""
+    """Stands for the result of a read. It has one row for each text."""
 
     def __init__(self, texts: dict[str, str]) -> None:
         self.resolved: Resolved = resolved(

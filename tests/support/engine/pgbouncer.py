@@ -1,4 +1,4 @@
-"""A real PgBouncer in transaction mode with one server connection, in front of a test's PostgreSQL."""
+"""A real PgBouncer in transaction mode, with one connection to the PostgreSQL server of a test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from extracts.programs import cache
 from local_cloud import processes
 from local_cloud.database import Database
 
-# Libraries that PgBouncer needs and the machine may not have, by the beginning of their packages' names.
+# Libraries that PgBouncer needs and that the machine may lack. These are the first words of their packages'
+# names.
 _LIBRARIES = ("libevent", "libc-ares", "libcares")
 
 
@@ -31,13 +32,13 @@ class Pooler:
 
     @property
     def url(self) -> str:
-        """Return the URL of the server's owner through the pooler, without TLS."""
+        """Return the URL of the server's owner. The connection goes through the pooler, without TLS."""
         return self.server.url.replace(f":{self.server.port}/", f":{self.port}/") + "?sslmode=disable"
 
 
 @contextmanager
 def serve(server: Database, folder: Path, **settings: str) -> Iterator[Pooler]:
-    """Start PgBouncer. One server connection is shared by all clients, each for one transaction."""
+    """Start PgBouncer. All clients share one connection to the server, each for one transaction."""
     binary, libraries = _program()
     user = processes.unprivileged_user()
     port = processes.free_port()
@@ -85,7 +86,7 @@ def serve(server: Database, folder: Path, **settings: str) -> Iterator[Pooler]:
 
 @functools.cache
 def _program() -> tuple[Path, Path]:
-    """Return PgBouncer of this machine, else of Debian's package, and the folder of its libraries."""
+    """Return the PgBouncer of this machine or of Debian's package, and the folder of its libraries."""
     if found := shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"):
         return Path(found), Path("/nonexistent")
     if not shutil.which("apt-get"):

@@ -1,4 +1,4 @@
-"""What Spark must refuse to compute, said independently of the engine: the only reasons not to run there."""
+"""The only reasons for which Spark must refuse an extract, determined without the engine."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from tests.support.engine.expressions import (
 from tests.support.engine.oracle import Tables, oracle
 from tests.support.engine.random_sources import Setting
 
-# Digits after the point of an amount. None: the type does not fix them.
+# By type of an amount: the number of digits after the point. None if the type does not fix this number.
 AMOUNTS = {
     **dict.fromkeys(("smallint", "integer", "bigint"), 0),
     **{"numeric(20,2)": 2, "numeric(30,20)": 20, "money": 2},
     **dict.fromkeys(("numeric", "real", "double precision")),
 }
-OTHERS = {"discount": 4, "factor": 3}  # numeric(6,4) and numeric(8,3); all other numbers are whole
-QUOTIENT = 60  # digits that PostgreSQL computes of the quotient of two columns
-MOST_JOINED, MOST = 19, 37  # digits of a product of Spark's, and of a sum
+# The types are numeric(6,4) and numeric(8,3); all other numbers are whole.
+OTHERS = {"discount": 4, "factor": 3}
+QUOTIENT = 60  # number of digits that PostgreSQL computes for the quotient of two columns
+MOST_JOINED, MOST = 19, 37  # most digits of a product in Spark, and of a sum in Spark
 
 
 def refusal(setting: Setting, tables: Tables) -> str | None:
-    """Return the sentence with which Spark refuses a setting, or None if it must compute it."""
+    """Return the error message with which Spark refuses a setting, or None if Spark must compute it."""
     return next(_over_several_tables(setting), None) or next(_too_many_digits(setting, tables), None)
 
 
 def is_portable(setting: Setting) -> bool:
-    """Return whether Spark must compute a setting, whatever the rows are."""
+    """Return whether Spark must compute a setting for any rows of the source."""
     quotients = (is_quotient(metric.expression) for metric in setting.case.metrics.values())
     return not any(quotients) and refusal(setting, {}) is None
 
@@ -46,7 +47,7 @@ def is_quotient(node: Node | None) -> bool:
 
 
 def _over_several_tables(setting: Setting) -> Iterator[str]:
-    """PostgreSQL computes expressions over one table, and Spark only the rest."""
+    """PostgreSQL computes expressions over one table. Spark computes only expressions over several tables."""
     parts: list[tuple[str, Node | Condition | None]] = [("where", setting.case.where)]
     for name, metric in setting.case.metrics.items():
         parts += [(f'metric "{name}"', metric.expression), (f'the where of metric "{name}"', metric.where)]
@@ -99,9 +100,9 @@ def _has_values(setting: Setting, tables: Tables, name: str) -> bool:
 
 
 def digits(node: Node, setting: Setting) -> int | None:
-    """Return the most digits after the point that a value can have; None if a type does not fix them.
+    """Return the most digits after the point that a value can have, or None if a type does not fix them.
 
-    A constant divisor adds none: it divides the sum.
+    A constant divisor adds no digits, because the engine divides only the sum.
     """
     match node:
         case Column():

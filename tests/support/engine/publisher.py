@@ -1,4 +1,4 @@
-"""Publish texts to a folder or a bucket as the engine publishes files."""
+"""Publish texts to a folder or a bucket, in the same way as the engine publishes files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CLAIM = "_manifests/2026-10.claim"
 
 @dataclass
 class Watched(Store):
-    """A target that calls `before` first in every call. `writes` has the paths of all attempted writes."""
+    """A target that first calls `before` in every call. `writes` lists the paths of all attempted writes."""
 
     store: Store
     before: Callable[[int], None] = lambda call: None
@@ -90,7 +90,7 @@ class Watched(Store):
 
 @dataclass
 class Publisher:
-    """Publishes texts as the engine publishes files."""
+    """Publish texts in the same way as the engine publishes files."""
 
     store: Store
     scratch: Path
@@ -116,7 +116,7 @@ class Publisher:
         return self.publish(made, through=store)
 
     def publish(self, made: Plan, through: Store | None = None) -> str:
-        """Publish with a new scratch folder, since two runs are on two machines."""
+        """Publish with a new temporary folder, as if each run were on another machine."""
         manifest = self.manifest(made)
         scratch = self.scratch / str(manifest["run_id"])
         scratch.mkdir()
@@ -151,14 +151,14 @@ class Publisher:
         }
 
     def place(self, name: str) -> str:
-        """Return where a recipient's file is."""
+        """Return the path of a recipient's file in the target."""
         return f"bank_name={name}/year=2026/month=10/{name}_20261031.csv"
 
     def text(self, name: str) -> str:
         return b"".join(self.store.read(self.place(name))).decode()
 
     def published(self) -> dict[str, Any] | None:
-        """Return the manifest, or None. Check that all of its files exist with the right content."""
+        """Return the manifest, or None. Check that each of its files exists with the right content."""
         if self.store.version(MANIFEST) is None:
             return None
         found: dict[str, Any] = json.loads(b"".join(self.store.read(MANIFEST)))
@@ -173,7 +173,7 @@ class Publisher:
         return None if found is None else int(found["revision"])
 
     def texts(self) -> dict[str, str] | None:
-        """Return the texts that a consumer of the manifest reads, by recipient."""
+        """Return the texts that a consumer of the manifest would read, keyed by recipient."""
         found = self.published()
         names = (
             [file["key"].rpartition("bank_name=")[2].partition("/")[0] for file in found["files"]]
@@ -206,7 +206,10 @@ def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
 
 
 def lives(publisher: Publisher, calls: int, texts: dict[str, str], *, restate: bool) -> bool:
-    """Publish in a child process, and kill it before call number `calls`. Return whether it survived."""
+    """Publish in a child process, and kill this process before call number `calls`.
+
+    Return whether it survived.
+    """
 
     def kill(call: int) -> None:
         if call == calls:
@@ -229,7 +232,7 @@ def lives(publisher: Publisher, calls: int, texts: dict[str, str], *, restate: b
 def attempt(
     publisher: Publisher, texts: dict[str, str], *, through: Store | None = None, restate: bool
 ) -> str:
-    """Return the final message of a run, or its error after `failed: `."""
+    """Return the last message of a run, or `failed: ` with its error message."""
     try:
         return publisher.run(texts, through=through, restate=restate)
     except ExtractError as error:
@@ -237,7 +240,7 @@ def attempt(
 
 
 def beside(store: Store, name: str) -> Store:
-    """Return a target next to the given one: another folder, or another prefix of the bucket."""
+    """Return another target beside this target: another folder, or another prefix in the bucket."""
     match store:
         case FolderStore():
             return FolderStore(store._root.parent / name)
@@ -247,7 +250,7 @@ def beside(store: Store, name: str) -> Store:
 
 
 def afresh(store: Store) -> Store:
-    """Return the same target for another process, since processes must not share connections."""
+    """Return the same target for another process, because processes must not share connections."""
     match store:
         case BucketStore():
             import boto3

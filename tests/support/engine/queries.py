@@ -1,4 +1,4 @@
-"""Runs the queries of the engine by psycopg, without a driver, a transaction or a spec of its own."""
+"""Run the queries of the engine through psycopg, without the engine's driver, transaction or spec."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rolling_span import Span
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session by psycopg, as `rolling_result` wants one."""
+    """A session through psycopg, with the methods that `rolling_result` needs."""
 
     connection: psycopg.Connection
 
@@ -41,7 +41,7 @@ def read(
     *periods: str,
     cutoff: datetime | None = None,
 ) -> Result:
-    """Return the result of all queries in PostgreSQL."""
+    """Run all queries in PostgreSQL. Return the result."""
     session = Session(connection)
     span = Span.of(resolved, map(Period.parse, periods or ("2026-10",)))
     facts = rolling_result.facts(resolved, rolling_queries.checks(resolved, span, cutoff), session)
@@ -50,7 +50,7 @@ def read(
 
 
 def figures(result: Result, period: str = "2026-10") -> list[tuple[str | None, ...]]:
-    """Return the rows of a period: recipient, groups and metrics. Refuses totals that do not reconcile."""
+    """Return the rows of a period: recipient, groups and metrics. Fail if the totals do not reconcile."""
     from rolling_checks import check_totals
 
     parsed, tally, found = Period.parse(period), result.tally(), []

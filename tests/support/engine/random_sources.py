@@ -1,7 +1,7 @@
-"""Random sources: what the extract says, and the rows of its tables.
+"""Random extracts, and random rows for the tables of their sources.
 
-One run of the engine takes seconds in Spark, even without rows. Therefore `SOURCES` small sources share one
-database, and one run reads them all.
+One run of the engine takes seconds in Spark, even without rows. So `SOURCES` small sources share one
+database, and one run reads all of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tests.support.engine.values import Metric
 
 SOURCES = 40
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-# Types of an amount, and the digits after the decimal point of its values.
+# By type of an amount: the number of digits after the decimal point of its values.
 AMOUNTS: dict[LiteralString, int] = {
     "smallint": 0,
     "integer": 0,
@@ -47,13 +47,14 @@ AMOUNTS: dict[LiteralString, int] = {
     "double precision": 17,
 }
 WHOLE = ("smallint", "integer", "bigint")
-MOST = {"smallint": 32_767, "integer": 2**31 - 1, "real": 999_999}  # a real has six exact digits
+# The largest values; only six digits of a real are exact.
+MOST = {"smallint": 32_767, "integer": 2**31 - 1, "real": 999_999}
 JOINS = ("Account", "Client", "Branch", "Head", "Bank", "Price")
 MERGING = ("avg", "sum", "count", "min", "max", "stddev")
 AGGREGATES = (*MERGING, *MERGING, "count_distinct", "median", "p1", "p90")
 ADDRESSES = ("Main St 1", "", "=SUM(A1)", 'say "hi", twice', "two\nlines", "Łódź", None)
 CODES = ("a", "B", "é", "Z", "_", "10", "9")
-# Times of the day in seconds: close to midnight in each of the time zones below.
+# Times of the day in seconds. They are close to midnight in one of the time zones below.
 SECONDS = (0, 1, 43200, 86399, 86399.999999, 79200, 79199, 36000, 35999, 14400, 18000, 16200)
 ZONES = ("Etc/GMT", "Europe/Paris", "America/Havana", "Pacific/Kiritimati")
 
@@ -62,7 +63,7 @@ Tables = dict[str, list[Row]]
 
 
 RATING = Column("Bank", "rating", whole=True)
-# Conditions that some recipients meet: a run without a recipient is refused.
+# Conditions that some recipients fulfill, because a run without any recipient is refused.
 RECIPIENTS: tuple[Condition, ...] = (
     Comparison(">", RATING, Number(Decimal(0))),
     Missing(RATING, negated=True),
@@ -72,21 +73,22 @@ RECIPIENTS: tuple[Condition, ...] = (
 
 @dataclass(frozen=True)
 class Setting:
-    """What all random sources of one run share: the case, and what changes no value."""
+    """The common settings of all random sources of one run: the case, and settings that change no value."""
 
     seed: int
     case: Case
     amount: LiteralString
     periods: tuple[Month, ...]
-    composite: bool  # whether keys are unique within one random source only, and joins compare its number too
+    # Whether keys are unique only within a random source, so that joins also compare its number.
+    composite: bool
     indexed: bool  # whether the joined columns have unique indexes
     analyzed: bool  # whether the planner has statistics, which changes its plan
-    partitions: int  # of the parallel read in Spark
+    partitions: int  # number of partitions of the parallel read in Spark
     partition_by: str | None
 
 
 def amount_columns(amount: str) -> list[Column]:
-    """Return the columns that hold numbers."""
+    """Return the columns that contain numbers."""
     whole = amount in WHOLE
     return [
         Column("Loans", "Amount", whole),
@@ -128,7 +130,7 @@ LISTED = {
 
 @st.composite
 def settings(draw: st.DrawFn) -> Setting:
-    """Return a random extract. Every value of an option is about as likely as every other."""
+    """Return a random extract. All values of an option have about the same probability."""
     amount = draw(st.sampled_from(sorted(AMOUNTS)))
     numbers, texts = amount_columns(amount), [KIND]
     own = [column for column in numbers if column.table == "Loans"]
@@ -170,7 +172,7 @@ def settings(draw: st.DrawFn) -> Setting:
 
 @st.composite
 def metrics(draw: st.DrawFn, numbers: list[Column], texts: list[Column]) -> dict[str, Metric]:
-    """Return one to four metrics; with the same expression or another one."""
+    """Return one to four metrics, with the same or with different expressions."""
     expressions = nodes(numbers, texts)
     shared = draw(expressions)
     made = {}
@@ -191,7 +193,7 @@ def metrics(draw: st.DrawFn, numbers: list[Column], texts: list[Column]) -> dict
 
 
 def steps(optional: frozenset[str], *, composite: bool, by_head: bool) -> tuple[Step, ...]:
-    """Return the joins. The bank is the one of the branch, or of the branch's head office."""
+    """Return the joins. They lead to the bank of the branch, or to the bank of the branch's head office."""
 
     def step(table: str, name: str, start: str, column: str) -> Step:
         world = ("world",) if composite else ()
@@ -220,7 +222,7 @@ def _fill(made: Tables, world: int, setting: Setting, chance: random.Random) -> 
     first = 0 if setting.composite else world * 1000
 
     def one_of(count: int) -> int | None:
-        """Return the number of a random row; sometimes None, or the number of a missing row."""
+        """Return the number of a random row, or sometimes None or the number of a missing row."""
         found = chance.random()
         return None if found < 0.06 else first + 999 if found < 0.1 else first + chance.randrange(count)
 
@@ -265,9 +267,9 @@ def _fill(made: Tables, world: int, setting: Setting, chance: random.Random) -> 
 
 
 def _moment(setting: Setting, chance: random.Random) -> datetime | None:
-    """Return a time, mostly of the last 30 months and close to a boundary of days or months.
+    """Return a time. Most times are in the last 30 months and close to a boundary of days or months.
 
-    Dates have no time of the day, and a zone of their own.
+    If the date column is a date, the time is midnight without a time zone.
     """
     if chance.random() < 0.1:
         found = chance.choice((None, datetime(2001, 10, 15), datetime(2031, 10, 15)))
@@ -301,7 +303,7 @@ def other_schema(schema: str) -> str:
 
 
 def spec(setting: Setting, schema: str) -> Extract:
-    """Return the spec of a setting as a user writes it."""
+    """Return the spec of a setting, as a user writes a spec."""
     case = setting.case
 
     def text(condition: Condition | None) -> str | None:

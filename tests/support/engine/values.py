@@ -1,4 +1,4 @@
-"""The value of a metric and of other columns, as a file shows them, from exact numbers."""
+"""Compute values of a metric and of other columns from exact numbers, as text of a file."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.support.engine.expressions import Condition, Node, Value
 @dataclass(frozen=True)
 class Metric:
     aggregate: str
-    expression: Node | None  # None: the rows are counted
+    expression: Node | None  # None if the metric counts rows
     window: int | str = 1
     where: Condition | None = None
     scale: int | None = None
 
 
 def figure(metric: Metric, values: Sequence[Value]) -> str:
-    """Return a metric as the file shows it."""
+    """Return a metric as text of a file."""
     if metric.aggregate == "count":
         return str(len(values))
     if metric.aggregate == "count_distinct":
@@ -50,7 +50,7 @@ def figure(metric: Metric, values: Sequence[Value]) -> str:
 
 
 def percentile(numbers: Sequence[Fraction], hundredths: int) -> Fraction:
-    """Return the percentile, interpolated linearly between the two nearest values."""
+    """Return the percentile. It is interpolated linearly between the two nearest values."""
     values = sorted(numbers)
     way = Fraction(hundredths * (len(values) - 1), 100)
     whole = way.numerator // way.denominator
@@ -59,7 +59,7 @@ def percentile(numbers: Sequence[Fraction], hundredths: int) -> Fraction:
 
 def root(square: Fraction, scale: int) -> str:
     """Return the square root, rounded half up."""
-    wide = square * 4 * 100**scale  # of twice the root, as a whole number of units
+    wide = square * 4 * 100**scale  # the square of twice the root, where the root is a whole number of units
     rounded = (math.isqrt(wide.numerator // wide.denominator) + 1) // 2
     return text(Fraction(rounded, 10**scale), scale)
 
@@ -67,7 +67,7 @@ def root(square: Fraction, scale: int) -> str:
 def text(value: Fraction | Decimal | int, scale: int) -> str:
     """Return the value in fixed-point notation, rounded half up.
 
-    The division has 400 digits, more than enough to recognize a tie.
+    The division has 400 digits, which is more than enough to recognize a tie.
     """
     exact = Fraction(value)
     wide = Context(prec=400)
@@ -77,7 +77,7 @@ def text(value: Fraction | Decimal | int, scale: int) -> str:
 
 
 def moment_text(moment: datetime) -> str:
-    """Return a time as PostgreSQL prints it, with the offset of its zone if it has one."""
+    """Return a time in the form in which PostgreSQL prints it. If it has a time zone, add the offset."""
     fraction = f"{moment:.%f}".rstrip("0") if moment.microsecond else ""
     return f"{moment:%Y-%m-%d %H:%M:%S}{fraction}" + ("" if moment.tzinfo is None else _offset(moment))
 
@@ -90,6 +90,6 @@ def _offset(moment: datetime) -> str:
 
 
 def label(value: object) -> str:
-    """Return a value as a file shows it: formulas are made harmless."""
+    """Return a value as text of a file, with formulas made harmless."""
     written = "" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
     return f"'{written}" if isinstance(value, str) and written.startswith("=") else written

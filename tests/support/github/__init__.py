@@ -1,9 +1,9 @@
-"""The part of GitHub Actions that our workflows use. `run` steps run; actions have local equivalents.
+"""An emulation of GitHub Actions, as far as our workflows use it. Actions have local equivalents.
 
 A workflow comes from the project, and the workflows that it calls come from this repository. Jobs run in the
-order of their `needs`, each in its own checkout. A step sees the environment of the workflow, not the
-environment of the user. It has the permissions of its job; a call that GitHub would refuse fails here, too.
-A feature that this runner does not support is an error.
+order of their `needs`, each in its own checkout. A step gets the environment of the workflow, not the
+environment of the user. It has the permissions of its job. A call that GitHub would refuse fails here, too. A
+feature that this emulation does not support is an error.
 """
 
 from tests.support.github.actions import assume

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def _checkout(runner: Runner, given: dict[str, str]) -> None:
-    """Fetch one commit without tags, as `actions/checkout` does; with `fetch-depth: 0`, fetch everything.
+    """Fetch one commit without tags, as `actions/checkout` does. With `fetch-depth: 0`, fetch everything.
 
-    Pushes use the `ssh-key`, if there is one. A hook of the repository reads it from the environment.
+    With `ssh-key`, pushes use this key. A hook of the repository reads the key from the environment.
     """
     whole, key = given.get("fetch-depth") == "0", given.get("ssh-key")
     kept = {"persist-credentials": str(bool(key))}
@@ -43,7 +43,7 @@ def _set_up(runner: Runner, given: dict[str, str]) -> None:
 
 
 def _credentials(runner: Runner, given: dict[str, str]) -> None:
-    """Assume the role with the token that GitHub would sign for this job."""
+    """Assume the role with a token, as GitHub would sign it for this job."""
     runner.require("id-token", "write")
     repository, event = runner.github.repository, runner.event
     subject = f"repo:{repository}:ref:{event.ref}"
@@ -62,7 +62,7 @@ def _credentials(runner: Runner, given: dict[str, str]) -> None:
 
 
 def assume(cloud: aws.Cloud, role_arn: str, subject: str, workflow: str) -> dict[str, str]:
-    """Return credentials for the token that GitHub signs for a subject and the workflow of a job."""
+    """Return credentials for a token that GitHub would sign for this subject and this workflow of a job."""
     claims = {
         "iss": f"https://{ISSUER}",
         "aud": "sts.amazonaws.com",

@@ -1,4 +1,4 @@
-"""GitHub's expressions, as in `${{ github.ref }}`."""
+"""The expressions of GitHub in `${{ }}`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOKENS = re.compile(r"\s*(?:('(?:[^']|'')*')|(\d+)|([A-Za-z_][\w-]*)|(==|!=|&&|\
 
 
 def interpolate(value: Any, contexts: Contexts) -> Any:
-    """Return the value with its `${{ }}` evaluated. A value that is one whole expression keeps its type."""
+    """Return the value with each `${{ }}` evaluated. If the value is one expression, it keeps its type."""
     if not isinstance(value, str):
         return value
     whole = re.fullmatch(r"\$\{\{(.*?)\}\}", value.strip(), re.DOTALL)
@@ -40,7 +40,7 @@ def text(value: Any) -> str:
 
 @dataclass(slots=True)
 class _Expression:
-    """A recursive descent parser of GitHub's expressions."""
+    """A recursive descent parser for the expressions of GitHub."""
 
     text: str
     contexts: Contexts

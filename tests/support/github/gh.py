@@ -1,4 +1,4 @@
-"""The calls of `gh` that our workflows make. They read and write the state of the local GitHub."""
+"""Emulate the calls of `gh` that our workflows make. They read and write the state of the emulated GitHub."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import jq
 
 
 def main() -> None:
-    """Answer one call."""
+    """Answer one call of `gh`."""
     parser = argparse.ArgumentParser()
     verbs = parser.add_subparsers(dest="verb", required=True)
     api = verbs.add_parser("api")
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def call(state: dict[str, Any], arguments: argparse.Namespace) -> None:
-    """Make one call of the API and print the response."""
+    """Make one call of GitHub's API, and print the response."""
     path = arguments.path.removeprefix(f"repos/{os.environ['GITHUB_REPOSITORY']}/")
     response = respond(state, arguments.method, path, fields(arguments.field))
     if arguments.silent:
@@ -52,7 +52,7 @@ def call(state: dict[str, Any], arguments: argparse.Namespace) -> None:
 
 
 def release(state: dict[str, Any], tag: str, files: list[str], notes: str) -> None:
-    """Create a release for a tag that was pushed."""
+    """Create a release for a tag. The tag must have been pushed."""
     require("contents", "write")
     assert os.environ["GH_REPO"] == os.environ["GITHUB_REPOSITORY"], "gh needs GH_REPO outside a clone"
     origin = Path(os.environ["LOCAL_GITHUB"]) / "origin.git"
@@ -98,7 +98,7 @@ def respond(state: dict[str, Any], method: str, path: str, given: dict[str, str]
 
 
 def fields(given: list[str]) -> dict[str, str]:
-    """Parse `name=value`, and `name=@file` for the text of a file."""
+    """Parse arguments `name=value`, and `name=@file` for the text in a file."""
     pairs = dict(field.split("=", 1) for field in given)
     return {k: Path(v[1:]).read_text() if v.startswith("@") else v for k, v in pairs.items()}
 

@@ -1,4 +1,4 @@
-"""Events, jobs and runs of the local GitHub, and the place of our repository."""
+"""Events, jobs and runs of the emulated GitHub, and the address of our repository."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The result of a job, and what its page shows."""
+    """The result of a job, and the texts that the page of the job shows."""
 
-    result: str  # success, failure or skipped
+    result: str  # "success", "failure" or "skipped"
     outputs: dict[str, str] = field(default_factory=dict)
     log: str = ""
     summary: str = ""
-    commands: tuple[str, ...] = ()  # the text of the `run` steps that were executed
+    commands: tuple[str, ...] = ()  # the texts of all `run` steps that were executed
     environment: str = ""  # the GitHub environment, whose reviewers approve the job
 
     @property
@@ -50,7 +50,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a workflow: its jobs by name. A job of a called workflow is named `caller / job`."""
+    """One run of a workflow, with its jobs by name.
+
+    A job of a called workflow has the name `caller / job`.
+    """
 
     number: int
     jobs: dict[str, Job]

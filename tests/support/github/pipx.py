@@ -1,6 +1,7 @@
-"""`pipx run checkov==VERSION …`, which runs the checkov of the environment variable `CHECKOV`.
+"""Emulate `pipx run checkov==VERSION …`. It runs the checkov that the variable `CHECKOV` names.
 
-Without the variable it only checks its arguments: checkov takes about 300 MB, too much for each test run.
+Without the variable, the program only checks its arguments. checkov has about 300 MB, which is too much for
+each test run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A repository on the local GitHub, with its pull requests, comments, runs and artifacts."""
+"""A repository on the emulated GitHub, with its pull requests, comments, runs and artifacts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class GitHub:
 
     folder: Path
     cloud: aws.Cloud
-    settings: Mapping[str, str]  # environment variables for Terraform to find its provider
+    settings: Mapping[str, str]  # environment variables with which Terraform finds its provider
     repository: str = "banking-group/bank-loans"
     variables: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # by environment
@@ -59,7 +59,10 @@ class GitHub:
 
     @property
     def home(self) -> Path:
-        """Return the clone of this repository: the working copy, with the tag that projects name."""
+        """Return a clone of this repository.
+
+        It has the files of the working copy, and the tag that projects use.
+        """
         return self.folder / "home"
 
     def _publish(self) -> None:
@@ -70,7 +73,7 @@ class GitHub:
         self.release(extracts.__version__)
 
     def release(self, version: str) -> None:
-        """Commit the files of this repository, and tag them with a version."""
+        """Commit the files of this repository, and tag the commit with a version."""
         settings = self.home / "templates/extract/cookiecutter.json"
         context = json.loads(settings.read_text()) | {"_version": version}
         settings.write_text(json.dumps(context, indent=2, ensure_ascii=False))
@@ -80,7 +83,7 @@ class GitHub:
 
     @property
     def redirected(self) -> dict[str, str]:
-        """Return the settings with which git clones the local repository instead of the public one."""
+        """Return settings of git. With them, git clones the local repository instead of the public one."""
         return {
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"url.file://{self.home}.insteadOf",
@@ -93,7 +96,7 @@ class GitHub:
         return found
 
     def write_state(self, state: dict[str, Any]) -> None:
-        """Write the state."""
+        """Write the state of the emulated GitHub."""
         (self.folder / "state.json").write_text(json.dumps(state))
 
     def comments(self, number: int) -> list[str]:
@@ -101,7 +104,7 @@ class GitHub:
         return [comment["body"] for comment in self.state["comments"] if comment["number"] == number]
 
     def push(self, files: Path, message: str, branch: str = "main") -> Event:
-        """Replace the files of a branch, in one commit after main. Return the event of the push."""
+        """Replace the files of a branch with one commit after main. Return the event of the push."""
         work = self.folder / "work"
         if work.exists():
             shutil.rmtree(work)
@@ -118,7 +121,7 @@ class GitHub:
         return Event("push", f"refs/heads/{branch}", git(work, "rev-parse", "HEAD"))
 
     def pull_request(self, number: int, branch: str) -> Event:
-        """Open or update a pull request. The commit of the event is the merge with main, as on GitHub."""
+        """Open or update a pull request. Its event has the merge commit with main, as on GitHub."""
         work = self.folder / "work"
         git(work, "fetch", "--quiet", "origin")
         git(work, "checkout", "--quiet", "--detach", "origin/main")
@@ -169,7 +172,7 @@ class GitHub:
         source = f"{self.repository}/.github/workflows/{workflow}@{event.ref}"
         jobs = run_jobs(self, parsed, event, event.inputs, permitted=None, number=number, source=source)
         state = self.state
-        # Find the run by its id, because a test may have removed runs from the state.
+        # Find the run by its ID, because a test may have removed other runs from the state.
         [own] = [run for run in state["runs"] if run["id"] == number]
         own["jobs"] = [
             {"id": place, "name": name, "conclusion": job.result}
@@ -180,9 +183,9 @@ class GitHub:
         return self.runs[-1]
 
     def shown(self, run: Run) -> list[Path]:
-        """Return the texts of the plans that a run showed."""
+        """Return the files with the texts of the plans that a run showed."""
         return list((self.folder / "artifacts" / str(run.number)).glob("shown-plan-*/plan.txt"))
 
     def artifact(self, run: Run, name: str) -> Path:
-        """Return the folder of an artifact."""
+        """Return the folder with the files of an artifact."""
         return self.folder / "artifacts" / str(run.number) / name

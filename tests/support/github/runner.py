@@ -1,4 +1,4 @@
-"""A machine that runs the steps of one job."""
+"""A runner of the emulated GitHub. It runs the steps of one job."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEP_KEYS = {"env", "id", "if", "name", "run", "uses", "with"}
 
 @dataclass(slots=True)
 class Runner:
-    """One machine that runs one job."""
+    """A runner for one job."""
 
     github: GitHub
     event: Event
@@ -30,7 +30,7 @@ class Runner:
     job: dict[str, Any]
     permissions: Mapping[str, str]
     number: int
-    source: str  # the workflow file of the job, as in the claim `job_workflow_ref`
+    source: str  # the workflow file of the job, in the form of the claim `job_workflow_ref`
     log: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     place: Path = Path()
@@ -87,7 +87,7 @@ class Runner:
         return self.place / "workspace"
 
     def require(self, permission: str, level: str) -> None:
-        """Fail if the job does not declare a permission, as on GitHub."""
+        """Fail if the job does not declare a permission that it needs, as GitHub does."""
         assert self.permissions.get(permission) in (level, "write"), f"the job lacks {permission}: {level}"
 
     def _execute(self, step: dict[str, Any], contexts: Contexts, summary: Path) -> tuple[dict[str, str], int]:
@@ -98,7 +98,7 @@ class Runner:
         output.write_text("")
         script = self.place / "temp/step.sh"
         script.write_text(step["run"])
-        # GitHub's runner sets `pipefail` only if the workflow names the shell.
+        # The runner of GitHub sets `pipefail` only if the workflow names the shell.
         assert defaults.get("shell", "bash") == "bash"
         options = ["--noprofile", "--norc", "-eo", "pipefail"] if "shell" in defaults else ["-e"]
         place = str(interpolate(defaults.get("working-directory", "."), contexts))
@@ -124,7 +124,7 @@ class Runner:
         return outputs, done.returncode
 
     def _variables(self) -> dict[str, str]:
-        """Return the variables of GitHub's machines, of the local AWS and of the Terraform provider."""
+        """Return the environment variables of a GitHub runner, of the local cloud and of the AWS provider."""
         cloud = self.github.cloud.environment
         found = {key: os.environ[key] for key in ("CHECKOV",) if key in os.environ}
         addresses = {key: value for key, value in cloud.items() if "KEY" not in key and "REGION" not in key}

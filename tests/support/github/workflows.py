@@ -1,4 +1,4 @@
-"""Run the jobs of a workflow in the order of their `needs`, and the workflows that they call."""
+"""Run the jobs of a workflow in the order of their `needs`, including the workflows that they call."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def run_jobs(
     number: int,
     source: str,
 ) -> dict[str, Job]:
-    """Run the jobs of a workflow. `permitted` has the permissions of the calling job, if there is one."""
+    """Run the jobs of a workflow. `permitted` has the permissions of the calling job, if a job calls it."""
     found: dict[str, Job] = {}
-    ended: dict[str, Job] = {}  # only the jobs of this workflow, for `needs`
+    ended: dict[str, Job] = {}  # jobs of this workflow only, because `needs` names them
     for name, job in _in_order(workflow["jobs"]):
         check_supported(job.keys(), JOB_KEYS, f"job {name}")
         needs = {other: ended[other] for other in _as_list(job.get("needs", []))}
@@ -80,7 +80,7 @@ def run_jobs(
 
 
 def _matrix(name: str, job: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the label and the values of each run of a job: one per value of its matrix, or only one."""
+    """Yield the label and the values of each run of a job. A job without a matrix runs once."""
     if "strategy" not in job:
         yield name, {}
         return
@@ -90,7 +90,7 @@ def _matrix(name: str, job: dict[str, Any]) -> Iterator[tuple[str, dict[str, str
 
 
 def _read_called(uses: str) -> dict[Any, Any]:
-    """Read a called workflow. Only workflows of this repository are called."""
+    """Return a called workflow. Projects may call only workflows of this repository."""
     path = uses.removeprefix("$/").removeprefix(f"{HOME}/").partition("@")[0]
     assert path.startswith(".github/workflows/"), uses
     found: dict[Any, Any] = yaml.safe_load((ROOT / path).read_text())
@@ -98,9 +98,9 @@ def _read_called(uses: str) -> dict[Any, Any]:
 
 
 def _path(uses: str) -> str:
-    """Return the path and the ref of a called workflow, as in the claim `job_workflow_ref`.
+    """Return the path and the ref of a called workflow, in the form of the claim `job_workflow_ref`.
 
-    A workflow that ours call by `$/` has their version.
+    If a workflow of this repository calls another one by `$/`, both have the same version.
     """
     if uses.startswith("$/"):
         uses = f"{HOME}/{uses.removeprefix('$/')}@v{extracts.__version__}"
@@ -109,7 +109,7 @@ def _path(uses: str) -> str:
 
 
 def referenced(workflow: dict[Any, Any]) -> Iterator[dict[str, str]]:
-    """Yield the called workflows, as in `referenced_workflows` of the API."""
+    """Yield the called workflows, in the form of `referenced_workflows` in GitHub's API."""
     for job in workflow["jobs"].values():
         if "uses" in job:
             path = _path(job["uses"])
@@ -120,13 +120,13 @@ def referenced(workflow: dict[Any, Any]) -> Iterator[dict[str, str]]:
 
 
 def _inputs(call: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the inputs with their defaults. An unknown, missing or wrongly typed input is an error."""
+    """Return the inputs with their defaults. An unknown or missing input, or a wrong type, is an error."""
     declared = call.get("inputs", {})
     check_supported(given.keys(), set(declared), "inputs")
     found = {}
     for name, entry in declared.items():
         if name in given:
-            # A variable that is not set is an empty text.
+            # GitHub replaces a variable that is not set by an empty text.
             value = "" if given[name] is None and entry["type"] == "string" else given[name]
             wanted = {"string": str, "boolean": bool, "number": int}[entry["type"]]
             assert isinstance(value, wanted), f"the input {name} must be a {entry['type']}, not {value!r}"
@@ -138,7 +138,7 @@ def _inputs(call: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_one(jobs: dict[str, Job], call: dict[str, Any]) -> Job:
-    """Return the jobs of a called workflow or of a matrix as one job, as the caller sees them."""
+    """Return the jobs of a called workflow or of a matrix as one job, as a calling workflow sees them."""
     results = {job.result for job in jobs.values()}
     worst = next(r for r in ("failure", "success", "skipped") if r in results)
     contexts = {"jobs": {name: {"outputs": job.outputs} for name, job in jobs.items()}}
@@ -149,7 +149,7 @@ def _as_one(jobs: dict[str, Job], call: dict[str, Any]) -> Job:
 def _check_permissions(
     permissions: Mapping[str, str], permitted: Mapping[str, str] | None, name: str
 ) -> None:
-    """Fail if a job has more permissions than its caller: GitHub refuses to start such a workflow."""
+    """Fail if a job has more permissions than its caller. GitHub does not start such a workflow."""
     if permitted is None:
         return
     for permission, level in permissions.items():

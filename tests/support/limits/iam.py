@@ -1,4 +1,4 @@
-"""Probes of IAM's limits."""
+"""Probes of the limits of IAM."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def trust(text: str) -> Parameters:
 
 
 def statement(**elements: Any) -> Parameters:
-    """Return an inline policy with one statement that has these elements."""
+    """Return an inline policy with one statement, which has these elements."""
     return inline(document(changed(STATEMENT, **elements)))
 
 
 def trusting(**elements: Any) -> Parameters:
-    """Return a trust policy with one statement that has these elements."""
+    """Return a trust policy with one statement, which has these elements."""
     return trust(document(changed(TRUST, **elements)))
 
 

@@ -1,4 +1,4 @@
-"""Probes of Glue's limits."""
+"""Probes of the limits of Glue."""
 
 from __future__ import annotations
 

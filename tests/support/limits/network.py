@@ -13,7 +13,7 @@ SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sftp-aBcDeF"
 
 
 def key(kind: str, body: str = "") -> str:
-    """Return a public key of this type. Its body has the same type."""
+    """Return a public key. Both its text and its body have this type."""
     inner = (body or kind).encode()
     return f"{kind} {base64.b64encode(len(inner).to_bytes(4, 'big') + inner + b'0123456789').decode()}"
 

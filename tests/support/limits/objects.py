@@ -1,4 +1,4 @@
-"""Probes of S3's limits."""
+"""Probes of the limits of S3."""
 
 from __future__ import annotations
 

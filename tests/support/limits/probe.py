@@ -1,4 +1,4 @@
-"""A probe of a limit of AWS: requests that show that the local cloud enforces it."""
+"""A probe of a limit of AWS: two requests that show whether the local cloud enforces the limit."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Parameters = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Two requests next to the limit: AWS accepts the first and refuses the second.
+    """Two requests next to the limit. AWS accepts the first request and refuses the second request.
 
-    `operation` is the first one of the limit unless it is given. `state` is what the emulator already holds,
-    keyed by the function in `limits.state` that returns it.
+    By default, `operation` is the first operation of the limit. `state` contains the objects that the
+    emulator already has, keyed by the function in `limits.state` that returns them.
     """
 
     accepted: Parameters
@@ -25,12 +25,12 @@ class Probe:
 
 
 def document(*statements: Parameters, size: int = 0) -> str:
-    """Return a policy with these statements, filled to this number of characters without white space."""
+    """Return a policy with these statements. Fill it up to `size` characters, without white space."""
     policy = {"Version": "2012-10-17", "Id": "", "Statement": list(statements)}
     text = json.dumps(policy, separators=(",", ":"))
     return text.replace('"Id":""', f'"Id":"{"x" * (size - len(text))}"') if size else text
 
 
 def changed(statement: Parameters, **elements: Any) -> Parameters:
-    """Return the statement with these elements. None removes an element."""
+    """Return the statement with these elements changed. None removes an element."""
     return {name: value for name, value in (statement | elements).items() if value is not None}

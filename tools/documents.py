@@ -1,7 +1,8 @@
-"""Policies and state machines of a root module, as AWS will receive them.
+"""Read the policies and state machines of a root module, in the form in which AWS will receive them.
 
-A plan does not contain them: each names the ARN of a resource that does not exist yet, so the whole text is
-known only after apply. Terraform plans a second time, in a test that provides these ARNs.
+A plan does not contain these documents. Each document contains the ARN of a resource that does not exist yet,
+so its text is known only after apply. So Terraform plans a second time, in a Terraform test that contains
+made-up ARNs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Values = dict[str, Any]
 TEST = "documents.tftest.hcl"
 HERE = "eu-west-1:123456789012"
 KEY = "01234567-89ab-cdef-0123-456789abcdef"
-# ARNs and IDs of created resources, by type. The names in braces are attributes in the code.
+# ARNs and IDs for created resources, keyed by type. Words in braces stand for attributes of the resource.
 KNOWN: dict[str, Values] = {
     "aws_cloudwatch_event_rule": {"arn": f"arn:aws:events:{HERE}:rule/{{name}}"},
     "aws_cloudwatch_log_group": {"arn": f"arn:aws:logs:{HERE}:log-group:{{name}}"},
@@ -54,7 +55,7 @@ KNOWN: dict[str, Values] = {
         "id": "s-0123456789abcdef0",
     },
 }
-# The attributes that hold a document, and its kind.
+# The attributes that contain a document, and the kind of the document.
 DOCUMENTS = {
     ("aws_iam_policy", "policy"): "identity",
     ("aws_iam_role", "assume_role_policy"): "trust",
@@ -72,7 +73,10 @@ DOCUMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A policy or a state machine. `kind` is one of those above; `address` is its address in Terraform."""
+    """A policy or a state machine.
+
+    `kind` is a value of `DOCUMENTS`. `address` is the address in Terraform.
+    """
 
     address: str
     kind: str
@@ -80,7 +84,7 @@ class Document:
 
 
 def overrides(plan: Values) -> str:
-    """Return a Terraform test that makes the same plan with the ARNs of new resources."""
+    """Return a Terraform test that makes the same plan, with ARNs for the new resources."""
     found: dict[str, str] = {}
     for change in plan["resource_changes"]:
         address = re.sub(r"\[[^\]]*\]", "", change["address"])
@@ -97,10 +101,10 @@ def overrides(plan: Values) -> str:
 
 
 def read(plan: Values) -> Iterator[Document]:
-    """Yield the documents of a plan. It is an error if one is still unknown."""
+    """Yield the documents of a plan. Raise an error if a document is still unknown."""
     for change in plan["resource_changes"]:
         for (kind, attribute), name in DOCUMENTS.items():
-            # A data source of the same type only reads a document of another owner.
+            # A data source of the same type only reads a document that belongs to somebody else.
             if (
                 change.get("mode") == "data"
                 or change["type"] != kind
@@ -117,7 +121,7 @@ def read(plan: Values) -> Iterator[Document]:
 def collect(
     root: Path, plan: Values, command: Sequence[str], environment: Mapping[str, str], *arguments: str
 ) -> list[Document]:
-    """Return the documents of an initialized root module with this plan. `command` starts Terraform."""
+    """Return the documents of an initialized root module, which has this plan. `command` starts Terraform."""
     (root / TEST).write_text(overrides(plan))
     done = subprocess.run(
         [*command, "test", "-json", "-verbose", f"-filter={TEST}", *arguments],
@@ -136,7 +140,7 @@ def collect(
 
 
 def save(documents: list[Document], file: Path) -> None:
-    """Write documents as JSON."""
+    """Write the documents to a file, as JSON."""
     file.write_text(json.dumps([asdict(one) for one in documents], indent=1))
 
 

@@ -1,6 +1,6 @@
-"""Diagrams that are generated from the code: `make docs` writes them into their pages.
+"""Generate diagrams from the code. `make docs` writes the diagrams into the pages.
 
-A page marks the place with a comment that names the diagram, and a fence below it.
+On a page, a comment names the diagram. The diagram is in the code block below this comment.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ PLACE = re.compile(
 )
 FENCE = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
-Edge = tuple[str, str, str]  # from, to, text of the arrow
+Edge = tuple[str, str, str]  # start, end and text of the arrow
 
 
 def modules() -> str:
-    """Return the example's modules, and the outputs of other modules that each one uses."""
+    """Return the diagram of the example's modules, with the outputs that they use from other modules."""
     text = (EXAMPLE / "Terraform/main.tf").read_text()
     found = _blocks(text, r'module "(\w+)"')
     lines = ["flowchart LR"]
@@ -40,7 +40,7 @@ def modules() -> str:
 
 
 def data() -> str:
-    """Return the path from the entity to a row of a file, as the example's spec defines it."""
+    """Return the diagram of the joins from the entity to a row of a file, from the spec of the example."""
     extract = _spec(EXAMPLE / "Glue/etl.py")
     assert extract.metrics
     assert extract.group_by
@@ -65,14 +65,14 @@ def data() -> str:
 
 
 def _spec(path: Path) -> Extract:
-    """Return the spec of a project's `etl.py`."""
+    """Return the spec in the `etl.py` of a project."""
     found = runpy.run_path(str(path))["EXTRACT"]
     assert isinstance(found, Extract)
     return found
 
 
 def failure() -> str:
-    """Return the path from an event to a mail, as the resources of `failure-alerts` refer to each other."""
+    """Return the diagram from an event to a mail, from the references between resources of `failure-alerts`."""
     found = list(_resources(ROOT / "modules/failure-alerts"))
     lines = ["flowchart LR"]
     for kind, name, _ in found:
@@ -87,7 +87,7 @@ def failure() -> str:
 
 
 def _resources(module: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
-    """Yield type and name of each resource that a diagram needs, and the others that it refers to."""
+    """Yield type and name of each resource that a diagram needs, and the resources that it refers to."""
     texts = {path: path.read_text() for path in sorted(module.glob("*.tf"))}
     blocks = "".join(re.findall(r"^locals {\n(.*?)^}", "".join(texts.values()), re.DOTALL | re.MULTILINE))
     named = dict(re.findall(r"^  (\w+) += (.*?)(?=^  \w|\Z)", blocks, re.DOTALL | re.MULTILINE))
@@ -95,12 +95,13 @@ def _resources(module: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]
         for match in re.finditer(r'^resource "aws_(\w+)" "(\w+)" {\n(.*?)^}', text, re.DOTALL | re.MULTILINE):
             kind, name, body = match.groups()
             if kind in SHAPES or kind == "cloudwatch_event_target":
-                # References through locals: keys of `for_each`, and values for a state machine's program.
+                # Include references through locals: keys of `for_each`, and values for the program of a state
+                # machine.
                 taken = re.findall(r"\bfor_each\s+= local\.(\w+)|\blocal\.(_config)\b", body)
                 yield kind, name, _references(body + "".join(named[one or other] for one, other in taken))
 
 
-# Resources on the path of a failure: label and shape.
+# Resources between a failure and its mail. Each has a label and a shape.
 SHAPES = {
     "cloudwatch_event_rule": ("EventBridge rule", '(["{}"])'),
     "scheduler_schedule": ("daily schedule", '(["{}"])'),
@@ -113,7 +114,7 @@ SHAPES = {
 
 
 def _wires(kind: str, name: str, used: list[tuple[str, str]]) -> list[Edge]:
-    """Return the arrows between a resource and those that it refers to."""
+    """Return the arrows between a resource and the resources that it refers to."""
     here = _node(kind, name)
     nodes = {other: [_node(*one) for one in used if one[0] == other] for other in SHAPES}
     lost = [(here, queue, '-. "not started" .->') for queue in nodes["sqs_queue"]]
@@ -144,18 +145,18 @@ def _node(kind: str, name: str) -> str:
 
 
 def write() -> None:
-    """Write the diagrams into their pages."""
+    """Write all diagrams into the pages."""
     for page in PAGES:
         page.write_text(drawn(page.read_text()))
 
 
 def drawn(text: str) -> str:
-    """Return a page with its diagrams up to date. KeyError if it names an unknown diagram."""
+    """Return a page with up-to-date diagrams. Raise KeyError if the page names an unknown diagram."""
     return PLACE.sub(lambda match: match[1] + DRAWINGS[match[2]]() + match[4], text)
 
 
 def fences(text: str) -> list[str]:
-    """Return the diagrams of a page."""
+    """Return all diagrams of a page."""
     return FENCE.findall(text)
 
 

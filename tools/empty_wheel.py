@@ -1,6 +1,7 @@
-"""Write the wheel without code that glue-extract gives to the arguments of Glue that load code.
+"""Write the wheel without code. The module glue-extract sets it for arguments of Glue that load code.
 
-Run `python -m tools.empty_wheel` after a change of this file. Same bytes each time: no clock, no compression.
+Run `python -m tools.empty_wheel` after a change of this file. The wheel has the same bytes each time, because
+it contains no time and is not compressed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ _FILES = {
 
 
 def content() -> bytes:
-    """Return the bytes of the wheel: a zip of its metadata and its list of files with their digests."""
+    """Return the bytes of the wheel.
+
+    The wheel is a zip file with metadata, and a list of its files with their digests.
+    """
     record = "".join(f"{name},{_digest(text)},{len(text)}\n" for name, text in _FILES.items())
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:

@@ -1,4 +1,4 @@
-"""Read variables and outputs from the HCL of the modules, as far as the tests and the READMEs need them."""
+"""Read variables and outputs from the HCL of the modules, as far as tests and READMEs need them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Input:
 
     @property
     def defaults(self) -> dict[str, str]:
-        """Return the text of each attribute's default, keyed by attribute."""
+        """Return the text of each attribute's default value, keyed by attribute."""
         found = re.findall(
             r"^\s+(\w+)\s+= optional\(\w+(?:\([^()]*\))?, (.*?)\)$",
             self.type,
@@ -40,7 +40,7 @@ class Input:
 
     @property
     def described(self) -> list[str]:
-        """Return the names of the described attributes, in the order of the description."""
+        """Return the names of the attributes in the description, in the order of the description."""
         return re.findall(r"^- `(\w+)`\s+- ", self.description, flags=re.MULTILINE)
 
 
@@ -53,7 +53,10 @@ class Output:
 
 
 def inputs(module: str) -> list[Input]:
-    """Return the module's variables: first required, then optional, each alphabetical."""
+    """Return the variables of a module.
+
+    Required variables come first. Both groups are in alphabetical order.
+    """
     return sorted(
         (given for path in files(module, "variable") for given in inputs_of(path)),
         key=lambda given: (given.default is not None, given.name),
@@ -61,7 +64,7 @@ def inputs(module: str) -> list[Input]:
 
 
 def inputs_of(path: Path) -> list[Input]:
-    """Return the variables of one file, in its order."""
+    """Return the variables of one file, in the order of the file."""
     return [
         Input(name, _description(body), _type(body), _default(body), body.count("\n  validation {"))
         for name, body in _blocks(path, "variable")
@@ -69,7 +72,7 @@ def inputs_of(path: Path) -> list[Input]:
 
 
 def outputs(module: str) -> list[Output]:
-    """Return the module's outputs, in the order of its files."""
+    """Return the outputs of a module, in the order of its files."""
     return [
         Output(name, _description(body))
         for path in files(module, "output")
@@ -78,7 +81,7 @@ def outputs(module: str) -> list[Output]:
 
 
 def files(module: str, kind: str) -> list[Path]:
-    """Return the files of the module's variables or outputs: `variables.tf`, `variables-recipients.tf`."""
+    """Return the files with variables or outputs of a module, such as `variables-recipients.tf`."""
     return sorted((MODULES / module).glob(f"{kind}s*.tf"))
 
 

@@ -1,8 +1,8 @@
-"""Compare the modules' interfaces with the last release, and find the version that the changes require.
+"""Compare the interfaces of the modules with the last release, and determine the version that must follow.
 
-`make interfaces` prints both. `make interfaces VERSION=1.2.0` refuses a version that is too small.
-.github/CONTRIBUTING.md lists which changes are major, minor and patch. Each rule has a few lines here and a
-test.
+`make interfaces` prints the changes and the version. `make interfaces VERSION=1.2.0` refuses a version that
+is too small. .github/CONTRIBUTING.md lists which changes are major, minor and patch. Each of these rules has
+a few lines here, and a test.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WEIGHTS = ("major", "minor", "patch")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference that callers of the module can notice."""
+    """One difference that a caller of the module can notice."""
 
     weight: str  # one of WEIGHTS
     sentence: str
@@ -37,7 +37,7 @@ class Change:
 
 
 def compare(old: Interface, new: Interface) -> Iterator[Change]:
-    """Yield every difference with its weight."""
+    """Yield every difference between two interfaces, with its weight."""
     yield from _inputs(old.inputs, new.inputs)
     for name in sorted(old.outputs - new.outputs):
         yield Change("major", f"the output {name} is gone")
@@ -77,7 +77,7 @@ def _inputs(old: Mapping[str, Input], new: Mapping[str, Input]) -> Iterator[Chan
         yield from changes
         fresh_here = [*fresh, *(change.sentence.split()[2] for change in changes if change.weight == "minor")]
         for condition in sorted(after.conditions - before.conditions):
-            # A validation of a new input does not affect callers who do not use the input.
+            # A validation of a new input does not affect a caller who does not use this input.
             about = [word.rpartition(".")[2] for word in fresh_here]
             new_only = any(re.search(rf"\b{re.escape(word)}\b", condition) for word in about)
             weight = "minor" if new_only else "major"
@@ -123,8 +123,8 @@ def _resources(old: Interface, new: Interface) -> Iterator[Change]:
         before, after = old.resources[address], new.resources[here]
         if here != address:
             yield Change("minor", f"{address} is now {here}, and is moved there")
-        # Terraform itself moves between a single resource and its first instance of `count`, but not into a
-        # map.
+        # Terraform itself moves the state between a single resource and the first instance with `count`, but
+        # not to an instance with `for_each`.
         elif before != after and "for_each" in (before, after) and address not in new.moved:
             yield Change("major", f"{address} was {before} and is {after}, with no moved block")
     for address in sorted(new.resources.keys() - old.resources.keys() - set(new.moved.values())):
@@ -132,7 +132,7 @@ def _resources(old: Interface, new: Interface) -> Iterator[Change]:
 
 
 def _followed(address: str, moved: Mapping[str, str]) -> str:
-    """Return the address at the end of a chain of moves."""
+    """Return the address at which a chain of moves ends."""
     seen = {address}
     while (address in moved) and (moved[address] not in seen):
         address = moved[address]
@@ -141,7 +141,7 @@ def _followed(address: str, moved: Mapping[str, str]) -> str:
 
 
 def _wider(before: str, after: str) -> bool:
-    """Return whether a constraint with a floor and a ceiling still allows all that it allowed."""
+    """Return whether a new version constraint allows all versions that the old constraint allowed."""
     if not after:
         return True
     bounds = [re.fullmatch(r">= ([\d.]+), < ([\d.]+)", text) for text in (before, after)]
@@ -157,7 +157,7 @@ def _wider(before: str, after: str) -> bool:
 
 
 def since(repository: Path, version: Version) -> dict[str, list[Change]]:
-    """Return the changes of each module from a released version to the working copy, major ones first."""
+    """Return the changes of each module since a released version of the repository, major changes first."""
     home = Home(repository, str(repository))
     found: dict[str, list[Change]] = {}
     with tempfile.TemporaryDirectory(prefix="interfaces-") as folder:
@@ -180,7 +180,10 @@ def _texts(module: Path) -> dict[str, str]:
 
 
 def demanded(last: Version, changes: Mapping[str, list[Change]]) -> Version:
-    """Return the smallest version that may follow; before 1.0.0 a breaking change is a minor one."""
+    """Return the smallest version that may follow.
+
+    Before 1.0.0, a breaking change needs only a minor version.
+    """
     weights = {change.weight for found in changes.values() for change in found}
     major, minor, patch = last
     if "major" in weights:
@@ -191,11 +194,11 @@ def demanded(last: Version, changes: Mapping[str, list[Change]]) -> Version:
 
 
 def without_notes(repository: Path, version: Version, changes: Mapping[str, list[Change]]) -> list[str]:
-    """Return the modules with a breaking change and no diff for callers in the README."""
+    """Return the modules that have a breaking change, but no diff for callers in the README."""
     missing = []
     for module, found in changes.items():
         page = repository / "modules" / module / "README.md"
-        # A removed module has no page. The changelog reports it.
+        # A removed module has no README. The changelog reports the removal.
         if page.is_file() and any(change.weight == "major" for change in found):
             heading = rf"^### To {re.escape(spelled(version))}\n((?:(?!#{{1,3}} ).*\n?)*)"
             notes = re.search(heading, page.read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -208,11 +211,11 @@ def without_notes(repository: Path, version: Version, changes: Mapping[str, list
 
 
 def check(repository: Path, version: Version | None, *, tagged: bool = False) -> Iterator[str]:
-    """Yield the changes as text, one by one.
+    """Yield the changes as text, one at a time.
 
-    It is an error if `version` is too small, or if upgrade notes are missing.
+    Raise an error if `version` is too small, or if upgrade notes are missing.
 
-    If `version` is `tagged` already, it is compared with the release before it.
+    If `version` is already `tagged`, compare it with the previous release.
     """
     released = Home(repository, str(repository)).versions()
     if version is not None and tagged:

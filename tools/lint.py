@@ -1,6 +1,6 @@
-"""Check policies with parliament, and state machines against the rules of Step Functions: `make checkov`.
+"""Check policies with parliament, and state machines with the rules of Step Functions: `make checkov`.
 
-`accepted.toml` lists the accepted findings with their reasons. An entry without a finding is an error.
+`accepted.toml` lists the accepted findings with their reasons. An entry that matches no finding is an error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ACCEPTED = Path(__file__).with_name("accepted.toml")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A finding about a document. `issue` is parliament's name of it, or "MACHINE"."""
+    """A finding about a document. `issue` is the name of the issue in parliament, or "MACHINE"."""
 
     document: Document
     issue: str
@@ -36,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Accepted findings: an issue in a kind of document, a pattern for its details, and the reason."""
+    """Accepted findings: an issue, a kind of document, a pattern for the details, and the reason."""
 
     issue: str
     kind: str
@@ -51,13 +51,14 @@ class Accepted:
 
 
 def findings(document: Document) -> list[Finding]:
-    """Return the findings about a policy or a state machine."""
+    """Return the findings in a policy or a state machine."""
     if document.kind == "machine":
         return [Finding(document, "MACHINE", said) for said in machines.faults(document.text)]
     policy = json.loads(document.text)
-    if document.kind == "trust":  # parliament 1.6.4 requires a resource in every statement
+    # Parliament 1.6.4 requires a resource in every statement, but a trust policy has none.
+    if document.kind == "trust":
         policy["Statement"] = [statement | {"Resource": ROLE} for statement in policy["Statement"]]
-    from parliament import analyze_policy_string  # slow to import, and not needed for state machines
+    from parliament import analyze_policy_string  # this import is slow, and state machines do not need it
 
     found = analyze_policy_string(json.dumps(policy)).findings
     return list(dict.fromkeys(Finding(document, one.issue, _text(one.detail)) for one in found))
@@ -68,12 +69,12 @@ def _text(detail: Any) -> str:
 
 
 def accepted() -> list[Accepted]:
-    """Return the entries of the list."""
+    """Return the entries of accepted.toml."""
     return [Accepted(**entry) for entry in tomllib.loads(ACCEPTED.read_text())["finding"]]
 
 
 def judge(found: list[Finding], allowed: list[Accepted]) -> list[str]:
-    """Return a sentence for each finding that is not accepted, and for each entry without a finding."""
+    """Return a sentence for each finding that is not accepted, and for each entry that matches no finding."""
     used: set[Accepted] = set()
     complaints = []
     for finding in found:
@@ -90,7 +91,7 @@ def judge(found: list[Finding], allowed: list[Accepted]) -> list[str]:
 
 
 def main(folder: Path) -> None:
-    """Print the findings about the documents in a folder, and exit with code 1 if there are any."""
+    """Print the findings in all documents of a folder. If there are any, exit with code 1."""
     given = documents.load(folder)
     if not given:
         sys.exit(f"✗ {folder} has no documents")

@@ -1,4 +1,4 @@
-"""The interface of a module, read from its code: inputs, outputs, resources and moves."""
+"""Read the interface of a module from its code: inputs, outputs, resources and moves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import hcl2
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type of Terraform: `map` of another type, or an object with its attributes."""
+    """A type of Terraform. A `map` has the type of its values in `of`. An object has `attributes`."""
 
     name: str
     of: Type | None = None
@@ -26,7 +26,7 @@ class Type:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute of an object; `default` is its text."""
+    """An attribute of an object. `default` is the text of the default value."""
 
     type: Type
     optional: bool
@@ -46,17 +46,17 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """Inputs and outputs of a module, and the addresses of its resources."""
+    """The inputs and outputs of a module, and the addresses of its resources."""
 
     inputs: Mapping[str, Input]
     outputs: frozenset[str]
-    resources: Mapping[str, str]  # address without index -> one, count or for_each
+    resources: Mapping[str, str]  # by address without index: "one", "count" or "for_each"
     moved: Mapping[str, str]
-    requires: Mapping[str, str]  # terraform and each provider -> its constraint
+    requires: Mapping[str, str]  # by "terraform" or name of a provider: the version constraint
 
 
 def interface(module: Path) -> Interface:
-    """Read a module's folder."""
+    """Return the interface of the module in a folder."""
     inputs: dict[str, Input] = {}
     outputs: set[str] = set()
     resources: dict[str, str] = {}
@@ -85,7 +85,7 @@ def interface(module: Path) -> Interface:
 
 
 def read_type(text: str) -> Type:
-    """Return the type that a text describes.
+    """Return the type that this text describes.
 
     >>> read_type("map(object({a = string, b = optional(number, 1)}))").of.attributes["b"].default
     '1'
@@ -109,7 +109,7 @@ def read_type(text: str) -> Type:
 
 
 def _parts(text: str, limit: int = -1) -> list[str]:
-    """Split at commas outside of brackets and strings, at most `limit` times."""
+    """Split the text at commas outside of brackets and strings, at most `limit` times."""
     parts: list[str] = []
     depth, quoted, start = 0, False, 0
     for place, sign in enumerate(text):
@@ -136,7 +136,7 @@ def _input(body: Mapping[str, Any]) -> Input:
 
 
 def _condition(rule: Mapping[str, Any]) -> str:
-    """Return a condition without the outer brackets that only allow several lines."""
+    """Return a condition without its outer brackets, which only allow line breaks in the code."""
     text = _bare(str(rule["condition"]))
     depth = 0
     for place, sign in enumerate(text, start=1):
@@ -154,7 +154,7 @@ def _labelled(blocks: list[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[st
 
 
 def _bare(text: str) -> str:
-    """Remove the markers that the parser puts around expressions and strings."""
+    """Remove the markers that the parser of HCL puts around expressions and strings."""
     inner = re.fullmatch(r"\$\{(.*)\}", text, flags=re.DOTALL)
     return inner[1] if inner else text.removeprefix('"').removesuffix('"')
 

@@ -1,7 +1,8 @@
-"""Plans of the README examples and of `examples/`, and checkov's findings about them: `make checkov`.
+"""Make plans of all examples, and judge the findings of checkov about the plans: `make checkov`.
 
-A plan shows facts that the code alone does not show, for example which resources are disabled. In a plan
-checkov sees neither values known only after apply nor the skips in a module's code. This module adds both.
+A plan shows facts that the code alone does not show, for example which resources are disabled. In a plan,
+checkov does not see values that are known only after apply. It does not see the skip comments in the code of
+a module, either. This module adds both.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from local_cloud import aws
 from tools import documents, readme
 from tools.hcl import MODULES, NAMES, REPOSITORY
 
-Skip = tuple[str, str, str]  # module, address in it, check
+Skip = tuple[str, str, str]  # module, address in the module, check
 
 ################################################################################
 # Plans
@@ -29,7 +30,7 @@ Skip = tuple[str, str, str]  # module, address in it, check
 
 
 def roots(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield every README example and every example of the repository as a root module."""
+    """Yield every README example, and every example in `examples/`, as a root module."""
     (folder / "modules").symlink_to(MODULES)
     for module in NAMES:
         for number, text in enumerate(readme.examples(module), 1):
@@ -43,7 +44,7 @@ def roots(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def plan(folder: Path, environment: Mapping[str, str], **given: str) -> dict[str, Any]:
-    """Return the plan of a root module as Terraform writes it in JSON."""
+    """Return the plan of a root module in Terraform's JSON format."""
     if (sample := folder / "terraform.tfvars.example").is_file():
         shutil.copy(sample, folder / "terraform.tfvars")
         (folder / "global-bundle.pem").write_text("-----BEGIN CERTIFICATE-----\n")
@@ -57,9 +58,11 @@ def plan(folder: Path, environment: Mapping[str, str], **given: str) -> dict[str
 
 
 def with_unknowns(plan: dict[str, Any]) -> dict[str, Any]:
-    """Return the plan with a placeholder for every set value that is known only after apply.
+    """Return the plan with placeholders.
 
-    A value that the code does not set stays absent, so that a check for it fails.
+    A placeholder replaces a value that is set but known only after apply.
+
+    A value that the code does not set stays absent, so that a check for this value fails.
     """
     unknown = {r["address"]: r["change"].get("after_unknown", {}) for r in plan["resource_changes"]}
     root = plan["configuration"]["root_module"]
@@ -69,7 +72,7 @@ def with_unknowns(plan: dict[str, Any]) -> dict[str, Any]:
         for resource in module.get("resources", []):
             given = written[f"{resource['type']}.{resource['name']}"]
             later = unknown.get(resource["address"], {})
-            values = resource.get("values", {})  # ephemeral resources have none
+            values = resource.get("values", {})  # ephemeral resources have no values
             values |= {name: _filled(values.get(name), later[name]) for name in given.keys() & later.keys()}
     return plan
 
@@ -86,7 +89,7 @@ def _filled(value: Any, unknown: Any) -> Any:
 
 
 def write(target: Path, known: Path) -> None:
-    """Write one file per plan, and one for its policies and state machines, to two new folders."""
+    """Write each plan to a file in `target`, and its policies and state machines to a file in `known`."""
     for folder in (target, known):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -111,7 +114,7 @@ def write(target: Path, known: Path) -> None:
 
 
 def skips(modules: Path) -> set[Skip]:
-    """Return the checks that the modules' code skips, with module and address."""
+    """Return the checks that the code of the modules skips, with the module and the address."""
     return {
         (path.parent.name, f"{block[1]}.{block[2]}", check)
         for path in modules.glob("*/*.tf")
@@ -123,7 +126,7 @@ def skips(modules: Path) -> set[Skip]:
 
 
 def failures(report: dict[str, Any], plans: Path, skipped: set[Skip]) -> list[str]:
-    """Return one sentence for each failure in the report that the code does not skip."""
+    """Return one sentence for each failure in the report, except failures that the code skips."""
     found = []
     for failed in report["results"]["failed_checks"]:
         plan = plans / Path(failed["file_path"]).name
@@ -137,7 +140,7 @@ def failures(report: dict[str, Any], plans: Path, skipped: set[Skip]) -> list[st
 
 
 def judge(report: Path, plans: Path) -> None:
-    """Print the failures, and exit with code 1 if there are any."""
+    """Print the failures. If there are any, exit with code 1."""
     found = json.loads(report.read_text())
     complaints = failures(found, plans, skips(MODULES))
     for said in complaints:

@@ -1,6 +1,7 @@
-"""Read from the HCL of the modules which roles they create, and the rights in the policies of each role.
+"""Read the roles that the modules create, and the rights in the policies of each role, from HCL.
 
-A statement is read with all its conditions in HCL fulfilled, so the result is the most that a role can have.
+The tool assumes that all conditions in the HCL of a statement are true. So the result is the maximum of the
+rights that a role can have.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ _STATEMENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role of a module, with the service that may assume it."""
+    """A role of a module, and the service that may assume the role."""
 
     module: str
-    name: str  # in HCL: "job" for aws_iam_role.job
+    name: str  # the name in HCL, for example "job" for aws_iam_role.job
     service: str
-    rights: dict[str, tuple[str, frozenset[str]]]  # statement id to effect and actions
-    given: frozenset[str]  # inputs of the module that are policies of the role
+    rights: dict[str, tuple[str, frozenset[str]]]  # by ID of the statement: its effect and its actions
+    given: frozenset[str]  # inputs of the module whose values are whole policies of the role
 
 
 def roles(module: str) -> list[Role]:
-    """Return the roles of a module in the order of its files."""
+    """Return the roles of a module, in the order of its files."""
     return [
         Role(module, name, _service(module, body), _rights(module, name), _given(module, name))
         for name, body in _blocks(module, "aws_iam_role")
@@ -50,14 +51,14 @@ def _rights(module: str, role: str) -> dict[str, tuple[str, frozenset[str]]]:
 
 
 def _given(module: str, role: str) -> frozenset[str]:
-    """Return the inputs that are whole policies."""
+    """Return the inputs whose values are whole policies of the role."""
     return frozenset(
         name for text in _policies(module, role) for name in re.findall(r"\bpolicy\s*=\s*(var\.[\w.]+)", text)
     )
 
 
 def _service(module: str, body: str) -> str:
-    # Everywhere but in China, the suffix is this one.
+    # Outside of China, the suffix of service names is amazonaws.com.
     text = _resolved(module, body).replace("${local.dns_suffix}", "amazonaws.com")
     found = set(re.findall(r'Service\s*=\s*"([\w.]+)"', text))
     assert len(found) == 1, f"{module}: {found}"
@@ -73,7 +74,7 @@ def _policies(module: str, role: str) -> list[str]:
 
 
 def _resolved(module: str, text: str) -> str:
-    """Return a text together with the locals that it uses, and those that they use."""
+    """Return a text, together with all locals that it uses directly or through other locals."""
     seen: set[str] = set()
     parts = [text]
     for part in parts:

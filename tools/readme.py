@@ -1,4 +1,4 @@
-"""The modules' READMEs: their examples, and their tables, which `make docs` generates from the code."""
+"""The READMEs of the modules: their examples, and the tables that `make docs` generates from the code."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ END = "<!-- End of the generated part. -->"
 
 
 def examples(module: str) -> list[str]:
-    """Return the examples in HCL of a README."""
+    """Return the HCL examples in the README of a module."""
     text = (MODULES / module / "README.md").read_text()
     return re.findall(r"```hcl\n(.*?)```", text, flags=re.DOTALL)
 
 
 def write_example(folder: Path, text: str) -> None:
-    """Write a root module with one example and the files that it names."""
+    """Write a root module with one example, and the files that the example names."""
     (folder / "Glue").mkdir(parents=True)
     (folder / "Glue/etl.py").write_text('"""Placeholder of a spec."""\n')
     (folder / "global-bundle.pem").write_text("-----BEGIN CERTIFICATE-----\n")
@@ -26,7 +26,7 @@ def write_example(folder: Path, text: str) -> None:
 
 
 def tables(module: str) -> str:
-    """Return the tables of inputs and outputs of a module, between the markers."""
+    """Return the tables of inputs and outputs of a module. They replace the text between the markers."""
     lines = [BEGIN, "", "## Inputs", "", "| name | type | default | description |", "|---|---|---|---|"]
     for given in inputs(module):
         said = _cell(given.description, given.defaults)
@@ -37,7 +37,7 @@ def tables(module: str) -> str:
 
 
 def written(module: str, text: str) -> str:
-    """Return the README's text with up-to-date tables; ValueError if it has no markers."""
+    """Return the text of the README with up-to-date tables. Raise ValueError if it has no markers."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -46,7 +46,7 @@ def written(module: str, text: str) -> str:
 
 
 def _kind(given: Input) -> str:
-    """Return the type without an object's attributes, which are in the description."""
+    """Return the type of an input. Omit the attributes of an object, because the description has them."""
     outer = given.type.partition("({")[0]
     return f"`{outer}{')' * outer.count('(')}`" if outer != given.type else f"`{outer}`"
 
@@ -56,7 +56,7 @@ def _default(given: Input) -> str:
 
 
 def _cell(description: str, defaults: dict[str, str]) -> str:
-    """Return a description for one cell: attributes of an object and their defaults, one per line."""
+    """Return a description for one cell of a table. Each attribute and its default are on one line."""
     lines = re.sub(r"\n\s+(?!-)", " ", description)
     listed = re.sub(
         r"\n- `(\w+)`\s+- (\(Optional\))?",

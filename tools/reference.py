@@ -1,7 +1,7 @@
 """Generate reference pages from the code: `make docs`.
 
-The command-line tool's page comes from its commands, the page of template answers from `cookiecutter.json`.
-The other reference pages are written by hand and compared with the code by tests.
+The page of the command-line tool comes from its commands. The page of template answers comes from
+`cookiecutter.json`. The other reference pages are written by hand, and tests compare them with the code.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def cli() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-# Typer contains its own click, which exports no types.
+# The parameter has no type, because Typer contains a copy of click that exports no types.
 def _parameter(one: Any) -> tuple[str, str, str]:
     meaning = one.help or ""
     if one.envvar:
@@ -58,7 +58,7 @@ def _name(one: Any) -> str:
 
 
 def answers() -> str:
-    """Return the page of the template's questions."""
+    """Return the page of the questions that the template asks."""
     rows = [
         (
             f"`{question.name}`",

@@ -1,8 +1,8 @@
-"""Release a version: `make release VERSION=1.2.0` sets it everywhere, runs the checks and commits.
+"""Release a version: `make release VERSION=1.2.0` writes it into all files, runs the checks and commits.
 
-It pushes nothing and creates no tag: the release workflow creates it after the approval. It refuses
-uncommitted changes, a version that is too small for the changes of the modules' interfaces, an empty
-changelog, and a failing check. After a failure it undoes its changes.
+The program pushes nothing and creates no tag. The release workflow creates the tag after the approval. The
+program refuses uncommitted changes, a failing check and an empty changelog. It also refuses a version that is
+too small for the changes in the interfaces of the modules. After a failure, the program undoes its changes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tools import interfaces
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Places of the version: a file, and the text around the version, which occurs once.
+# Places that contain the version: a file, and the text around the version, which occurs once.
 PLACES = (
     ("pyproject.toml", r'(?m)^(version = ")[^"]*(")$'),
     ("generator/extracts/__init__.py", r'(?m)^(__version__ = ")[^"]*(")$'),
@@ -29,13 +29,13 @@ PLACES = (
     ("templates/extract/cookiecutter.json", r'(  "_version": ")[^"]*(")'),
     ("examples/github-roles/main.tf", r'(= \["refs/tags/v)[^"]*("\])'),
 )
-# Pages that may name the tag several times, and the text before the version.
+# Pages that may contain the tag several times. A pattern describes the text before the version.
 PAGES = ("README.md", ".github/*.md", "docs/**/*.md", "modules/*/README.md")
 PIN = re.compile(r"(\?ref=v|--checkout v|/workflows/extract-[\w-]+\.yml@v|git\+https://\S+@v)(\d+\.\d+\.\d+)")
 
 REFRESH = [sys.executable, "-m", "pytest", "-q", "tests/integration/template/test_examples.py"]
-# Use the environment as it is: the new version in pyproject.toml would make `make` create it again during the
-# run.
+# The checks use the existing virtual environment. Otherwise `make` would create it again during the run,
+# because pyproject.toml has a new version.
 CHECKS = ["make", "--assume-old=.venv/.ready", "lint", "test"]
 
 
@@ -58,7 +58,7 @@ def release(root: Path, text: str, today: date, say: Callable[[str], None] = pri
         for page in (page for pages in PAGES for page in root.glob(pages)):
             text = page.read_text(encoding="utf-8")
             page.write_text(PIN.sub(rf"\g<1>{version}", text), encoding="utf-8")
-        # The template creates the examples, so they contain the version, too.
+        # The template creates the examples, so the examples contain the version, too.
         _run(REFRESH, root, {"REFRESH_EXAMPLES": "1"}, "The examples could not be stamped again")
         _run(CHECKS, root, {}, "The checks fail")
         home.git("add", "--all")
@@ -72,7 +72,7 @@ def release(root: Path, text: str, today: date, say: Callable[[str], None] = pri
 
 
 def with_date(log: str, version: str, today: date) -> str:
-    """Return the changelog with its unreleased part under this version and day."""
+    """Return the changelog. Its unreleased part is now under this version and this day."""
     heading = re.search(r"^## (.+)\n", log, flags=re.MULTILINE)
     if not heading or not re.fullmatch(rf"(?i)unreleased|{re.escape(version)} \(unreleased\)", heading[1]):
         found = f'begins with "{heading[1]}"' if heading else "has no heading"
@@ -86,7 +86,7 @@ def with_date(log: str, version: str, today: date) -> str:
 
 
 def notes(log: str, version: str) -> str:
-    """Return the part of the changelog about a version."""
+    """Return the part of the changelog for a version."""
     part = re.search(rf"^## {re.escape(version)} .*\n((?:(?!## ).*\n?)*)", log, flags=re.MULTILINE)
     return part[1].strip() if part else ""
 
@@ -99,7 +99,7 @@ def _write(file: Path, pattern: str, version: str) -> None:
 
 
 def _run(command: list[str], root: Path, environment: dict[str, str], wrong: str) -> None:
-    # Without git's variables, because the tests create their own repositories.
+    # Variables of git are left out, because the tests create their own repositories.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     done = subprocess.run(command, cwd=root, env=kept | environment, check=False)
     if done.returncode:

@@ -1,4 +1,4 @@
-"""Unit tests start no server: neither PostgreSQL, nor a JVM, nor Terraform, nor the local cloud."""
+"""Fixtures: a unit test starts no server, which means no PostgreSQL, JVM, Terraform or local cloud."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_distributions_contain_template_and_modules_and_no_generated_files(built
 
 @dataclass(frozen=True)
 class Installed:
-    """An installation of the wheel without extras, in an empty environment without Java and other programs."""
+    """An installation of the wheel without extras, in an environment without Java and other programs."""
 
     folder: Path
     size: int  # size of the tool and its dependencies in bytes

@@ -1,4 +1,4 @@
-"""The page of access rights lists every role of the modules, with every right."""
+"""The page about access rights lists every role that the modules create, with every right of the role."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page about the extract has every field, and its examples are valid."""
+"""The page docs/reference/extract.md lists every field of an extract, and its examples are valid."""
 
 from __future__ import annotations
 

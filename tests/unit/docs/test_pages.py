@@ -1,4 +1,4 @@
-"""Commands of the tool on pages are valid, and numbers on pages match the code and the expected files."""
+"""Commands on pages are valid. Numbers on pages agree with the code and the expected files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
 
 @cache
 def options(command: str) -> set[str]:
-    """Return the long options of a command of the tool; none if there is no such command."""
+    """Return the long options of a command of the tool, or nothing if the command does not exist."""
     done = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     return set(re.findall(r"(--[a-z-]+)", done.output)) if done.exit_code == 0 else set()
 
@@ -78,7 +78,7 @@ def test_rows_below_the_preview_are_the_expected_rows() -> None:
 
 
 def costs() -> list[list[str]]:
-    """Return part, quantity, price and dollars a month of each row."""
+    """Return part, quantity, price and dollars per month from each row of the table of costs."""
     section = COSTS.partition("## What a month costs")[2].partition("\n## ")[0]
     rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in row] for row in rows[2:]]

@@ -34,7 +34,7 @@ def page(name: str) -> str:
 
 
 def rows(text: str) -> list[list[str]]:
-    """Return the cells of all table rows whose first cell is code."""
+    """Return the cells of all table rows whose first cell is inline code."""
     lines = [line for line in text.splitlines() if line.startswith("| `")]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines]
 
@@ -72,7 +72,7 @@ def test_every_argument_of_a_run_is_listed() -> None:
 
 
 def names(value: object, prefix: str = "") -> Iterator[str]:
-    """Yield the names of fields in a JSON document, down to control totals and texts of the spec."""
+    """Yield the names of all fields in a JSON document, except inside control totals and spec texts."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if prefix == "expressions." or (set(value) == {"rows", "metrics"}):
@@ -85,7 +85,7 @@ def names(value: object, prefix: str = "") -> Iterator[str]:
 
 
 def manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a restatement that has everything a manifest can have."""
+    """Return the manifest of a restatement that has every possible field."""
     path = folder / "bank_name=A/year=2026/month=10/A_20261031.csv"
     path.parent.mkdir(parents=True)
     path.write_text("1")
@@ -111,7 +111,8 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def test_page_of_the_manifest_has_every_field_that_the_engine_writes(tmp_path: Path) -> None:
     listed = {name for cells in rows(page("manifest.md")) for name in re.findall(r"`([^`]+)`", cells[0])}
-    inside = {"window", "files", "files[].encryption", "markers", "late_data"}  # listed by their own fields
+    # The page lists the fields inside these objects instead.
+    inside = {"window", "files", "files[].encryption", "markers", "late_data"}
     kept = {f"replaces.{name}" for name in ("revision", "published_at", "run_id", "files")}
     written = set(names(manifest(tmp_path)))
     assert kept <= written
@@ -126,7 +127,7 @@ def calls(name: str) -> Iterator[ast.Call]:
 
 
 def strings(node: ast.AST) -> set[str]:
-    """Return the results of an expression that chooses between strings."""
+    """Return the possible results of an expression that chooses between strings."""
     if isinstance(node, ast.IfExp):
         return strings(node.body) | strings(node.orelse)
     return {node.value} if isinstance(node, ast.Constant) and isinstance(node.value, str) else set()
@@ -171,8 +172,8 @@ def variables(folder: str) -> set[str]:
 
 
 @pytest.mark.parametrize("guide", sorted((ROOT / "docs/how-to").glob("*.md")), ids=lambda guide: guide.stem)
-def test_variables_in_the_terraform_code_of_a_guide_exist(guide: Path) -> None:
-    """Attributes outside a block are values of `terraform.tfvars`, or arguments of `module "extract"`."""
+def test_terraform_on_a_guide_sets_variables_that_exist(guide: Path) -> None:
+    """On how-to pages, attributes outside a block are Terraform variables, or inputs of module "extract"."""
     known = variables("examples/bank-loans/Terraform") | variables("modules/glue-extract")
     for block in re.findall(r"^ *```hcl\n(.*?)^ *```$", guide.read_text(), re.DOTALL | re.MULTILINE):
         given = hcl2.loads(block)

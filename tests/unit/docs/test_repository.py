@@ -1,4 +1,4 @@
-"""The repository describes itself correctly: one version, valid links, existing commands."""
+"""Documents of the repository have its version, valid links, and commands that exist."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def test_all_versions_are_the_same() -> None:
 
 
 def test_references_to_this_repository_have_its_version() -> None:
-    """Check pages, examples and differences/. The changelog and tests mention other versions."""
+    """Check pages, examples and the folder differences/.
+
+    The changelog and tests may mention other versions.
+    """
     listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--", ":!tests/*.py", ":!CHANGELOG.md"]
     names = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")
     pinned = {

@@ -1,4 +1,4 @@
-"""The spec on the page about upgrades can be pasted."""
+"""Readers can paste the spec that the page about upgrades shows."""
 
 from __future__ import annotations
 

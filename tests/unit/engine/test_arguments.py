@@ -1,4 +1,4 @@
-"""Arguments of a run that Glue adds, and that people pass."""
+"""The arguments of a run: those that Glue adds, and those that users set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rolling_errors import ExtractError
 from rolling_period import Period
 
 BASE = ("--connection", "store", "--output", "s3://bucket/loans")
-# The arguments that a Glue 6.0 workflow adds.
+# The arguments that Glue 6.0 adds to a job in a workflow.
 GLUE = (
     *("--JOB_NAME", "bank-loans", "--JOB_ID", "j_1", "--JOB_RUN_ID", "jr_77", "--TempDir", "s3://t/x/"),
     *("--WORKFLOW_NAME", "w", "--WORKFLOW_RUN_ID", "wr_1", "--job-language", "python"),
@@ -72,7 +72,7 @@ def test_reason_may_begin_with_dashes() -> None:
     assert parse([*BASE, "--reason", "--see ticket 7"]).reason == "--see ticket 7"
 
 
-# A key of StartJobRun's arguments may contain "=", so it is another key than the job's own "--output".
+# A key in the arguments of StartJobRun may contain "=". Then it is another key than "--output" of the job.
 @pytest.mark.parametrize(
     ("again", "name"),
     [
@@ -95,7 +95,7 @@ def test_argument_given_twice_is_refused(again: list[str], name: str) -> None:
     "hidden", ["connection", "job-security-configuration", "fixed-arguments", "extra-jars"]
 )
 def test_value_of_a_run_does_not_hide_the_next_argument(name: str, hidden: str) -> None:
-    """A run can pass the name of an argument as a value, before an argument of the module."""
+    """A run can pass the name of an argument as a value. The next argument must not become its value."""
     with pytest.raises(ExtractError, match=rf"--{name} needs a value"):
         parse(["--x", f"--{name}", f"--{hidden}", "store", "--output", "s3://bucket/loans"])
 
@@ -114,7 +114,7 @@ def test_database_url_is_refused_on_glue(login: list[str]) -> None:
     assert parse(["--output", "folder", *login]).database_url == "postgresql://h/d"
 
 
-# What the module sets for every run, beside the arguments of Glue.
+# The arguments that the module sets for every run, together with the arguments of Glue.
 FIXED = (
     *(
         *GLUE,
@@ -173,7 +173,8 @@ def test_argument_of_glue_that_writes_elsewhere_or_loads_code_is_refused(
     for written in ([name, value], [f"{name}={value}"]):
         with pytest.raises(ExtractError, match=rf"--{name[2:].lower()} {why}"):
             parse([*arguments, *written])
-    assert parse([*BASE, name, value]).output == "s3://bucket/loans"  # not on Glue
+    # Allowed, because this run is not on Glue.
+    assert parse([*BASE, name, value]).output == "s3://bucket/loans"
 
 
 @pytest.mark.parametrize(

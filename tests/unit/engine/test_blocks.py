@@ -1,4 +1,4 @@
-"""Rows that are read in blocks are those that are read one after another."""
+"""Reading rows in blocks gives the same result as reading rows one after another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from rolling_result import Facts, Result, Sums
 from rolling_span import Span
 from tests.support.engine.handmade import column, loans, measure, metric
 
-Line = tuple[str, tuple[str, ...], str, tuple[str, ...]]  # kind, labels, segment, numbers
+# Kind of the row, group-by columns, segment, numbers.
+Line = tuple[str, tuple[str, ...], str, tuple[str, ...]]
 
 OCTOBER = Period(2026, 10)
 AMOUNT = measure(column("t0", "Amount", "numeric", 2), needs=frozenset({"sum", "min"}))
@@ -28,14 +29,16 @@ SPEC = loans(
         metric("avg", 1, 3),
     ),
 )
-SEGMENTS = st.sampled_from(["1", "1", "1", "0", "2"])  # before, in and after the window
+# Segment 0 is before the window, 1 is in it, and 2 is after it.
+SEGMENTS = st.sampled_from(["1", "1", "1", "0", "2"])
 LABELS = st.tuples(
     st.sampled_from(["Alpha", "Beta", r"Ga\\m\tma"]),
     st.sampled_from(["1", "2", "3", r"\N"]),
     st.sampled_from(["Main Road", r"\N", ""]),
 )
 AMOUNTS = st.sampled_from(["0.00", "-1.05", "10.5", "3", "12345678901234567890.99"])
-# Rows; count, sum and least value of the first measure; count and sum of the second.
+# The number of rows, then count, sum and least value of the first measure, then count and sum of the second
+# measure.
 NUMBERS = st.tuples(st.just("7"), st.just("3"), AMOUNTS, AMOUNTS, st.just("2"), st.sampled_from(["-5", "9"]))
 NOTHING = (r"\N",) * 6
 GROUPS = st.tuples(st.just("2"), LABELS, SEGMENTS, NUMBERS | st.just(("7", "0", r"\N", r"\N", "0", r"\N")))

@@ -1,4 +1,4 @@
-"""Requests of the engine to a bucket, and the rights that a refusal names."""
+"""Requests of the engine to a bucket. If S3 refuses a request, the message names the missing right."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetO
 
 
 class Refusing:
-    """A client of S3 without rights to read and write objects."""
+    """A client of S3 whose role may neither read nor write objects."""
 
     def list_object_versions(self, **_: Any) -> dict[str, Any]:
         return {"Versions": [{"Key": "loans/a.csv", "VersionId": "2", "ETag": '"e"', "IsLatest": True}]}
@@ -60,7 +60,7 @@ def test_refused_read_of_a_file_names_the_missing_right() -> None:
 
 
 class Breaking:
-    """A body that breaks off after its first bytes."""
+    """The body of a response. It ends with an error after its first bytes."""
 
     def __init__(self, data: bytes, *, whole: bool) -> None:
         self._data, self._whole = data, whole
@@ -72,7 +72,7 @@ class Breaking:
 
 
 class Versions:
-    """A client of S3 that has one version of each key, and answers a read in two pieces."""
+    """A client of S3 with one version for each key. It returns the content of an object in two pieces."""
 
     def __init__(self, *keys: str) -> None:
         self._listed = [{"Key": key, "VersionId": "7", "ETag": '"e"', "IsLatest": True} for key in keys]

@@ -1,4 +1,4 @@
-"""Sentences of checks end with what to do."""
+"""The message of a failed check ends with what to do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Tally:
 
 
 class _Orphans:
-    """A result whose only row reaches no recipient."""
+    """The result of a read. Its only row reaches no recipient."""
 
     def not_finite(self, period: Period) -> list[str]:
         return []

@@ -1,4 +1,4 @@
-"""A URL of the source is used as it is meant, or refused in one sentence."""
+"""The engine uses a URL of the source as the user means it, or refuses the URL in one sentence."""
 
 from __future__ import annotations
 

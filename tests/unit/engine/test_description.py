@@ -1,4 +1,4 @@
-"""The description of a spec for the README of a project: what it says, and when it is stale."""
+"""The description of a spec in the README of a project: its text, and when it is outdated."""
 
 from __future__ import annotations
 
@@ -210,6 +210,6 @@ def test_unreadable_spec_is_reported_in_one_sentence_and_the_readme_stays_unchan
     assert (tmp_path / "README.md").read_text() == readme(TREE)
 
 
-def test_readme_and_preview_describe_an_aggregate_with_the_same_words() -> None:
-    """The tool cannot read the engine's words, because a project may have another version of it."""
+def test_readme_and_preview_have_the_same_words_for_an_aggregate() -> None:
+    """The tool has its own copy of these words, because a project may have another version of the engine."""
     assert rolling_description._AGGREGATES == report_months.AGGREGATES

@@ -1,4 +1,4 @@
-"""Expressions of the spec: what they mean in SQL, and the sentence for what is not an expression."""
+"""Expressions in a spec: their SQL, and the error message for a text that is not an expression."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def written(text: str, dialect: str = "postgresql") -> tuple[str, int]:
 @pytest.mark.parametrize(
     ("text", "sql", "divisor"),
     [
-        # Numbers: whole numbers do not overflow, a constant divisor leaves the SQL.
+        # Multiplication of whole numbers does not overflow. A constant divisor is not part of the SQL.
         ("count * 2", "(CAST(count AS numeric) * 2)", 1),
         ("amount / 3", "amount", 3),
         ("amount / -2.5", "(- (amount * 2))", 5),

@@ -1,4 +1,4 @@
-"""A published file: names, paths, CSV, formulas and rounding."""
+"""The published file: its names, its paths, CSV, formulas and rounding."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DAYS = ("2026-10-01", "2026-10-31")
 
 
 def spec(**changes: Any) -> Resolved:
-    """Return the resolved spec of a file with a key, an address, a count and a sum."""
+    """Return a resolved spec whose file has a key, an address, a count and a sum."""
     names = ("bank", "id", "address", "period", "window_start", "window_end", "fees_count", "fees_sum")
     settings: dict[str, Any] = {
         "tables": tables("fees"),
@@ -82,7 +82,7 @@ def fields(data: bytes) -> list[str]:
         ("First Bank", "FirstBank"),
         ("O'Neill & Sons, plc. (NI)", "ONeillSonsplcNI"),
         ("Crédit Łódź 24", "CréditŁódź24"),
-        ("Cre\u0301dit", "Crédit"),  # the composed and the decomposed form give the same name
+        ("Cre\u0301dit", "Crédit"),  # the composed and the decomposed form of é give the same name
         ("三菱銀行", "三菱銀行"),
         ("../../etc/passwd", "etcpasswd"),
         ("a/b=c", "abc"),
@@ -162,7 +162,7 @@ def test_scratch_files_of_killed_runs_are_removed(tmp_path: Path, monkeypatch: p
             os.read(forever[0], 1)
     os.read(ready[0], 1)
     with scratch() as mine:
-        assert len(list(tmp_path.iterdir())) == 2  # the other run still lives
+        assert len(list(tmp_path.iterdir())) == 2  # one is the folder of the other run, which is still alive
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     with scratch() as mine:
@@ -193,7 +193,7 @@ def test_exact_quotient_is_rounded_half_up(units: int, digits: int, count: int, 
     text = rounded(units, 10**digits * count, scale)
     error = Fraction(text) - exact
     assert abs(error) <= Fraction(1, 2 * 10**scale)
-    # A tie is rounded away from zero.
+    # A number in the middle between two results is rounded away from zero.
     assert abs(error) < Fraction(1, 2 * 10**scale) or abs(Fraction(text)) > abs(exact)
     assert (len(text.partition(".")[2]) if scale else 0) == scale
 
@@ -224,7 +224,7 @@ def test_rows_with_the_same_name_are_refused_only_if_each_is_a_recipient() -> No
 
 
 class Found:
-    """The result of a read, with rows that are given."""
+    """The result of a read, with the rows of the test."""
 
     def __init__(self, rows: list[Row], **changes: Any) -> None:
         self.resolved = spec(**changes)

@@ -1,4 +1,4 @@
-"""A file that cannot work is refused with one sentence before the source is read."""
+"""A file definition that cannot work is refused with one sentence, before the engine reads the source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.bank import LOANS
 
 
 def _made(kind: Any, *given: Any, **named: Any) -> Any:
-    """Return what a spec without a type checker makes."""
+    """Make an object without the checks of a type checker."""
     return kind(*given, **named)
 
 
@@ -88,7 +88,8 @@ def test_valid_file_is_accepted(file: File) -> None:
             File(name="{recipient}_{revision}_{window_start}.csv", flat=True),
             "is the same in 2000-01 and 2000-02",
         ),
-        # The code 2221 in January 2027 and 222 in November 2027 give 222112027.
+        # Two dates can give the same name: code 2221 in January 2027 and code 222 in November 2027 both give
+        # 222112027.
         (
             File(name="{recipient[code]}{date:%-m}{date:%Y}.csv", flat=True),
             'name="{recipient[code]}{date:%-m}{date:%Y}.csv" can be the same in 2000-01 and 2000-11, and'

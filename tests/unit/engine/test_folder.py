@@ -1,4 +1,4 @@
-"""A folder as the target, while another process replaces its folders with links."""
+"""A folder as target, in which another process replaces folders with links at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A manifest in the target may be forged, and a restatement deletes the files that it names."""
+"""A manifest in the target may be forged. A restatement deletes the files that the old manifest names."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ AUGUST, SEPTEMBER = "_manifests/2026-08.json", "_manifests/2026-09.json"
         f"bank_name=Alpha/.././{AUGUST}",
         "_manifests/./2026-08.json",
         "_manifests//2026-08.json",
-        "_MANIFESTS/2026-08.json",  # the same file on macOS
+        "_MANIFESTS/2026-08.json",  # on macOS, this is another name of the file of August
         "bank_name=Alpha/./Alpha.csv",
         "bank_name=Alpha//Alpha.csv",
         "bank_name=Alpha/Alpha.csv/",
@@ -98,7 +98,7 @@ MANIFEST = {
     "replaces": PUBLISHED,
     "totals": TOTALS,
 }
-# As JSON, because Python has no text for some of them.
+# Wrong values as JSON text, because Python cannot write some of them as JSON.
 WRONG = (
     *("null", "true", "0", "-1", "1.5", "NaN", "-Infinity", "1e999", "7" * 4_000, "7" * 5_000),
     *('""', '"x"', '"NaN"', '"1e999999999"', r'"\ud800"', r'"a\u0000b"', r'"\u202e\r\n"', '"٣"', '"../x"'),
@@ -107,7 +107,7 @@ WRONG = (
 
 
 def paths(value: object, here: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Yield the path of a JSON document, and of everything in it."""
+    """Yield the path of a JSON value, and the paths of all values in it."""
     yield here
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, item in inner:
@@ -115,7 +115,7 @@ def paths(value: object, here: tuple[str | int, ...] = ()) -> Iterator[tuple[str
 
 
 def forged(path: tuple[str | int, ...], wrong: str | None) -> str:
-    """Return the manifest as JSON with another value at a path, or without it."""
+    """Return the manifest as JSON. The value at a path is replaced, or removed."""
     made = {"": json.loads(json.dumps(MANIFEST))}
     *outer, last = ("", *path)
     target: Any = made

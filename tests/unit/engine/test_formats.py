@@ -1,4 +1,4 @@
-"""Files of random forms and rows are read back: values, first and last records, markers."""
+"""Files with random formats and rows can be read back: their values, first and last records, and markers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ WILD = st.text(' ";,|\t\r\n\x85\u2028aé', max_size=9)
 
 @st.composite
 def rows(draw: st.DrawFn) -> Row:
-    """Return a row that is as wild as the source allows in some of its cells."""
+    """Return a row. In some of its cells, it has any value that a source can have."""
     cents, count = draw(st.integers(-(10**10), 10**10)), draw(st.integers(0, 5))
     average = Decimal(draw(st.integers(-(10**8), 10**8))).scaleb(-3)
     day = draw(st.one_of(st.none(), st.dates(min_value=date(1900, 1, 1)).map(str)))
@@ -78,7 +78,7 @@ def rows(draw: st.DrawFn) -> Row:
 
 
 class Found:
-    """The result of a read, with rows that are given."""
+    """The result of a read, with the rows of the test."""
 
     def __init__(self, file: File, found: list[Row]) -> None:
         self.resolved: Resolved = replace(RESOLVED, file=file)
@@ -141,7 +141,7 @@ def test_reader_of_each_format_returns_the_rows_that_were_written(file: File, fo
 def check_record(
     record: list[str], letter: str, recipient: str, read: formats.Content, form: Csv | FixedWidth
 ) -> None:
-    """Compare a first or last record with what the rows of its own file add up to."""
+    """Compare the first or last record of a file with the totals of the rows in the same file."""
     thousands = form.thousands if isinstance(form, Csv) else ""
     total = record[3].replace(thousands, "") if thousands else record[3]
     sums = [Decimal(row["fees_sum"] or 0) for row in read.rows]

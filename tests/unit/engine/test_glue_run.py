@@ -1,4 +1,4 @@
-"""A run on Glue refuses settings that it was started with, and that make it weaker than its job."""
+"""On Glue, the engine refuses a run whose settings are weaker than the settings of its job."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POLICY = '{"Version": "2012-10-17", "Statement": []}'
 
 @pytest.fixture
 def glue(monkeypatch: pytest.MonkeyPatch) -> Stubber:
-    """Return answers of Glue, which are compared with AWS's model of them."""
+    """Return a stub of Glue. It compares its responses with AWS's model."""
     client = boto3.client("glue", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
     monkeypatch.setattr(boto3, "client", lambda service: {"glue": client}[service])
     return Stubber(client)

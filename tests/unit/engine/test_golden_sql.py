@@ -1,7 +1,7 @@
-"""The text of every query for some specs, in golden files. `REFRESH_GOLDEN=1` writes them again.
+"""The golden files contain all queries of some specs. `REFRESH_GOLDEN=1` writes them again.
 
-A changed file shows in a review what a change of the engine does to its SQL. The parser finds text that one
-of the two engines would not understand, without either of them.
+In a review, the golden files show how a change of the engine changes its SQL. A parser finds text that
+PostgreSQL or Spark would not understand, without running either of them.
 """
 
 from __future__ import annotations
@@ -116,7 +116,10 @@ SPECS: dict[str, tuple[Resolved, tuple[Period, ...]]] = {
 
 
 def queries(name: str, dialect: str) -> Iterator[tuple[str, str]]:
-    """Yield every query of a spec with a title. What Spark does not run is left out of its file."""
+    """Yield every query of a spec with a title.
+
+    The file of Spark leaves out queries that Spark does not run.
+    """
     spec, periods = SPECS[name]
     span = Span.of(spec, periods)
     if dialect == "postgresql":
@@ -162,8 +165,8 @@ def test_queries_parse_in_their_dialect(name: str, dialect: str) -> None:
         assert not list(parsed.find_all(sqlglot.exp.Command)), title
 
 
-def test_query_bodies_are_the_same_text_in_both_dialects() -> None:
-    """Apart from the relations in front, the inner joins of PostgreSQL, casts and collations."""
+def test_bodies_are_the_same_text_in_both_dialects() -> None:
+    """The texts differ only in the first relations, inner joins of PostgreSQL, casts and collations."""
     spec, periods = SPECS["percentiles"]
     span = Span.of(spec, periods)
     texts = {}

@@ -1,4 +1,4 @@
-"""Sentences of the engine have no links: names in them come from the source, and mails quote them."""
+"""Messages of the engine contain no links. Mails quote them, and names in them come from the source."""
 
 from __future__ import annotations
 

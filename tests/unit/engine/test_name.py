@@ -1,4 +1,4 @@
-"""Values of a recipient's columns that names and records may have."""
+"""Values of a recipient's columns that file names and records may contain."""
 
 from __future__ import annotations
 

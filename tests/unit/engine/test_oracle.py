@@ -1,4 +1,4 @@
-"""The oracle of the engine's property tests is right, and a comparison with it can fail."""
+"""The oracle of the property tests is correct, and a comparison with the oracle can fail."""
 
 from __future__ import annotations
 
@@ -65,19 +65,19 @@ TABLES: dict[str, list[dict[str, object]]] = {
         loan(0, 0, 10, 10),
         loan(1, 0, 9, 5),
         loan(2, 0, 10, None),  # no amount
-        loan(3, 0, 3, 100),  # before the windows of three months, in that of the year
-        loan(4, 1, 10, 3),  # an orphan row: its account has no branch
-        loan(5, None, 10, 7),  # no account, which is optional
-        loan(6, 0, 11, 8),  # after the period
+        loan(3, 0, 3, 100),  # before the window of three months, but in the window of a year
+        loan(4, 1, 10, 3),  # an orphan row, because its account has no branch
+        loan(5, None, 10, 7),  # without an account; the join to Account is optional
+        loan(6, 0, 11, 8),  # in the month after the period
         loan(7, 0, None, 9),  # undated
-        loan(8, 0, 10, 2, price=9),  # an orphan row: there is no such price
+        loan(8, 0, 10, 2, price=9),  # an orphan row, because this price does not exist
         loan(9, 2, 10, 4),
     ],
 }  # fmt: skip
 
 
 def test_oracle_matches_a_result_computed_by_hand() -> None:
-    """Compare with one case computed by hand, so that the oracle cannot share an error with the engine."""
+    """Compare the oracle with a case computed by hand, so that oracle and engine cannot share an error."""
     fixed = {"period": "2026-10", "window_start": "2026-01-01", "window_end": "2026-10-31"}
 
     def row(bank: str, branch: str, address: str, *figures: str) -> dict[str, str]:
@@ -113,8 +113,8 @@ def test_recipient_that_the_filter_excludes_gets_no_file() -> None:
     assert (list(made.files), made.rows, made.orphans, made.excluded) == (["A", "Unassigned"], 8, 2, 1)
 
 
-def test_row_for_which_a_condition_finds_no_joined_row_is_an_orphan_row() -> None:
-    """A condition on Price cannot leave out the row without a price; it is an orphan row."""
+def test_row_whose_condition_reaches_no_row_counts_as_an_orphan() -> None:
+    """A condition on Price cannot exclude the row without a price. This row is an orphan row."""
     metrics = {"loans_count": CASE.metrics["loans_count"]}
     cheap = replace(CASE, metrics=metrics, where=Comparison(">", RATE, Number(Decimal(1))))
     made = oracle(cheap, TABLES, (2026, 10))
@@ -130,7 +130,8 @@ def test_listing_has_the_rows_of_the_period_in_the_order_of_the_key() -> None:
         "B": [("9", "4")],
         "Unassigned": [("5", "7")],
     }
-    assert (made.rows, made.orphans) == (6, 1)  # without the join to Price, which nothing uses
+    # The row without a price counts, because no metric uses the join to Price.
+    assert (made.rows, made.orphans) == (6, 1)
 
 
 def test_row_after_the_cutoff_is_not_counted() -> None:
@@ -141,7 +142,7 @@ def test_row_after_the_cutoff_is_not_counted() -> None:
 @pytest.mark.parametrize(
     ("aggregate", "expression", "figure"),
     [
-        ("stddev", AMOUNT, "4.04"),  # the root of 49 thirds
+        ("stddev", AMOUNT, "4.04"),  # the square root of 49/3
         ("median", AMOUNT, "5.00"),
         ("p90", AMOUNT, "9.00"),
         ("min", Divided(AMOUNT, Number(Decimal(-4))), "-2.50"),
@@ -171,7 +172,7 @@ def test_oracle_rounds_roots_half_up(square: Fraction, scale: int, written: str)
 
 @dataclass
 class Published:
-    """A publication in memory, made from the oracle's result."""
+    """A publication in memory. It is made from the result of the oracle."""
 
     files: dict[str, list[dict[str, str]]]
     totals: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Periods: parsing, windows, file dates and the default period."""
+"""Periods: parsing, windows, dates in file names, and the default period."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_segments_of_a_window_begin_and_end_with_it(first: Period, count: int, m
     assert span.bounds[-1] == days_of(span.periods[-1], months)[1]
     for period in span.periods:
         numbers = span.numbers(period, months)
-        # Segment n is between bound n-1 and bound n, as in `width_bucket`.
+        # Segment n is between bound n-1 and bound n, as in PostgreSQL's `width_bucket`.
         assert span.bounds[numbers[0] - 1] == days_of(period, months)[0]
         assert span.bounds[numbers[-1]] == days_of(period, months)[1]
 
@@ -81,7 +81,8 @@ def test_unknown_time_zone_is_refused(name: str) -> None:
     [
         ("2026-11-01T00:00:00.000000Z", "Etc/GMT"),
         ("2026-10-31T22:00:00.000000Z", "Africa/Johannesburg"),
-        ("2026-11-01T04:00:00.000000Z", "America/New_York"),  # still daylight saving time
+        # New York still has daylight saving time on this day.
+        ("2026-11-01T04:00:00.000000Z", "America/New_York"),
     ],
 )
 def test_period_must_be_over_according_to_the_database_clock(snapshot: str, where: str) -> None:

@@ -1,4 +1,4 @@
-"""PGP keys that a file cannot be encrypted for are refused with one sentence, before the source is read."""
+"""A PGP key that cannot encrypt files is refused with one sentence, before the engine reads the source."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_newest_signature_of_a_subkey_sets_its_expiry(gpg: Gpg, first: int, then
     before = Cert.from_bytes(gpg.public(key).encode())
     gpg("--quick-set-expire", key, f"{then + 399}d", gpg.fingerprints(key)[1], at=gpg.made(1))
     after = Cert.from_bytes(gpg.public(key).encode())
-    # GnuPG keeps only the newest signature, a key server all of them.
+    # GnuPG keeps only the newest signature of a key. A key server keeps all signatures.
     assert bool(read(str(before.merge(after))).warnings) == warned
 
 

@@ -114,7 +114,7 @@ def test_fixed_width_file_has_implied_decimals_and_zeros_after_the_sign() -> Non
 def test_width_is_in_bytes_for_an_encoding_with_several_bytes_per_character() -> None:
     record = written(FixedWidth(WIDTHS), ["Łódź", "2026-10-31", "1", "0.00"])
     assert len(record) == 12 + 10 + 6 + 14 + 2
-    assert record[:12].decode() == "Łódź     "  # 7 bytes and 5 spaces
+    assert record[:12].decode() == "Łódź     "  # 7 bytes of text and 5 spaces
 
 
 def test_sign_may_follow_the_number() -> None:
@@ -254,7 +254,7 @@ def test_zeros_can_fill_a_text_of_digits_such_as_an_account_number() -> None:
     ],
 )
 def test_control_character_is_refused_in_a_file_that_is_read_by_line(form: Csv, ends: str) -> None:
-    """Else a value could be a record of its own, such as a trailer."""
+    """Otherwise a value could look like another record, such as a trailer."""
     with pytest.raises(ExtractError, match=r"row 7, column \"branch\": a value has a (control|delimiter)"):
         written(form, [f"x{ends}T", *CELLS[1:]])
 

@@ -1,4 +1,4 @@
-"""Records that are made together have the bytes, and the refusals, of records that are made one by one."""
+"""Records that are made together have the same bytes and the same refusals as records made one by one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = [
     *(Column("branch", TEXT), Column("day", DATE), Column("id", NUMBER)),
     *(Column("amount", METRIC), Column("period", OTHER)),
 ]
-# One kind of special characters at a time, so that not most of the examples are refused.
+# An example uses only one kind of special characters. Otherwise most examples would be refused.
 ALPHABETS = ["ab1", "12", "ab ;|'", 'a,"', "a=-", "a+\t", "a\r\n", "a\x85", "aé", "aŁ"]
 
 

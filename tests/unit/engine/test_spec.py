@@ -1,4 +1,4 @@
-"""A spec that contradicts itself is refused before a run connects to AWS or to the database."""
+"""A spec that contradicts itself is refused before the run connects to AWS or to the database."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_run_with_wrong_fields_ends_with_the_error_message(tmp_path: Path) -> No
         (metric("sum", "now() - day"), 'the expression "now() - day" of metric "x" depends on now()'),
         (metric("sum", "Bank.(x)"), 'the expression "Bank.(x)" of metric "x" has "(" (character 6) where'),
         (metric("sum", "x", where="a ="), 'where="a =" of metric "x" ends where a value should follow'),
-        # Shape and labels.
+        # The shape of the spec, and its columns.
         (
             {"metrics": None},
             'metrics is missing; write for example metrics={"amount_sum": Metric("sum", "Amount")}',
@@ -263,7 +263,7 @@ JUNK: tuple[object, ...] = (
 def test_invalid_value_in_a_field_raises_only_extract_error(field: str) -> None:
     for junk in JUNK:
         changes: dict[str, Any] = {field: junk}
-        with contextlib.suppress(ExtractError):  # some of it is right: where=None
+        with contextlib.suppress(ExtractError):  # some of these values are valid, for example where=None
             check(replace(LOANS, **changes))
 
 

@@ -1,4 +1,4 @@
-"""How runs of jobs and crawlers end in the local cloud."""
+"""The end of runs of jobs and crawlers in the local cloud."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_process_runs_a_job_or_a_crawler(
 
 
 def stop(name: str) -> tuple[int, str]:
-    """Return the status and the error's code of StopCrawler."""
+    """Call StopCrawler. Return the status and the error code."""
     status, _, body = glue_runs.stop_crawler({"Name": name})
     return status, json.loads(body).get("__type", "")
 

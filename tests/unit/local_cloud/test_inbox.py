@@ -11,7 +11,7 @@ from local_cloud import inbox
 
 def test_mails_with_the_same_time_keep_their_order(tmp_path: Path) -> None:
     box = mailbox.Maildir(tmp_path / "mailbox", create=True)
-    for number in range(12):  # as text, the tenth sorts before the second
+    for number in range(12):  # sorted as text, the tenth mail would come before the second
         mail = EmailMessage()
         mail["To"], mail["Subject"] = "team@example.com", f"{number}"
         mail.set_content("x")

@@ -1,4 +1,4 @@
-"""Each documented limit of AWS: a value at the limit is accepted, one more is refused with AWS's code."""
+"""For each documented limit of AWS, the local cloud accepts a value at the limit and refuses a higher one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def named(limit: Limit) -> str:
 
 
 def holding(held: Any) -> Callable[..., Any]:
-    """Return a fake function of `limits.state`: true for names in a tuple, or the value in a dict."""
+    """Return a stub for a function of `limits.state`: true for names in a tuple, or the value in a dict."""
 
     def answer(*asked: str) -> Any:
         if isinstance(held, tuple):
@@ -74,7 +74,7 @@ def test_value_above_the_limit_is_refused(limit: Limit, monkeypatch: pytest.Monk
 
 
 def tagged(service: tags.Tagged, given: dict[str, str]) -> Parameters:
-    """Return parameters with these tags, as this service accepts them."""
+    """Return parameters with these tags, in the form that the service accepts."""
     values: Any = given
     if service.key:
         values = [{service.key: key, service.value: value} for key, value in given.items()]

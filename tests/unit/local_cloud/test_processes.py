@@ -1,4 +1,4 @@
-"""Ports of the local cloud."""
+"""Ports that the local cloud finds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The patterns of AWS's service models match the same values in Python as in Java."""
+"""A pattern of AWS's service models matches the same values in Python as in Java."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LINE = r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*"
         (TAG, "Łódź 1", True),
         (TAG, "Żyrardów & co", False),
         (r"[\w+=,.@-]+", "a-role", True),
-        (r"[\w+=,.@-]+", "Łódź", False),  # \w matches only ASCII letters
+        (r"[\w+=,.@-]+", "Łódź", False),  # \w matches only ASCII letters, and Ł and ź are not ASCII
         (r"[\w+=,.@-]+", "a role", False),  # the whole value must match, even without an anchor
         (r"^[0-9a-zA-Z-_.]+$", "a-b_c.d", True),
         (r"^[0-9a-zA-Z-_.]+$", "a\n", False),
         (r"[\w- ]*", "a-b c", True),  # a hyphen after a shorthand is a literal
         (r"[\w- ]*", "a+b", False),
         (r"[\S\s]*", "a\n\u00a0", True),
-        (r"\S+", "a\u00a0", True),  # this space is not ASCII
+        (r"\S+", "a\u00a0", True),  # the no-break space is not an ASCII blank, so \S matches it
         (r".*", "two\nlines", False),
         (LINE, "Łódź \U0001f3e6", True),
         (LINE, "two\nlines", False),

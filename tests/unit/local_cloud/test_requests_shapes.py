@@ -1,4 +1,4 @@
-"""Parameters are checked against the shapes of AWS's models, at every depth."""
+"""The local cloud checks parameters against the shapes of AWS's service models, at every depth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from local_cloud.aws.requests import models, shapes
 
 
 def faults(service: str, operation: str, **parameters: Any) -> list[tuple[str, str]]:
-    """Return the path and the kind of each fault."""
+    """Check a call, and return the path and the kind of each fault."""
     shape = models.service(service).operation_model(operation).input_shape
     return [(".".join(fault.path), fault.kind) for fault in shapes.validator(shape)(parameters)]
 

@@ -1,4 +1,4 @@
-"""Requests of boto3 are decoded to the parameters that it got, for every operation of the services in use."""
+"""A request of boto3 is decoded to the parameters of the call, for every operation of the services in use."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ SCALARS = {
 }
 
 
-# Other operations with the same method and path replaced the first four. The last one has its own endpoint.
+# AWS replaced the first four operations by others with the same method and path. The last operation has its
+# own endpoint.
 INDISTINCT = {
     "GetBucketLifecycle",
     "GetBucketNotification",
@@ -64,7 +65,7 @@ INDISTINCT = {
 
 
 def sample(shape: Any, outside: tuple[str, ...] = ()) -> Any:
-    """Return a value of the shape with all members: one of a union, and no shape inside itself."""
+    """Return a value of the shape with all members, but only one member of a union, and no recursion."""
     inside = (*outside, shape.name)
     if shape.type_name == "structure" and shape.is_document_type:
         return {"any": "thing"}
@@ -82,7 +83,7 @@ def sample(shape: Any, outside: tuple[str, ...] = ()) -> Any:
 
 
 def recurs(shape: Any, outside: tuple[str, ...]) -> bool:
-    """Return whether the shape contains itself, or contains nothing else."""
+    """Return whether the shape contains itself, or contains only such shapes."""
     if shape.name in outside:
         return True
     inner = {"list": "member", "map": "value"}.get(shape.type_name)
@@ -90,7 +91,7 @@ def recurs(shape: Any, outside: tuple[str, ...]) -> bool:
 
 
 def sent(service: str, protocol: str, operation: Any, parameters: dict[str, Any]) -> tuple[wire.Http, bytes]:
-    """Return the request that botocore sends."""
+    """Return the HTTP request that botocore sends for this call."""
     request = create_serializer(protocol, include_validation=False).serialize_to_request(
         parameters, operation
     )

@@ -1,4 +1,4 @@
-"""Cron, rate and at expressions, as AWS documents them."""
+"""Cron expressions, rate expressions and at expressions follow the documentation of AWS."""
 
 from __future__ import annotations
 

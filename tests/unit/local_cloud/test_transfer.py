@@ -1,4 +1,4 @@
-"""What a server of Transfer Family keeps when it is updated."""
+"""The attributes that a server of Transfer Family keeps during an update."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DETAILS = {"VpcId": "vpc-1", "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg
 
 
 class Servers:
-    """One server, and the VPC endpoints that were created and deleted."""
+    """One server, with the VPC endpoints that were created and deleted for it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.server: dict[str, Any] = {"ServerId": "s-1", "EndpointType": "PUBLIC"}

@@ -1,4 +1,4 @@
-"""`due.jsonata`: the month that must be published on a day."""
+"""The program `due.jsonata` returns the month that must be published on a given day."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def due(at: str) -> dict[str, Any]:
 
 def test_due_month_on_every_day_of_a_year() -> None:
     since = date(2027, 12, 2)
-    for number in range(400):  # a leap year and both its ends
+    for number in range(400):  # a leap year, with the days before and after it
         day = date(2027, 12, 3) + timedelta(days=number)
         if day.day == 2:
             assert due(f"{day}T05:59:59Z")["day"] == f"{since}", day

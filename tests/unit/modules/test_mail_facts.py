@@ -1,4 +1,4 @@
-"""`facts.jsonata`: kind, period, reason and state of an event, and the failures that a success ends."""
+"""The program `facts.jsonata` returns kind, period, reason and state of an event, and recovered failures."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_alerts_and_engine_read_the_dry_run_argument_in_the_same_way(word: str) 
 @pytest.mark.parametrize(
     ("argument", "value", "ends"),
     [
-        ("--output", "s3://other/loans", True),  # Glue ignores it: the argument is non-overridable
+        ("--output", "s3://other/loans", True),  # Glue ignores this argument, because it is non-overridable
         ("--dry-run=true", "", False),
         ("--other", "--dry-run=true", False),
         ("--restate", "--dry-run", False),
@@ -123,10 +123,10 @@ def test_every_event_of_a_rotation_has_a_state(event_name: str, state: str, why:
     [
         ("2026-11-01T00:09:12Z", 0, "2026-10"),
         ("2026-10-31T22:09:12Z", 0, "2026-09"),
-        # In Johannesburg, two hours ahead of GMT, it is the first of November.
+        # Johannesburg is two hours ahead of GMT, so it is already 1 November there.
         ("2026-10-31T22:09:12Z", 3, "2026-10"),
         ("2026-10-31T20:09:12Z", 3, "2026-09"),
-        # In Sao Paulo, three hours behind GMT, the first of November begins at 03:00 GMT.
+        # Sao Paulo is three hours behind GMT, so 1 November begins there at 03:00 GMT.
         ("2026-11-01T03:09:12Z", 0, "2026-10"),
     ],
 )

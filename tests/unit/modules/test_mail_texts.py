@@ -1,4 +1,4 @@
-"""`failure-text.jsonata` and `subject.jsonata`: texts and subjects of the mails."""
+"""The programs `failure-text.jsonata` and `subject.jsonata` write the texts and the subjects of the mails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`facts.jsonata` with events of other senders: which events count, and which of their text a mail shows."""
+"""Anyone may send events, so `facts.jsonata` accepts only some events, and only parts of their text."""
 
 from __future__ import annotations
 

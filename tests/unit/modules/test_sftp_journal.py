@@ -1,4 +1,4 @@
-"""The program of the SFTP instance that finds downloads in OpenSSH's log."""
+"""A program on the SFTP instance finds downloads in the log of OpenSSH."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INSTANCE = MODULES / "sftp-transfer/instance"
 
 
 def program(name: str) -> ModuleType:
-    """Return a program of the instance as a module."""
+    """Load a program of the SFTP instance as a Python module."""
     spec = importlib.util.spec_from_file_location(name, INSTANCE / f"{name}.py")
     assert spec
     assert spec.loader
@@ -31,7 +31,7 @@ journal, recipients = program("journal"), program("recipients")
 
 
 def entries(*lines: str, unit: str = "sftp-server.service") -> list[dict[str, str]]:
-    """Return the entries of these lines of one process, a second apart, with cursors from "1"."""
+    """Return journal entries for these lines of one process. Each is a second later, with the next cursor."""
     return [
         {
             "__CURSOR": str(number),
@@ -108,7 +108,7 @@ BUCKET = {"loans/bank_name=FirstBank/a.csv": 12, "loans/bank_name=FirstBank/b.cs
 
 
 class Cloud:
-    """AWS as the AWS CLI shows it. `broken` names the keys whose receipts fail."""
+    """A fake AWS, as the AWS CLI shows it. A receipt fails if its key is in `broken`."""
 
     def __init__(self) -> None:
         self.broken: set[str] = set()
@@ -154,7 +154,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 @pytest.fixture
 def send(aws: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tried:
-    """Send lines as the program does when systemd starts it again after each failure."""
+    """Return a function that sends lines as the program does if systemd restarts it after each failure."""
     (tmp_path / "first-bank").write_text("loans/bank_name=FirstBank")
     monkeypatch.setattr(journal, "PREFIXES", tmp_path)
     monkeypatch.setattr(journal, "STATE", tmp_path / "journal.json")

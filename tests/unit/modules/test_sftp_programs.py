@@ -1,4 +1,4 @@
-"""The JSONata programs of `sftp-transfer`, evaluated without Step Functions."""
+"""Evaluate the JSONata programs of `sftp-transfer` without Step Functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.hcl import MODULES
 @functools.cache
 def parsed(program: str) -> Any:
     found = jsonata.Jsonata.jsonata((MODULES / f"sftp-transfer/{program}.jsonata").read_text())
-    found.register_lambda("parse", json.loads)  # a function of Step Functions
+    found.register_lambda("parse", json.loads)  # parse() is not part of JSONata, but Step Functions has it
     return found
 
 
@@ -54,7 +54,7 @@ def test_markers_are_the_last_transfers() -> None:
 
 
 def manifest(files: list[str], markers: list[str]) -> dict[str, Any]:
-    """Return the answer of S3 for a manifest. Version 1 had no markers."""
+    """Return the response of S3 for a manifest. A manifest of version 1 had no markers."""
     found = {
         "files": [{"key": key, "rows": 1} for key in files],
         "replaces": {"files": [{"key": "x/old.csv"}]},

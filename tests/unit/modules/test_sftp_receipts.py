@@ -1,4 +1,7 @@
-"""`receipt.jsonata`: which downloads get a receipt. The input may be forged or incomplete."""
+"""The program `receipt.jsonata` decides which downloads get a receipt.
+
+Its input may be forged or incomplete.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ FORGED = "The refund is at evil.example.com"
 
 
 def download(**detail: Any) -> dict[str, Any]:
-    """Return the event of a download; `file_path` is `file-path`."""
+    """Return the event of a download. The argument `file_path` sets the field `file-path`."""
     given = {
         "bytes": 4859062,
         "client-ip": "203.0.113.7",

@@ -1,4 +1,4 @@
-"""The program of the SFTP instance that brings users and keys in line with the recipients."""
+"""A program on the SFTP instance creates, changes and removes users and keys, as the recipients require."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OLD, NEW = "ssh-ed25519 OLD\n", "ssh-ed25519 NEW\n"
 
 @pytest.fixture
 def recipients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Return the program with folders of this test. It notes its commands, with the keys of that moment."""
+    """Return the program with folders of this test. It records its commands, and the keys at this moment."""
     spec = importlib.util.spec_from_file_location(
         "recipients", MODULES / "sftp-transfer/instance/recipients.py"
     )
@@ -41,8 +41,8 @@ def recipients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return program
 
 
-def test_removed_key_ends_sessions_after_it_can_no_longer_be_used_to_log_in(recipients: ModuleType) -> None:
-    """The restart of the unit ends the sessions of the recipient."""
+def test_removed_key_ends_the_sessions_after_no_login_can_use_it(recipients: ModuleType) -> None:
+    """After the keys are removed, a restart of the recipient's unit ends the recipient's sessions."""
     recipients.admit("first", "loans", NEW, True)
     assert recipients.notes[-1] == ("restart", NEW)
 

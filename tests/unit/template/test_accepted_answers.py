@@ -1,4 +1,4 @@
-"""A project has the answers exactly, or with their meaning where a file needs another form."""
+"""A project contains each answer exactly. If a file needs another form, it has the same meaning."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_column_name_that_two_metrics_would_have_is_written_once(typed: Callable
 
 @pytest.mark.parametrize("metric", ["order", "Total", "net-total", "Net Total", "größe"])
 def test_metric_that_is_not_plain_sql_is_quoted(metric: str, typed: Callable[..., Path]) -> None:
-    """A name that SQL would read as something else is quoted."""
+    """A metric is quoted if SQL would not read its name as the same name."""
     found = spec(typed(metric=metric))["metrics"]
     assert isinstance(found, dict)
     expression = found["loans_count"][1]
@@ -48,7 +48,7 @@ def test_metric_that_is_not_plain_sql_is_quoted(metric: str, typed: Callable[...
 
 
 def check_readme(project: Path, line: str) -> None:
-    """Check that the stamped README has this line, and all lines that the engine writes for the spec."""
+    """Check that the project's README has this line, and all lines that the engine writes for the spec."""
     readme = (project / "README.md").read_text()
     assert line in readme.splitlines()
     extract = runpy.run_path(str(project / "Glue/etl.py"))["EXTRACT"]
@@ -70,7 +70,7 @@ def test_metric_may_be_an_expression_with_a_name(typed: Callable[..., Path]) -> 
 
 
 def test_table_of_an_expression_needs_its_join(typed: Callable[..., Path]) -> None:
-    """No other answer uses the table of the currency."""
+    """No other answer uses the table Currency, but the metric needs the join to this table."""
     joins = "Account: Loans.a = b; Currency: Loans.currency = code; Bank: Account.bank = id"
     project = typed(joins=joins, metric="euros = Amount * Currency.rate", group="till = Loans.till")
     assert '"Currency", left=' in (project / "Glue/etl.py").read_text()

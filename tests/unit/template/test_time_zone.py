@@ -1,4 +1,4 @@
-"""The schedule of a project uses the time zone of its months, so a run reports the previous month."""
+"""The schedule of a project has the time zone of its months. So a run reports the previous month."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EAST, WEST = "Pacific/Kiritimati", "America/Sao_Paulo"
 
 
 def stamped(project: Path) -> tuple[str, str, str]:
-    """Return cron expression and time zone of the schedule, and the time zone of the spec."""
+    """Return the cron expression and the time zone of the schedule, and the time zone of the spec."""
     [cron] = re.findall(
         r'default     = "cron\((.*)\)"', (project / "Terraform/variables.tf").read_text(encoding="utf-8")
     )
@@ -38,18 +38,19 @@ def test_scheduled_run_reports_the_previous_month(name: str, stamp: Callable[...
         assert last_complete(start, zone(spec)) == month.shift(-1)
 
 
-def test_schedule_in_gmt_reports_the_wrong_month_west_of_gmt() -> None:
-    """The reason for a time zone of the schedule: this start reports September instead of October."""
+def test_start_in_gmt_reports_the_wrong_month_west_of_gmt() -> None:
+    """This is why the schedule has a time zone: this start in GMT reports September instead of October."""
     start = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
     assert str(last_complete(start, zone(WEST))) == "2026-09"
 
 
-def test_hook_without_a_time_zone_database_checks_only_the_format(template: Path, tmp_path: Path) -> None:
-    """Run the hook as a slim container does: neither /usr/share/zoneinfo nor the package tzdata."""
+def test_hook_without_a_time_zone_database_checks_the_format(template: Path, tmp_path: Path) -> None:
+    """Run the hook as in a slim container, which has neither /usr/share/zoneinfo nor the package tzdata."""
     hook = (template / "hooks/pre_gen_project.py").read_text(encoding="utf-8")
     answers = 'OrderedDict(_time_zone="{}")'
     script = tmp_path / "hook.py"
-    (tmp_path / "tzdata.py").write_text("raise ImportError\n")  # before the installed package
+    # Python finds this file before the installed package.
+    (tmp_path / "tzdata.py").write_text("raise ImportError\n")
 
     def said(name: str) -> str:
         script.write_text(hook.replace("{{cookiecutter}}", answers.format(name)), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The checks of an AWS account, with answers of a fake account."""
+"""The checks of an AWS account, with responses of a fake account."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TABLE = {"RouteTableId": "rtb-1", "Associations": [{"SubnetId": "subnet-1"}]}
 
 
 class Ec2:
-    """A subnet with these routes and endpoints."""
+    """A fake of EC2. Its subnet has these routes and endpoints."""
 
     meta = SimpleNamespace(region_name="eu-west-1")
 
@@ -32,7 +32,7 @@ class Ec2:
 
 
 def endpoints(**s3: object) -> list[dict[str, Any]]:
-    """An interface endpoint for each service; `s3` changes the one of S3."""
+    """Return an interface endpoint for each service. `s3` changes the endpoint for S3."""
     common = {"State": "available", "VpcEndpointType": "Interface", "PrivateDnsEnabled": True}
     return [
         {"ServiceName": f"com.amazonaws.eu-west-1.{name}", **common, **(s3 if name == "s3" else {})}
@@ -41,7 +41,7 @@ def endpoints(**s3: object) -> list[dict[str, Any]]:
 
 
 def network(found: list[dict[str, Any]], *routes: dict[str, Any]) -> tuple[str, str]:
-    """Return state and text of the check of endpoints."""
+    """Run the check of the network. Return the state and the text of the result."""
     [_, check] = account.network(lambda _: Ec2(found, list(routes)), "subnet-1")
     return check.state, check.text
 
@@ -86,7 +86,7 @@ def test_invalid_secret_is_not_printed(text: str) -> None:
 
 
 class Sns:
-    """A topic with one subscription."""
+    """A fake of SNS. Its topic has one subscription."""
 
     def __init__(self, attributes: dict[str, str]) -> None:
         self.attributes = attributes

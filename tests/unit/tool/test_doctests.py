@@ -1,4 +1,4 @@
-"""The examples in docstrings of the tool."""
+"""Run the examples in docstrings of the tool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that the tool writes."""
+"""Files and folders that the tool reads and writes."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_link_in_a_repository_is_not_a_project(tmp_path: Path) -> None:
     (repository / "group").symlink_to(mine)
     assert below(repository) == [repository / "fees"]
     (tmp_path / "link").symlink_to(mine / "loans")
-    assert below(tmp_path / "link") == [tmp_path / "link"]  # the user named it
+    assert below(tmp_path / "link") == [tmp_path / "link"]  # the user named this link, so the tool follows it
 
 
 def test_folder_is_created_private_and_deleted_if_it_stays_empty(tmp_path: Path) -> None:
@@ -143,8 +143,8 @@ def test_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.M
         pass
 
 
-def test_folder_is_locked_by_one_process(tmp_path: Path) -> None:
-    (tmp_path / ".extracts.lock").touch()  # a process that was killed left it
+def test_folder_is_held_by_one_process(tmp_path: Path) -> None:
+    (tmp_path / ".extracts.lock").touch()  # a process that was killed leaves this lock file
     with files.private_folder(tmp_path):
         with (
             pytest.raises(ExtractsError, match=r"Another process writes to "),

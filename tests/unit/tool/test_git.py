@@ -1,4 +1,4 @@
-"""git runs no programs of repositories that are not trusted, and merges files."""
+"""The tool runs no programs of untrusted repositories through git, and merges files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def repository(tmp_path: Path) -> Path:
 
 
 def with_filter(repository: Path, name: bytes, key: bytes, command: bytes) -> Path:
-    """Add a filter for the file, and return the path of the file that the filter creates."""
+    """Set a filter for the file in the repository. Return the path of the file that the filter creates."""
     trace = repository.parent / "trace"
     with (repository / ".git/config").open("ab") as config:
         value = command.replace(b"TRACE", bytes(trace))
         config.write(b'[filter "%s"]\n\t%s = "%s"\n' % (name, key, value))
-    # Not committed, because a commit would run the filter.
+    # The change is not committed, because a commit would run the filter.
     (repository / ".git/info/attributes").write_bytes(b"*.tf filter=%s\n" % name)
     (repository / "main.tf").write_text("a = 2\n")
     return trace
@@ -84,7 +84,7 @@ def test_read_never_uses_the_network(repository: Path) -> None:
 
 
 def helper(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a helper of git for the protocol `other` on the PATH. Return the file that it creates."""
+    """Put a helper of git for the protocol `other` on the PATH. Return the file that the helper creates."""
     trace = folder / "trace"
     (folder / "bin").mkdir()
     (folder / "bin/git-remote-other").write_text(f"#!/bin/sh\ntouch {trace}\n")

@@ -1,4 +1,4 @@
-"""The report of `extracts inspect` shows names of a database as they are: markup is text."""
+"""The report of `extracts inspect` shows names of a database unchanged, even if they look like markup."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LINK = "[link=https://evil.example]bank[/link]"
 
 
 def shown(name: str) -> str:
-    """Return the report of a database whose names are all the same, as a terminal gets it."""
+    """Return the report of a database in which all names are this name, as a terminal shows it."""
     date = Date(column=name, type="date", indexed=True, advice=name)
     entity = Described(
         schema=name,

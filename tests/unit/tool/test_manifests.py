@@ -1,4 +1,4 @@
-"""Manifests that the page of a preview shows."""
+"""The page of a preview shows only valid manifests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that wants a password, and a user who gave none."""
+"""If the server needs a password and the user set none, the error message says so."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_error_for_a_missing_password_says_what_to_set(monkeypatch: pytest.Monke
         connection, _ = server.accept()
         with connection:
             connection.recv(4096)
-            connection.sendall(b"R\x00\x00\x00\x08\x00\x00\x00\x03")  # a password, please
+            connection.sendall(b"R\x00\x00\x00\x08\x00\x00\x00\x03")  # the server requests a password
             connection.recv(4096)
 
     with socket.create_server(("127.0.0.1", 0)) as server:

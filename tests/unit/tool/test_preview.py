@@ -1,4 +1,4 @@
-"""What a preview reports about its run, from the engine's log."""
+"""The messages of a preview about its run. They come from the log of the engine."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def test_messages_have_the_error_of_earlier_months() -> None:
     ]
 
 
-def test_failed_preview_says_that_nothing_was_written_even_if_the_engine_published_months() -> None:
-    """The files of a preview that fails are thrown away, and the preview before stays."""
-    whole = "2026-09 to 2026-10: the disk is full. Published before the error: 2026-09."
+def test_failure_says_that_nothing_was_written_although_the_engine_had_published_months() -> None:
+    """If a preview fails, the tool deletes its files and keeps the previous preview."""
+    whole = "2026-09 to 2026-10: the disk is full. Published before that: 2026-09."
     event = {
         "event": "failed",
         "level": "error",
@@ -67,7 +67,7 @@ def test_failed_preview_says_that_nothing_was_written_even_if_the_engine_publish
     assert failure(LOG, "") == ""
 
 
-# Options in messages of the engine that a preview never shows.
+# Options that are only in messages of the engine that a preview never shows.
 NOT_IN_A_PREVIEW = {
     **dict.fromkeys(("--restate", "--reason", "--dry-run"), "the engine writes to an empty folder"),
     **dict.fromkeys(
@@ -77,8 +77,8 @@ NOT_IN_A_PREVIEW = {
 }
 
 
-def test_messages_of_the_engine_name_the_options_of_preview() -> None:
-    """A message that says "start it with --lock-timeout" needs a command with this option."""
+def test_messages_of_the_engine_name_options_of_the_preview() -> None:
+    """If a message says "start it with --lock-timeout", the command must have this option."""
     command = typer.main.get_group(cli.app).commands["preview"]
     options = {option for param in command.params for option in param.opts}
     named = {
@@ -91,7 +91,7 @@ def test_messages_of_the_engine_name_the_options_of_preview() -> None:
 
 
 def _messages(source: str) -> str:
-    """Return the texts in calls of a module: arguments of errors and of the log."""
+    """Return the texts in all calls of a module, because these are arguments of errors and of the log."""
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
     texts = (part for call in calls for part in ast.walk(call) if isinstance(part, ast.Constant))
     return "\n".join(str(part.value) for part in texts if isinstance(part.value, str))

@@ -1,4 +1,4 @@
-"""A preview replaces the files of the preview before it, and no file of the user."""
+"""A preview replaces the files of the previous preview, and no file of the user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from extracts.errors import ExtractsError
 
 
 def publish(output: Path, new: Mapping[str, str]) -> None:
-    """Put these files into the folder, as a preview does."""
+    """Write these files into the folder, in the same way as a preview."""
     with preview_folder.staging(output) as staged:
         for place, text in new.items():
             (staged / place).parent.mkdir(parents=True, exist_ok=True)
@@ -23,7 +23,7 @@ def publish(output: Path, new: Mapping[str, str]) -> None:
 
 
 def files(output: Path) -> dict[str, str]:
-    """Return the files and empty folders that a user sees."""
+    """Return the files and the empty folders that a user can see."""
     found = {path.relative_to(output).as_posix(): path for path in output.rglob("*")}
     del found[preview_folder.RECORD]
     return {
@@ -94,7 +94,8 @@ def test_preview_replaces_the_files_of_a_killed_preview(
         patched.setattr(extracts_files, "move", move)
         with pytest.raises(KeyboardInterrupt):
             publish(tmp_path, {"a.csv": "2", "b.csv": "2"})
-    (tmp_path / ".extracts-new/bank=A").mkdir(parents=True)  # kill -9 leaves it
+    # A preview that was killed with kill -9 leaves this folder.
+    (tmp_path / ".extracts-new/bank=A").mkdir(parents=True)
     publish(tmp_path, {"a.csv": "3"})
     assert files(tmp_path) == {"a.csv": "3"}
 

@@ -1,4 +1,4 @@
-"""The page of a preview replaces no other file than a page of a preview."""
+"""The page of a preview replaces only a page of a preview, and no other file."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def test_folder_at_the_path_of_the_page_is_refused(tmp_path: Path) -> None:
 def test_page_of_a_preview_can_be_replaced(tmp_path: Path) -> None:
     page = preview_page.write(tmp_path, {"2026-10": {"Alpha": {"x": (1, 2, 2)}}})
     done = preview.preview(PROJECT, NOWHERE, tmp_path / "out", page=page)
-    assert "cannot reach the database" in str(done.failure)  # so the run began
+    assert "cannot reach the database" in str(done.failure)  # this error shows that the run began
 
 
-def test_characters_that_reverse_text_are_visible_in_names(tmp_path: Path) -> None:
-    """Otherwise "exe.fdp" could look like "pdf.exe". A joiner is part of a name."""
+def test_names_show_characters_that_reverse_text(tmp_path: Path) -> None:
+    """Otherwise "exe.fdp" could look like "pdf.exe". A zero-width joiner is a normal part of a name."""
     name = "Alpha \u202eexe.fdp\u2066"
     page = preview_page.write(tmp_path, {"2026-10": {name: {"a\u200cb\u202e": (1, 2, 2)}}}).read_text()
     assert not {"\u202e", "\u2066"} & set(page)

@@ -1,4 +1,4 @@
-"""What the files of a project say about its origin."""
+"""The origin of a project, as its files describe it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOME = "https://example.com/data/extracts"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a project of version 1.0.0 with two modules."""
+    """Create a project of version 1.0.0 with two modules."""
     (tmp_path / "Terraform").mkdir()
     (tmp_path / "extract.yaml").write_text(
         f'template: "{HOME}"\nversion: "1.0.0"\ndefault_context:\n  window_months: 3\n'
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def pin(folder: Path, *versions: str) -> None:
-    """Give each version a module in a file of its own."""
+    """Write one file for each version. The file uses a module of this version."""
     for number, version in enumerate(versions):
         source = f"git::{HOME}.git//modules/kms-bucket?ref=v{version}"
         (folder / f"Terraform/{number}.tf").write_text(f'module "m" {{\n  source = "{source}"\n}}\n')

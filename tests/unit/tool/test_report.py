@@ -1,4 +1,4 @@
-"""The page of a preview: charts and tables from the files, without external resources."""
+"""The page of a preview has charts and tables from the files, and no external resources."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ Page = Callable[..., ElementTree.Element]
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    """Return the page of these months, keyed by period and recipient. The last month is the requested one."""
+    """Return the page for these months, keyed by period and recipient.
+
+    The last month is the requested month.
+    """
 
     def page(months: Months, **more: Any) -> ElementTree.Element:
         return ElementTree.fromstring(preview_page.write(tmp_path, months, **more).read_text())
@@ -45,7 +48,7 @@ def all_of(element: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
 
 
 def text(element: ElementTree.Element) -> str:
-    """Return the words of the page that a reader without JavaScript sees: nothing hidden, no program."""
+    """Return the text that a reader without JavaScript sees, without hidden elements, scripts and styles."""
 
     def parts(element: ElementTree.Element) -> Iterator[str]:
         if not element.get("hidden") and not element.tag.endswith(("script", "style")):
@@ -58,13 +61,13 @@ def text(element: ElementTree.Element) -> str:
 
 
 def data(element: ElementTree.Element) -> Any:
-    """Return what the page has for its scripts."""
+    """Return the data for the scripts of the page."""
     [found] = [script for script in all_of(element, "script") if script.get("id") == "data"]
     return json.loads(found.text or "")
 
 
 def groups(element: ElementTree.Element) -> list[str]:
-    """Return the rows of the tables of groups."""
+    """Return the rows in all tables of groups."""
     tables = [table for table in all_of(element, "table") if table.get("class", "").startswith("groups")]
     return [words(row) for table in tables for row in all_of(table, "tr")]
 
@@ -160,8 +163,8 @@ def test_page_does_not_list_many_small_files_completely(page: Page, monkeypatch:
     assert len(groups(page(months))) == 2 * 101
 
 
-def test_groups_with_equal_names_are_compared_once_and_listed_twice(page: Page, tmp_path: Path) -> None:
-    """Escaping formulas, and `columns`, can make two names equal."""
+def test_groups_with_equal_names_are_compared_once_and_both_listed(page: Page, tmp_path: Path) -> None:
+    """Two groups can have the same name, because of escaped formulas or `columns`."""
     rows = [report_months.Row(("'=x",), ("1",)), report_months.Row(("'=x",), ("2",))]
     with report_changes.changes(rows, rows) as against:
         assert (against.new().count, against.compared(1)[0].same) == (0, 1)
@@ -205,7 +208,7 @@ def test_every_file_has_a_link_and_its_first_lines(page: Page, tmp_path: Path) -
     assert targets == set((tmp_path / "output").rglob("*.csv"))
     assert len(targets) == 4
     beginnings = [words(pre) for pre in all_of(found, "pre")[:-1]]
-    assert len(beginnings) == 4  # August is an earlier month: its files are not there
+    assert len(beginnings) == 4  # August is an earlier month, so its files are not in the output
     assert (
         beginnings[1].splitlines()[0].startswith("bank,branch,period,window_start,window_end,count,sum,avg")
     )

@@ -1,4 +1,4 @@
-"""The page of a preview in Chromium: it fits the screen, sorts, searches, and shows the chosen period."""
+"""The page of a preview in Chromium: it fits on the screen, sorts, searches, and shows the chosen period."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    """Open the page of these months. In the end, no page had an error or asked the network for anything."""
+    """Open the page for these months. At the end, check that no page had an error or used the network."""
     faults: list[str] = []
     contexts: list[BrowserContext] = []
 
@@ -68,12 +68,12 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
 
 def periods(count: int) -> list[str]:
-    """Return that many months. The last one is 2026-10."""
+    """Return the last `count` months up to 2026-10."""
     return [f"{n // 12:04}-{n % 12 + 1:02}" for n in range(2026 * 12 + 10 - count, 2026 * 12 + 10)]
 
 
 def made_up(months: int, groups: int, recipients: int = 1, seed: int = 1) -> Months:
-    """Return months in which groups come and go, with long names, missing values and large numbers."""
+    """Return months with groups that appear and disappear, long names, missing values and large numbers."""
     chance = random.Random(seed)
 
     def values() -> tuple[Any, ...]:
@@ -102,7 +102,7 @@ FEW: Months = {
 
 
 def names(page: Page) -> list[str]:
-    """Return the first column of the groups in sight."""
+    """Return the first column of the visible groups."""
     return page.locator("table.groups tbody tr:not(.detail):visible td:first-child").all_inner_texts()
 
 
@@ -138,7 +138,7 @@ def test_page_fits_the_screen(opened: Open, months: int, groups: int, width: int
 
 
 def test_long_headings_do_not_overlap_on_a_phone(opened: Open) -> None:
-    """Names such as `productcategory_name` are one word."""
+    """A name such as `productcategory_name` is one word, which cannot be wrapped at a space."""
     label = "productsubcategory_identifier"
     page = opened(
         made_up(3, 3),
@@ -157,7 +157,8 @@ def test_click_on_a_heading_sorts_the_table(opened: Open) -> None:
     page = opened(FEW)
     assert names(page) == ["A", "Ärger", "D"]
     heading(page, "sum").click()
-    assert names(page) == ["A", "D", "Ärger"]  # 10.00 is more than 7.00; no value is last
+    # 10.00 is more than 7.00, and a group without a value comes last.
+    assert names(page) == ["A", "D", "Ärger"]
     heading(page, "sum").click()
     assert names(page) == ["D", "A", "Ärger"]
     assert page.locator("th[aria-sort=ascending]").inner_text().startswith("sum")
@@ -181,10 +182,8 @@ def test_search_ignores_case_and_accents(opened: Open) -> None:
 
 
 @pytest.mark.parametrize("metric", ["count", "sum", "avg"])
-def test_page_shows_another_period_with_the_values_and_changes_of_that_period(
-    opened: Open, metric: str
-) -> None:
-    """A page that was requested for the period is the oracle, without its scripts."""
+def test_another_period_has_the_values_and_changes_of_its_own_page(opened: Open, metric: str) -> None:
+    """The expected values are on a second page, which was requested for this period and runs no scripts."""
     months = made_up(4, 40, seed=7)
     page, asked = opened(months), opened({p: months[p] for p in periods(4)[:3]}, script=False)
     choose(page, "Period", "Sep 2026")
@@ -194,9 +193,9 @@ def test_page_shows_another_period_with_the_values_and_changes_of_that_period(
     parts = ("h3", "> p", f'[data-metric="{place}"]')
     expected = [text for part in parts for text in asked.locator(f".changes {part}").all_inner_texts()]
     assert expected[0] == "What changed since Aug 2026"
-    assert len(expected) == 4  # also new and removed groups
+    assert len(expected) == 4  # heading, text, and the lists of new and of removed groups
     assert page.locator(".changes:visible").inner_text().split() == " ".join(expected).split()
-    # Without scripts, the table has the changes of the first metric.
+    # On a page without scripts, the table shows the changes of the first metric.
     columns = 7 if place == 0 else 5
 
     def rows(page: Page) -> list[list[str]]:
@@ -256,7 +255,8 @@ def test_scripts_draw_the_same_sparkline_as_the_page(opened: Open) -> None:
     assert len(plain) >= 30
     assert [len(path) for path in drawn] == [len(path) for path in plain]
     for one, other in zip(drawn, plain, strict=True):
-        assert one == pytest.approx(other, abs=0.11)  # rounded to one digit, halves either way
+        # Both are rounded to one digit, but may round halves differently.
+        assert one == pytest.approx(other, abs=0.11)
 
 
 def test_scripts_write_numbers_as_the_tool_does(opened: Open) -> None:
@@ -318,7 +318,7 @@ def test_page_has_its_content_without_scripts(opened: Open) -> None:
     page = opened(FEW, script=False, asked=2)
     expect(page.locator("main")).to_contain_text(
         "Sep 2026: bank=0/2026-09-0.csv", use_inner_text=True
-    )  # its section needs JavaScript
+    )  # the section of this recipient needs JavaScript
     assert names(page) == ["A", "Ärger", "D"]
     said = page.inner_text("body")
     assert "if JavaScript is on" in said

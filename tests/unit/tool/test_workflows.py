@@ -1,4 +1,4 @@
-"""Doctor checks that GitHub finds the workflows of a project."""
+"""`extracts doctor` checks that GitHub can find the workflows of a project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wheel without code that the module glue-extract uploads."""
+"""The wheel without code, which the module glue-extract uploads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The version check: each rule about changes of a module's interface."""
+"""The check of the version has one test for each rule about changes in the interface of a module."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ CONDITION = """
 
 resource "aws_s3_bucket" "this" {"""
 
-# (old text, new text, required weight, the message)
+# The old text, the new text, the required weight, and the message.
 CASES: dict[str, tuple[str, str, str, str]] = {
     "an input is renamed": ('"name" {', '"label" {', "major", "the input name is gone"),
     "a required input is new": (
@@ -289,7 +289,7 @@ def test_smallest_allowed_version(last: tuple[int, int, int], weights: list[str]
 
 @pytest.mark.parametrize("module", NAMES)
 def test_modules_are_parsed_completely(module: str) -> None:
-    """Compare the names with those that the test finds at the start of lines."""
+    """Compare the parsed names with names that a regular expression finds at the start of lines."""
     text = "\n".join(path.read_text() for path in (MODULES / module).glob("*.tf"))
     found = interface(MODULES / module)
     assert set(found.inputs) == set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))

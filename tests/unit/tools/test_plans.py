@@ -1,4 +1,4 @@
-"""Failures of checkov's report count unless the code skips them; unknown values are filled in."""
+"""A failure in checkov's report counts unless the code skips it. Unknown values in a plan are replaced."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ resource "aws_security_group" "other" {
 def said(
     folder: Path, address: str, check: str = "CKV2_AWS_5", source: str = "../../modules/one"
 ) -> list[str]:
-    """Return what remains of a report with one failure, in a plan whose `module.it` is from `source`."""
+    """Return the remaining failures of a report with one failure.
+
+    In the plan, `module.it` has this source.
+    """
     (folder / "modules/one").mkdir(parents=True)
     (folder / "modules/one/network.tf").write_text(CODE)
     calls = {"it": {"source": source}}

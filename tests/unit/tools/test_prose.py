@@ -1,4 +1,4 @@
-"""The prose check finds the words on its lists, reports their place, and ignores code."""
+"""The check of prose finds the words on its lists, reports where they are, and ignores code."""
 
 from __future__ import annotations
 

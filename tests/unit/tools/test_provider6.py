@@ -1,4 +1,4 @@
-"""The check for names that provider 6 lacks, with small bindings."""
+"""The check for names that version 6 of the AWS provider lacks, with small bindings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The approver of a backfill sees in the title and in the summary what will run."""
+"""The title and the summary of a backfill show its approver what will run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORKFLOW = yaml.safe_load((Path(__file__).parents[3] / ".github/workflows/extrac
 
 
 def request(folder: Path, period: str, *, restate: bool = False, reason: str = "") -> tuple[str, Any]:
-    """Run the steps of the job `request`. Return its summary and its arguments of the Glue job."""
+    """Run the steps of the job `request`. Return the summary, and the arguments for the Glue job."""
     shared = {
         "PATH": os.environ["PATH"],
         "GITHUB_OUTPUT": str(folder / "output"),

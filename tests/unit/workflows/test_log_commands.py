@@ -1,4 +1,7 @@
-"""Text of Terraform in a log is no command of the workflow: its values may begin lines with `::error::`."""
+"""Values in the output of Terraform may begin lines with `::error::`.
+
+Workflows do not run them as commands.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,17 @@ exit $CODE
 
 
 def step(workflow: str, job: str, name: str) -> str:
-    """Return the script of a step."""
+    """Return the script of a step in a workflow."""
     jobs: Any = yaml.safe_load((WORKFLOWS / workflow).read_text())["jobs"]
     [found] = [step["run"] for step in jobs[job]["steps"] if step.get("name") == name]
     return str(found)
 
 
 def commands(log: str) -> list[str]:
-    """Return the lines that a runner of GitHub takes for commands. It ignores blanks before them."""
+    """Return the lines that a runner of GitHub runs as commands.
+
+    The runner ignores blanks before a command.
+    """
     found, stopped = [], ""
     for line in map(str.strip, log.splitlines()):
         if stopped:

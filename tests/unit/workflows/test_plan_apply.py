@@ -1,4 +1,4 @@
-"""The job `apply` makes the plan again, and applies it only if plan and files are the approved ones."""
+"""The job `apply` makes the plan again. It applies only a plan and files that were approved."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def workflow(name: str) -> dict[Any, Any]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Return a project after `terraform init`."""
+    """Return the folder of a project after `terraform init`."""
     folder = tmp_path / "project"
     for name, text in FILES.items():
         write(folder, name, text)
@@ -74,14 +74,14 @@ def script(command: str, folder: Path, **environment: str) -> subprocess.Complet
 
 
 def files(project: Path) -> str:
-    """Return the SHA-256 of the files that Terraform reads."""
+    """Return the SHA-256 of all files that Terraform reads."""
     done = script('bash -eo pipefail -c "$FILES"', project / "Terraform")
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 def digest(project: Path, plan: dict[str, Any]) -> str:
-    """Return the digest as the job `show` computes it from the artifact of the job `plan`."""
+    """Return the digest that the job `show` computes from the artifact of the job `plan`."""
     shown = project.parent / "shown"
     write(shown, "whole.json", json.dumps(plan))
     (shown / "plan").mkdir(exist_ok=True)
@@ -99,7 +99,7 @@ def digest(project: Path, plan: dict[str, Any]) -> str:
 
 
 def apply(project: Path, approved: str, plan: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    """Run the last step of the job `apply`, where Terraform makes the plan `plan`."""
+    """Run the last step of the job `apply`. In this step, Terraform makes the plan `plan`."""
     machine = project.parent
     write(machine, "terraform", TERRAFORM)
     (machine / "terraform").chmod(0o755)
@@ -118,8 +118,11 @@ def apply(project: Path, approved: str, plan: dict[str, Any]) -> subprocess.Comp
     )
 
 
-def test_apply_does_not_use_the_plan_file_of_another_job(project: Path) -> None:
-    """A plan file has copies of code, state, backend and lock that its JSON does not show."""
+def test_apply_uses_no_plan_file_of_another_job(project: Path) -> None:
+    """A plan file contains copies of code, state, backend and lock.
+
+    The JSON of the plan does not show them.
+    """
     done = apply(project, digest(project, PLAN), PLAN)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (project.parent / "applied").read_text() == "made-here\n"
@@ -136,7 +139,7 @@ def test_plan_that_changed_after_the_approval_is_refused(project: Path) -> None:
 
 
 def test_resource_without_changes_is_not_part_of_the_approval(project: Path) -> None:
-    """Its values may differ at the apply, e.g. the time of the last run of a crawler."""
+    """The values of such a resource may differ at the apply, for example the time of a crawler's last run."""
     same = {"address": "aws_s3_bucket.this", "change": {"actions": ["no-op"], "before": {"tags": {}}}}
     again = {**PLAN, "resource_changes": [*PLAN["resource_changes"], same]}
     assert apply(project, digest(project, PLAN), again).returncode == 0
@@ -150,12 +153,12 @@ def test_plan_with_a_changed_file_is_refused_even_if_its_json_is_the_same(projec
     assert done.returncode == 1
     assert "::error::These are not the files that were approved: something changed since." in done.stdout
     assert not (project.parent / "applied").exists()
-    # A plan runs the code of modules and providers with the role of the apply.
+    # Terraform did not even make a plan, because a plan runs code of modules and providers with the role.
     assert not (project.parent / "planned").exists()
 
 
-def test_plan_whose_files_differ_from_the_digest_is_refused(project: Path) -> None:
-    """The job `plan` runs the branch's code, so its text about the files may have more lines."""
+def test_plan_with_other_files_than_its_digest_is_refused(project: Path) -> None:
+    """Code of the branch runs in the job `plan`. It can add lines to the file with the hash of the files."""
     approved = digest(project, PLAN)
     shown = project.parent / "shown"
     write(shown, "plan/files.txt", f"{files(project)}\ndigest={'0' * 64}\n")
@@ -185,7 +188,7 @@ def test_link_that_cannot_be_followed_is_refused_and_named(project: Path, target
 
 
 def test_digest_ignores_programs_of_providers_and_the_history(project: Path) -> None:
-    """The lock has the hashes of the providers, and Terraform verifies them."""
+    """The lock file contains the hashes of the providers, and Terraform verifies these hashes."""
     before = files(project)
     for name in ("Terraform/.terraform/providers/aws", "Terraform/.terraform/modules/extract/.git/index"):
         write(project, name, "other")

@@ -1,4 +1,4 @@
-"""The artifact of a plan has no state and no sensitive value: who can read the repository can download it."""
+"""The artifact of a plan contains no state and no sensitive value, because readers can download it."""
 
 from __future__ import annotations
 
@@ -69,13 +69,16 @@ output "url" {
 
 
 def without_output(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the value without `output`: terraform_data copies its input there, without the marks."""
+    """Return the value without `output`. There, terraform_data copies its input without sensitive marks."""
     return {name: inner for name, inner in value.items() if name != "output"}
 
 
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Deploy a project, add a resource and run the step of the plan. Return the JSON in its artifact."""
+    """Deploy a project, add a resource, and run the step that makes the plan.
+
+    Return the JSON in the artifact.
+    """
     folder = tmp_path_factory.mktemp("project")
     root = folder / "Terraform"
     for name in ("Glue", "Terraform/inner"):
@@ -125,10 +128,11 @@ def test_artifact_has_a_hash_of_each_sensitive_value_that_changes(artifact: dict
     assert old["login"] != new["login"]
     created = changes["terraform_data.new"]["after"]["input"]
     assert created == {"host": "new.internal", "login": ["reader", artifact["variables"]["login"]["value"]]}
-    # A value that only becomes sensitive is equal before and after, so the text shows no change of it.
+    # If a value only becomes sensitive, it is equal before and after, so the text of the plan shows no
+    # change.
     marked = changes["terraform_data.marked"]
     assert marked["before"]["input"] == marked["after"]["input"] != "s3cret-5"
-    # A guess of one value cannot be tested alone.
+    # The hash covers more than this value, so nobody can test a guess of the value.
     assert created["login"][1] != "sha256:" + hashlib.sha256(b'"s3cret-6"').hexdigest()
 
 

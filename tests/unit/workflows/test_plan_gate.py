@@ -1,4 +1,4 @@
-"""The review of a plan: its digest covers everything that is applied, and no text in it hides other text."""
+"""The digest of a plan covers everything that is applied, and no text in the plan hides other text."""
 
 from __future__ import annotations
 
@@ -117,10 +117,11 @@ def test_workflows_have_the_same_program_for_the_code_block(workflow: str) -> No
 )
 def test_no_text_ends_the_code_block_or_hides_lines(attack: str) -> None:
     shown = fenced(f"before\n{attack}\n  # last.resource will be destroyed\n")
-    lines = re.split(r"\r\n|\r|\n", shown)  # the line endings of CommonMark
+    lines = re.split(r"\r\n|\r|\n", shown)  # CommonMark has these line endings
     fence = lines[1]
     assert re.fullmatch("`{4,}", fence)
-    # A fence of at least the same length ends the block: https://spec.commonmark.org/0.31.2/#fenced-code-blocks
+    # A fence with at least the same length ends the block:
+    # https://spec.commonmark.org/0.31.2/#fenced-code-blocks
     ends = re.compile(f" {{0,3}}`{{{len(fence)},}}[ \\t]*")
     inside = lines[2 : next(n for n, line in enumerate(lines[2:], start=2) if ends.fullmatch(line))]
     assert inside[0] == "before"
@@ -164,7 +165,7 @@ def job(name: str, conclusion: str = "success") -> list[dict[str, Any]]:
 
 
 def reviewed(folder: Path, **shown: Any) -> subprocess.CompletedProcess[str]:
-    """Run the step that looks for the plan of the pull request, whose run has the facts `shown`."""
+    """Run the step that looks for the plan in a run of the pull request. `shown` changes this run."""
     run = {"path": ".github/workflows/extract.yml", "referenced_workflows": [CALLED]}
     honest = {**run, "id": 1, "event": "pull_request", "head_sha": "d" * 40}
     pull = {"number": 4, "sha": "e" * 40, "merged_at": "now", "base": {"ref": "main"}}
@@ -212,7 +213,8 @@ def test_plan_that_the_pull_request_showed_is_applied(tmp_path: Path) -> None:
     [
         {"jobs": job(f"plan / shown {DIGEST}", "failure")},
         {"jobs": job(f"plan / shown {'0' * 64}")},
-        {"jobs": job("plan / plan")},  # it runs the branch's code, and can upload an artifact of any name
+        # The job that runs code of the branch, which can upload an artifact of any name.
+        {"jobs": job("plan / plan")},
         {"head_sha": "0" * 40},
         {"path": ".github/workflows/own.yml"},
         {"event": "push"},
@@ -239,7 +241,7 @@ def test_only_a_job_of_our_workflow_proves_that_a_plan_was_shown(
 
 
 def test_job_that_runs_code_of_a_branch_has_no_write_permission() -> None:
-    """Terraform runs providers and data sources of the branch, so its job may only assume a role."""
+    """Terraform runs providers and data sources of the branch in this job. So it may only assume a role."""
     for path in WORKFLOWS.glob("extract-*.yml"):
         for name, job in yaml.safe_load(path.read_text())["jobs"].items():
             runs = " ".join(step.get("run", "") for step in job.get("steps", []))

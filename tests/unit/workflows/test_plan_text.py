@@ -1,4 +1,4 @@
-"""The text of a plan, which comes from the JSON of the digest, in a job that runs no code of the branch."""
+"""The text of a plan comes from the JSON that the digest covers. Its job runs no code of the branch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WORKFLOW = yaml.safe_load((Path(__file__).parents[3] / ".github/workflows/extrac
 
 
 def resource(address: str, actions: list[str], **change: Any) -> dict[str, Any]:
-    """Return an entry of `resource_changes`; `change` has the values and their marks."""
+    """Return an entry of `resource_changes`. `change` contains the values and their marks."""
     outer: dict[str, Any] = {
         k: change.pop(k) for k in ("previous_address", "deposed", "action_reason") if k in change
     }
@@ -23,7 +23,7 @@ def resource(address: str, actions: list[str], **change: Any) -> dict[str, Any]:
 
 
 def shown(folder: Path, *resources: dict[str, Any], **plan: Any) -> list[str]:
-    """Return the lines that the step of the workflow shows of a plan."""
+    """Return the lines of the plan's text that the step of the workflow shows."""
     (folder / "plan").mkdir()
     (folder / "plan/plan.json").write_text(json.dumps({"resource_changes": list(resources), **plan}))
     (folder / "plan/files.txt").write_text(f"{'0' * 64}\n")

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-# The permissions that jobs may declare.
+# The permissions that jobs of workflows for projects may declare.
 PERMISSIONS = {
     ("actions", "read"),
     ("contents", "read"),
@@ -17,7 +17,7 @@ PERMISSIONS = {
     ("pull-requests", "read"),
     ("pull-requests", "write"),
 }
-# More permissions, for jobs of this repository: publish a release, and upload findings.
+# Further permissions that only jobs of this repository may declare, to publish a release or upload findings.
 OWN = {("contents", "write"), ("security-events", "write")}
 
 
@@ -42,7 +42,8 @@ def test_actions_are_pinned_to_a_commit_and_have_a_version_comment(repository: P
         for line in path.read_text().splitlines():
             if "uses:" in line:
                 pinned = re.search(r"uses: [\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)
-                own = re.search(r"uses: \$/\.github/workflows/[\w-]+\.yml$", line)  # of the same commit
+                # A workflow of the same commit.
+                own = re.search(r"uses: \$/\.github/workflows/[\w-]+\.yml$", line)
                 assert pinned or own, f"{path.name}: {line}"
 
 
@@ -79,10 +80,10 @@ def test_ci_runs_only_make_targets(repository: Path) -> None:
         assert target in targets
 
 
-def test_only_an_approved_job_that_runs_no_other_code_publishes(repository: Path) -> None:
-    """The token that may write must be out of reach for packages of the build and code of the tag."""
+def test_only_an_approved_job_without_other_code_publishes(repository: Path) -> None:
+    """Packages of the build and code of the tag must not get the token that may write."""
     release = workflows(repository)["release.yml"]
-    # A pushed tag must not start it: projects would use this tag before the approval.
+    # A pushed tag must not start the release, because projects would use this tag before the approval.
     assert list(release[True]) == ["workflow_dispatch"]
     jobs = release["jobs"]
     [publish] = [job for job in jobs.values() if job["permissions"].get("contents") == "write"]
@@ -100,9 +101,9 @@ def test_only_an_approved_job_that_runs_no_other_code_publishes(repository: Path
 def test_ci_runs_every_folder_of_tests(repository: Path) -> None:
     tests = repository / "tests"
     folders = {path.parent.relative_to(tests).as_posix() for path in tests.glob("**/test_*.py")}
-    # All unit tests are one part. Each other area is a part, with its subfolders.
+    # All unit tests are one part. Each folder of the other tests is a part, including its subfolders.
     folders = {"unit" if f.startswith("unit/") else "/".join(f.split("/")[:2]) for f in folders}
-    folders -= {"attack"}  # too slow for each change: `make test-attack`
+    folders -= {"attack"}  # too slow for each change; `make test-attack` runs these tests
     assert set(workflows(repository)["ci.yml"]["jobs"]["test"]["strategy"]["matrix"]["part"]) == folders
 
 
@@ -132,7 +133,7 @@ def test_stamped_workflow_calls_our_workflows_of_its_version(
         held = {
             *job["permissions"].items(),
             *((name, "read") for name in job["permissions"]),
-        }  # write includes read
+        }  # the permission to write includes the permission to read
         assert needed <= held, "a called workflow has at most the permissions of its caller"
         reached.add(Path(called).name)
     assert reached == {path.name for path in (repository / ".github/workflows").glob("extract-*.yml")}

@@ -1,8 +1,7 @@
 """An SFTP server on an EC2 instance: a machine with real systemd and sshd runs the cloud-init user data.
 
 The module is applied in the local cloud. The machine has the files from the user data of the emulated
-instance, and the rights of its role. Only `mount-s3` is not the program of Amazon. Instead, rclone mounts the
-bucket.
+instance, and the rights of its role. Only `mount-s3` is not from Amazon: rclone mounts the bucket.
 """
 
 from __future__ import annotations
@@ -143,8 +142,7 @@ class Served:
         value = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
         value["keys"] = [self.keys[device].public.rsplit(" ", 1)[0] for device in devices]
         ssm.put_parameter(Name=name, Value=json.dumps(value), Overwrite=True)
-        # If the timer's run has not ended, a start waits for this run, which may have read the old keys. So
-        # start twice.
+        # A start may join a run of the timer that has already read the old keys, so start twice.
         for _ in range(2):
             self.machine.run("systemctl", "start", "sftp-recipients.service")
 

@@ -350,8 +350,7 @@ def declining(server: socket.socket, received: list[bytes]) -> None:
 @pytest.mark.parametrize(
     ("host", "parameters", "told"),
     [
-        # An unusual form of a loopback address, which the tool treats as another machine.
-        ("127.1", "", False),
+        ("127.1", "", False),  # the tool treats this form of a loopback address as another machine
         ("127.1", "?sslmode=prefer", True),
         ("127.0.0.1", "", True),
     ],

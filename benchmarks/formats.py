@@ -1,8 +1,9 @@
 """Measure what the formats of a file cost: `make bench-formats`.
 
-With GROUPS=10000000 FORMATS="delimiter,fixed width,gzip" ROUNDS=2 it measures ten million rows and only these
-formats. It is not a test. The source is the one of `groups.py`, with one row of a file per customer. It is
-loaded once. A ratio compares a whole run, including the query, with a run that writes the default file.
+With GROUPS=10000000 FORMATS="delimiter,fixed width,gzip" ROUNDS=2, the program measures ten million rows and
+only these formats. It is not a test. The source is the one of `groups.py`, with one row of a file per
+customer. It is loaded once. A ratio compares a whole run, including the query, with a run that writes the
+default file.
 """
 
 from __future__ import annotations

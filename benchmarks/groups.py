@@ -1,7 +1,7 @@
 """Measure the memory of a run with ten million rows: `make bench-groups`, or with GROUPS=1000000.
 
-This is not a test. In Spark's local mode, driver and executor are one Java process, so the memory of this
-process is the memory of Spark. The engine is a Python process, which writes the files.
+This program is not a test. In Spark's local mode, driver and executor are one Java process, so the memory of
+this process is the memory of Spark. The engine is a Python process, which writes the files.
 """
 
 from __future__ import annotations

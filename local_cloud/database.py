@@ -1,6 +1,6 @@
 """A real PostgreSQL on the loopback interface, in place of Aurora.
 
-It has TLS, passwords and its own data folder.
+The server has TLS, passwords and its own data folder.
 """
 
 from __future__ import annotations

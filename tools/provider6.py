@@ -43,7 +43,7 @@ Kind = tuple[str, str]  # "resource", "aws_glue_job"
 class Use:
     """A name that the code uses.
 
-    It has its place in the code, its resource, and the nested blocks around it.
+    The other fields are its place in the code, its resource, and the nested blocks around it.
     """
 
     place: str

@@ -149,7 +149,7 @@ def remove(folder: Path, place: str) -> None:
 
 
 def remove_empty(folder: Path, place: str) -> None:
-    """Delete a folder in a folder if it is empty."""
+    """Delete a folder inside another folder, if the inner folder is empty."""
     with _opened(folder, place) as (parent, name), contextlib.suppress(OSError):  # not empty
         os.rmdir(name, dir_fd=parent)
 

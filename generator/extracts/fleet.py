@@ -78,7 +78,7 @@ def status(sources: Sequence[str], template: str | None) -> Status:
                 result.projects.append((one, None))
                 continue
             # The version of the template is older than the version of the modules if somebody changed only
-            # the pins.
+            # the tags of the modules.
             oldest = min(one.modules, one.stamped or one.modules)
             newer = [version for version in reached.versions() if version > oldest]
             result.projects.append((one, newer))

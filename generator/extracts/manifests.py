@@ -35,7 +35,7 @@ _SHAPE = {
 
 
 def read(folder: Path, period: str) -> Mapping[str, Any]:
-    """Return the manifest of a period. Raises ExtractsError if it is not a manifest."""
+    """Return the manifest of a period. Raises ExtractsError if the file is not a manifest."""
     path = folder / f"_manifests/{period}.json"
     try:
         found = json.loads(files.content(folder, f"_manifests/{period}.json") or b"")

@@ -1,6 +1,6 @@
 """Write the page of a command.
 
-It replaces only a page of the same command, and only its owner can read it.
+The page replaces only a page of the same command. Only the owner of the file can read it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def check(page: Path, option: str, command: str) -> None:
     if path.is_file():
         with path.open("rb") as file:
             start = file.read(512)
-    # Each page has this element near its start.
+    # The page of a command has this element near its start.
     if path.exists() and f'<meta name="generator" content="extracts {command}" />'.encode() not in start:
         raise ExtractsError(
             f"{option} {page} is not a page of `extracts {command}`; move it away, or give another path."

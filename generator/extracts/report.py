@@ -50,7 +50,7 @@ class Section:
     unlisted: int = 0
     new: Groups = field(default_factory=Groups)
     gone: Groups = field(default_factory=Groups)
-    # One per metric; empty if the month before was not published.
+    # The changes of each metric. Empty if the month before was not published.
     compared: list[Compared] = field(default_factory=list)
 
     @property

@@ -40,7 +40,7 @@ def can_be_made() -> bool:
 
 
 def make(variables: Mapping[str, str]) -> None:
-    """Make the archive. This takes as long as three starts of Spark. `variables` are for the process."""
+    """Make the archive, which takes as long as three starts of Spark. The process gets these `variables`."""
     path = _path()
     assert path is not None
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="classes-") as folder:

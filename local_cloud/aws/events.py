@@ -50,7 +50,7 @@ def close_event_target_permissions() -> None:
 
 
 def _keep_dead_letter(target: Body, event: Body, rule: Body, why: str) -> None:
-    """Send an event that was not delivered to the dead letter queue of its target, with the reason.
+    """Send an undelivered event to the dead letter queue of its target, with the reason.
 
     For the event of a rule, the queue's policy must allow the message. For the event of a schedule, the role
     of the schedule must allow it.

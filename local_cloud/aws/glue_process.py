@@ -60,7 +60,8 @@ def run_job(name: str, run_id: str) -> None:
         fetch(session, location, libraries)
     for module in filter(None, arguments.get("--additional-python-modules", "").split(",")):
         if module.startswith("s3://"):
-            fetch(session, module, folder)  # Glue installs it with pip; here the package is already installed
+            # Glue installs this package with pip; here it is already installed.
+            fetch(session, module, folder)
     for kind in ("--extra-jars", "--extra-files"):
         for location in filter(None, arguments.get(kind, "").split(",")):
             fetch(session, location, folder)
@@ -163,7 +164,7 @@ def send_logs(
     """Write both streams to the log groups of Glue 5 and 6, with the role's permissions."""
     logs = session.client("logs")
     prefix = arguments.get("--custom-logGroup-prefix", "/aws-glue/jobs")
-    # Glue then adds the names of the security configuration and the role to the log group.
+    # With a security configuration, Glue adds its name and the name of the role to the log group.
     if security_configuration:
         prefix = f"{prefix}/{security_configuration}-role/{role}"
     for kind, text in (("output", output), ("error", errors)):

@@ -29,7 +29,7 @@ WorkflowRun = tuple[str, str] | None
 # by run ID: the process of a run that has not ended
 _processes: dict[str, subprocess.Popen[str]] = {}
 _stopped: set[str] = set()
-# A run can set them; a job has no session policy.
+# A run can set these attributes; a job has no session policy.
 _FROM_JOB = ("ExecutionRoleSessionPolicy", "SecurityConfiguration")
 
 

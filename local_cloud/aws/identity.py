@@ -65,7 +65,7 @@ def credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
 
 
 def close_resource_names() -> None:
-    """Check requests for the parameter path, log stream or connector that they name, as AWS does.
+    """Check a request against the parameter path, log stream or connector that it names, as AWS does.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awstransferfamily.html

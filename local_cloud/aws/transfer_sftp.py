@@ -1,6 +1,6 @@
 """The SFTP server of Transfer Family.
 
-It checks the user's permissions, and sends an event for each download.
+The server checks the user's permissions, and sends an event for each download.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def close_sftp_authorization() -> None:
 def close_sftp_events() -> None:
     """Send the event of Transfer Family for a download.
 
-    If the client read the whole file, it is "completed".
+    The event says "completed" if the client read the whole file.
     """
     ensure = transfer._ensure_sftp_runtime
 

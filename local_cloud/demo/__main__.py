@@ -33,7 +33,7 @@ def demo(
 ) -> None:
     """Run an example extract on this machine: source, cloud, deployment, run, delivery, failure.
 
-    It needs neither an AWS account nor Docker, and leaves nothing running.
+    The demo needs neither an AWS account nor Docker, and leaves nothing running.
     """
     if stop:
         run.stop(stop)

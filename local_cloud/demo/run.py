@@ -280,7 +280,7 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
         "outputs": local.outputs,
     }
     files.write_private(local.folder / "running.json", json.dumps(note))
-    # Keep this reference until the last line, because garbage collection would stop the parts.
+    # The reference must exist until the last line, because garbage collection would stop the parts.
     kept = parts.pop_all()
     key, user = local.key.private, next(iter(local.outputs["sftp_users"].values()))["user_name"]
     screen.say("\nEverything is still running. Look around:", style="bold")

@@ -191,7 +191,7 @@ def test_daily_check_reports_only_missing_months(demo: Demo) -> None:
             time.sleep(0.1)
         return str(status)
 
-    assert look(after=1) == "SUCCEEDED"  # this month is published
+    assert look(after=1) == "SUCCEEDED"  # this check looks at the month that is published
     assert inbox.read(demo.cloud.mailbox) == before
     assert look(after=2) == "SUCCEEDED"
     [mail] = inbox.read(demo.cloud.mailbox)[len(before) :]

@@ -114,7 +114,7 @@ def test_cookiecutter_creates_the_example_without_the_tool(newcomer: Newcomer, t
 
 
 def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
-    # The address contains "bank" because another page creates a project from a database named shop.
+    # The text ends with "/bank", because another page creates a project from a database named shop.
     command = newcomer.says("extracts new --database-url postgresql://reader@source.example.com/bank ")
     told = shlex.split(command)
     at = pexpect.spawn(

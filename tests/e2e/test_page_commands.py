@@ -63,7 +63,7 @@ RUN: dict[str, str] = {
     ),
     # a project
     "make readme": ("tests/e2e/test_stamped_project.py::test_project_tests_name_what_differs_from_the_spec"),
-    "make test": PROJECT,  # also for this repository, because `.ci/run` runs only `make test`
+    "make test": PROJECT,  # `.ci/run` of this repository runs only `make test`
     "extracts preview . --database-url postgresql://reader@source.example.com/DATABASE --period 2026-10"
     " --output preview": f"{HERE}::test_stamped_readme_previews_the_project",
     "extracts preview --pgp-keys keys . --database-url postgresql://reader@source.example.com/DATABASE"

@@ -142,7 +142,7 @@ OWN = "banking-group/bank-loans/.github/workflows/own.yml@refs/heads/evil"
 def test_only_the_jobs_that_need_a_role_can_assume_it(
     story: Story, role: str, subject: str, workflow: str, allowed: bool
 ) -> None:
-    """Otherwise anyone who can push a branch could deploy, or use the plan's role in another workflow."""
+    """Without this rule, anyone who can push a branch could deploy, or use the plan's role elsewhere."""
     arn = story.github.variables[f"AWS_{role}_ROLE_ARN"]
     of = f"repo:{story.github.repository}:{subject}"
     if allowed:
@@ -171,7 +171,10 @@ def test_reviewed_plan_is_applied(story: Story, deployed: Run) -> None:
 
 
 def test_plan_role_reads_no_file_secret_or_other_project(story: Story, deployed: Run) -> None:
-    """Code of a branch runs with this role. The plans in other tests show that its rights are sufficient."""
+    """Code of a branch runs with the plan role.
+
+    The plans in other tests show that its rights are sufficient.
+    """
     properties = {"JDBC_CONNECTION_URL": "jdbc:postgresql://other.internal/bank", "SECRET_ID": "other"}
     story.cloud.client("glue").create_connection(
         ConnectionInput={"Name": "other", "ConnectionType": "JDBC", "ConnectionProperties": properties}
@@ -208,7 +211,7 @@ def test_page_of_costs_has_the_number_of_planned_resources(story: Story, deploye
     rows = re.findall(r"^\| (.*?) \| (\d+) \| [\d.]+ \|", costs, re.MULTILINE)
     counted = {
         "KMS keys": planned["aws_kms_key"],
-        "secret of the source's login": 1,  # the user creates it before the deployment
+        "secret of the source's login": 1,  # the user creates this secret before the deployment
         "CloudWatch alarms": planned["aws_cloudwatch_metric_alarm"],
     }
     assert {part: int(number) for part, number in rows} == counted
@@ -223,7 +226,7 @@ def test_plan_that_no_pull_request_showed_is_not_applied(story: Story, deployed:
 
 def test_plan_that_differs_from_the_shown_plan_is_not_applied(story: Story, deployed: Run) -> None:
     story.push("Rename the team", team="figures", branch="rename")
-    story.github.pull_request(3, "rename")  # merged before the workflow made a plan
+    story.github.pull_request(3, "rename")  # the pull request is merged before the workflow made a plan
     run = story.github.run("extract.yml", story.github.merge(3))
     assert refusal(run, "apply / reviewed").startswith(
         "This is not the plan that #3 showed: something changed since."

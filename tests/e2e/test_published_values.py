@@ -119,7 +119,7 @@ EXPECTED: dict[str, tuple[str, str, str, dict[str, list[str]]]] = {
 }
 
 
-# The facts of the databases above as a list: recipient, row, and the values with their days.
+# The facts in the databases of this file, as a list: recipient, row, and the values with their days.
 FACTS: dict[str, dict[str, dict[tuple[str, ...], list[tuple[str, str | None]]]]] = {
     "as by default": {
         "First Bank": {

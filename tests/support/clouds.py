@@ -30,7 +30,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
 def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
     """A local cloud for requests that AWS would refuse.
 
-    With the other clouds, such a request fails the test.
+    With the fixture `cloud`, a request that AWS would refuse fails the test.
     """
     with aws.serve(tmp_path_factory.mktemp("refusing"), refusals="expected") as served:
         yield served

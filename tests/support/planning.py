@@ -12,8 +12,8 @@ ACCOUNT = "123456789012"
 def plan_test(answers: options.Answers) -> str:
     """Return the files of a Terraform test: a plan, and the conditions that the plan must fulfill.
 
-    The test uses the real provider, because a mock provider does not support ephemeral resources. It makes no
-    calls of AWS, because it contains their responses.
+    The test uses the real provider, because a mock provider does not support ephemeral resources. The test
+    makes no calls to AWS, because it contains the responses.
     """
     sftp = answers.get("sftp", "server")
     region = answers.get("_region", "eu-west-1")

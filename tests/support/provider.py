@@ -23,7 +23,8 @@ from local_cloud import processes
 from tests.support import schemas
 
 _OWN = ("AWS_", "SSL_CERT_")  # prefixes of variables that the provider itself reads
-_QUIET = {"TF_LOG_PROVIDER": "off", "TF_LOG_SDK": "off"}  # the provider would otherwise log every request
+# Without these settings, the provider would log every request.
+_QUIET = {"TF_LOG_PROVIDER": "off", "TF_LOG_SDK": "off"}
 
 
 class Provider:

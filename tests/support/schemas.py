@@ -17,7 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-# Otherwise gRPC would start its threads again in each forked process, and some of these processes would die.
+# With fork support, gRPC would start its threads again in each forked process, and some of these processes
+# would die.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 import grpc  # type: ignore[import-untyped]

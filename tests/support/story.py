@@ -42,7 +42,7 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterator[Story]:
     """Create a project with its Terraform values, and push it to a new repository.
 
-    Nothing is deployed yet.
+    The project is not deployed yet.
     """
     folder = tmp_path_factory.mktemp("pipelines")
     login = token_urlsafe(18)

@@ -1,8 +1,9 @@
-"""Run Terraform with tftest (https://pypi.org/project/tftest/), and with functions that tftest lacks.
+"""Run Terraform with tftest, and with functions that tftest lacks.
 
 tftest has `setup`, `plan`, `apply`, `output`, `destroy` and `execute_command`. Each of them raises
 `tftest.TerraformTestError` if Terraform fails. The attribute `cmd_error` of this error is Terraform's stderr.
 tftest works in the folder of the root module, so each test needs its own folder.
+https://pypi.org/project/tftest/
 """
 
 from __future__ import annotations

@@ -28,8 +28,9 @@ class Values:
     database: Mapping[str, Any] = field(default_factory=dict)
     time_zone: str | None = None
     schedule: str | None = None
-    pgp: Mapping[str, Mapping[str, str]] | str = field(default_factory=dict)  # or an error message
-    flat_recipients: Sequence[str] | None = None  # None if the value is unknown
+    pgp: Mapping[str, Mapping[str, str]] | str = field(default_factory=dict)  # keys, or an error message
+    # The recipients with a flat folder, or None if they are unknown.
+    flat_recipients: Sequence[str] | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -159,7 +160,7 @@ def flat_folders(project: Path, known: Sequence[str] | None, flat: Sequence[str]
 
 
 def workflows(project: Path) -> Iterator[Check]:
-    """Check that GitHub can find the project's workflows: it runs only those in the root of a repository."""
+    """Check that GitHub can find the project's workflows. GitHub looks only in the root of a repository."""
     folder = project.resolve()
     if not (folder / ".github/workflows").is_dir() or (folder / ".git").exists():
         return

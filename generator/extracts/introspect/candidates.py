@@ -215,7 +215,7 @@ def own_recipients(table: Table, links: graph.Links, repeats: Repeats) -> list[s
 def preferred(
     ends: Sequence[Table], links: graph.Links, entity: Table, repeats: Repeats = lambda _table, _columns: None
 ) -> list[Table]:
-    """Return the tables. Tables whose rows have a unique name without personal data come first.
+    """Sort the tables. Tables whose rows have a unique name without personal data come first.
 
     Among these tables, the farthest comes first, because it has the fewest rows, and so the fewest files.
     """

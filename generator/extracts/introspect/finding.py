@@ -1,4 +1,4 @@
-"""The answer to one question of the template, or its candidates. The tables that an answer may name."""
+"""The answer to one question of the template, or its candidates, and the tables that an answer may name."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def scope(catalog: Catalog, entity: str, repeats: candidates.Repeats) -> Scope:
 def reference(question: str, scope: Scope, text: str) -> tuple[Table, Column]:
     """Return the column that `TABLE.COLUMN` or a column of the entity names.
 
-    Upper and lower case are equal.
+    The names in the text may have upper or lower case.
     """
     own = any(column.name == text.strip() for column in scope.entity.columns)
     table_name, dot, name = ("", "", text.strip()) if own else text.strip().rpartition(".")

@@ -128,7 +128,7 @@ def _guesses(tables: Sequence[Table]) -> Iterator[Link]:
 def _own_key(table: Table) -> str:
     """Return the column that identifies a row: the key, or a column with the name of a key.
 
-    None for a view.
+    A view has no key.
     """
     single = [key[0] for key in table.keys if len(key) == 1]
     if table.primary_key:

@@ -83,7 +83,7 @@ def _multiplying(scope: Scope, tree: graph.Path) -> graph.Link | None:
 
 
 def _refusal(scope: Scope, tree: graph.Path, link: graph.Link | None) -> str:
-    """Return why the tree multiplies rows. Propose a view that allows this, if the user wants it."""
+    """Return why the tree multiplies rows, and propose a view with which the user can allow this."""
     assert link is not None
     entity, bridge, schema = scope.entity, link.target, scope.entity.schema
     key = ", ".join(link.target_columns)
@@ -162,7 +162,7 @@ def checked(scope: Scope, text: str) -> tuple[str, tuple[Table, ...]]:
 
 
 def _named(scope: Scope, name: str) -> Table:
-    """Return the table that `TABLE` of the entity's schema, or `SCHEMA.TABLE`, names."""
+    """Return the table that a name stands for: `TABLE` in the entity's schema, or `SCHEMA.TABLE`."""
     known = {graph.written(table, scope.entity.schema): table for table in scope.catalog.tables}
     own, elsewhere = f"{scope.entity.schema}.", [known_ for known_ in known if known_.endswith(f".{name}")]
     if (plain := name.removeprefix(own)) in known:

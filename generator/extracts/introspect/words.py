@@ -30,7 +30,7 @@ def words(name: str) -> tuple[str, ...]:
 def singular(word: str) -> str:
     """Return the singular of an English word.
 
-    It depends only on the ending, which is enough to compare names.
+    The result depends only on the ending of the word, which is enough to compare names.
 
     >>> [singular(w) for w in ("loans", "branches", "companies", "address", "addresses", "status", "boxes")]
     ['loan', 'branch', 'company', 'address', 'address', 'status', 'box']

@@ -97,7 +97,7 @@ class _Body:
     async def drain(self) -> None:
         """Read the rest of the request.
 
-        Otherwise the client could not read the response on this connection.
+        If the request were not read completely, the client could not read the response on this connection.
         """
         while not self._ended:
             await self._next()

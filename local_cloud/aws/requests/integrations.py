@@ -94,7 +94,7 @@ def _as_text(value: Any, member: str) -> Any:
 def _unfit(given: Any, faults: Sequence[Fault]) -> Refusal:
     """Return the error of Step Functions for wrong names or types of parameters.
 
-    AWS checks them before the call.
+    AWS checks names and types before the call.
     """
     return Refusal(
         "States.Runtime",

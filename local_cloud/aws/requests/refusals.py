@@ -141,7 +141,7 @@ def response(refusal: Refusal, protocol: Protocol, service: str) -> tuple[int, H
     code, message = escape(refusal.code), escape(refusal.message)
     error = f"<Code>{code}</Code><Message>{message}</Message>"
     headers = {"x-amzn-requestid": request_id, "x-amz-request-id": request_id}
-    # For clients that used the query protocol before.
+    # Clients that used the query protocol before read this header.
     by_query = {"x-amzn-query-error": f"{refusal.code};Sender"}
     match protocol:
         case "json":

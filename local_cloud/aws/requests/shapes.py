@@ -1,6 +1,6 @@
 """Check parameters against the shapes of a service model.
 
-Some of these rules are not in botocore's own check.
+Some rules of this check are not in botocore's own check.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Http:
     def scope(self) -> tuple[str, str]:
         """Return the region and the service in the signature, which is a header or in the query.
 
-        Both may be empty.
+        Region and service may be empty.
         """
         given = (
             self.headers.get("authorization") or f"Credential={self.query.get('X-Amz-Credential', [''])[0]}"

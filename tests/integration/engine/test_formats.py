@@ -1,6 +1,6 @@
 """Whole runs with files of random formats.
 
-Each file is read back and compared with the rows of the source.
+Each file of a run is read back and compared with the rows of the source.
 """
 
 from __future__ import annotations

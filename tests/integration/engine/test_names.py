@@ -277,7 +277,7 @@ class Killed(BaseException):
 def test_restatement_killed_before_any_call_is_repaired(loans: Store, engine: Engine, tmp_path: Path) -> None:
     """A restatement with another file name is killed before each of its calls.
 
-    Its folder has another month.
+    The flat folder also has the files of another month.
     """
     changes: dict[str, Any] = {
         "file": replace(FLAT, markers=()),

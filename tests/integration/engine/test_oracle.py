@@ -43,7 +43,7 @@ def test_files_match_the_oracle_through_both_drivers_and_in_spark(setting: Setti
 def test_spark_refuses_exactly_what_it_cannot_compute(setting: Setting, engine: Engine) -> None:
     """PostgreSQL computes all of these extracts.
 
-    Spark computes them only if no row makes the result inexact.
+    Spark computes an extract only if no row makes the result inexact.
     """
     first = published_by_both_drivers(setting, engine)
     extract = in_spark(setting, spec(setting, engine.store.schema))

@@ -81,6 +81,6 @@ def test_installed_wheel_encrypts_without_other_packages(wheels: Path, gpg: Gpg,
     done = encrypted(tmp_path / "installed")
     assert done.returncode == 0, done.stderr.decode()
     assert gpg.decrypted(done.stdout) == b"Alpha"
-    # Glue adds --extra-py-files to the Python path. This fails, because Python cannot import machine code
-    # from a zip file.
+    # Glue adds --extra-py-files to the Python path. A wheel in --extra-py-files fails, because Python cannot
+    # import machine code from a zip file.
     assert b"No module named 'pysequoia.pysequoia'" in encrypted(wheel).stderr

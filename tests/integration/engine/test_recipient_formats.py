@@ -48,7 +48,7 @@ def loans(bare_store: Store) -> Store:
 
 
 def stamped(folder: Path, field: str, schema: str) -> Path:
-    """Return the script of a project. Its spec has this field, as the page says."""
+    """Return the script of a project whose spec has this field, as the page says."""
     shutil.copytree(PROJECT / "Glue", folder / "Glue")
     script = folder / "Glue/etl.py"
     text = script.read_text().replace("    entity=", f'    schema="{schema}",\n    {field},\n    entity=')

@@ -15,8 +15,8 @@ import pytest
 from rolling_spec import Join, Metric
 from tests.support.bank import LOANS, Engine, Store
 
-# Each function ends the run. pg_catalog has no exact match for these types. For varchar, it has only text =
-# text and lower(text). The planner evaluates lower() for a constant.
+# Each of these functions ends the run. pg_catalog has no exact match for the types of these functions. For
+# varchar, it has only text = text and lower(text). The planner evaluates lower() for a constant.
 SHADOWS = """
 CREATE FUNCTION equal(varchar, varchar) RETURNS boolean IMMUTABLE LANGUAGE plpgsql
     AS $$BEGIN RAISE 'code of somebody else'; END$$;

@@ -53,7 +53,7 @@ def test_statement_ends_soon_after_its_client_disconnects(bare_store: Store) -> 
 
 
 def test_server_without_client_connection_check_is_supported(bare_store: Store) -> None:
-    """PostgreSQL 13 does not have this setting, and a plain SET would fail."""
+    """PostgreSQL 13 lacks client_connection_check_interval, and a plain SET would fail."""
     with psycopg.connect(bare_store.url) as connection:
         asked = SETTINGS.replace("client_connection_check_interval", "no_such_setting")
         connection.execute(asked.encode())

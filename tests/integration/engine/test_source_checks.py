@@ -157,7 +157,7 @@ def test_join_of_incomparable_types_is_refused(store: Store, engine: Engine) -> 
 def test_nondeterministic_collation_is_refused(
     store: Store, engine: Engine, table: str, column: str, spec: dict[str, Any], way: str
 ) -> None:
-    """With such a collation, Alpha and alpha are one group, whose name depends on the order of the rows."""
+    """With this collation, Alpha and alpha are one group, whose name depends on the order of the rows."""
     try:
         store.sql("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
     except psycopg.errors.FeatureNotSupported:

@@ -1,4 +1,4 @@
-"""Both drivers use one login and one read-only transaction.
+"""With both drivers, a run has one login and one read-only transaction.
 
 A pooler's next client gets no setting of a run.
 """

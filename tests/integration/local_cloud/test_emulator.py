@@ -1,4 +1,4 @@
-"""Each gap of ministack is open in its published version, and closed in the local cloud.
+"""Each gap of ministack is open in the published version of ministack, and closed in the local cloud.
 
 When a probe reports that the published version has closed a gap, delete the probe and our code for this gap.
 """

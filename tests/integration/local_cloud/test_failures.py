@@ -69,7 +69,7 @@ def test_old_terraform_without_network_is_reported(tmp_path: Path) -> None:
         "doctor", PATH=path_with(tmp_path / "bin"), EXTRACTS_CACHE=str(tmp_path / "cache"), **NO_INDEX
     )
     assert done.returncode == 1
-    # All other programs are missing, too. The line of a program says what to do.
+    # All other programs are missing, too. For each program, stderr says what to do.
     failures = done.stderr.splitlines()
     assert all(line.startswith("✗ ") and " → " in line for line in failures), failures
     [said] = [line for line in failures if line.startswith("✗ Terraform ")]

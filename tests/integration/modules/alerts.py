@@ -211,7 +211,7 @@ def deployed(
 ) -> Iterator[Deployed]:
     """Deploy the modules once for all tests of mails.
 
-    The last test of the last file destroys the deployment.
+    The last test of the last test file destroys the deployment.
     """
     folder, place = tmp_path_factory.mktemp("alerts"), tmp_path_factory.mktemp("recipient")
     key = sftp.key_pair(place)
@@ -292,7 +292,7 @@ def alerts(deployed: Deployed) -> Iterator[Deployed]:
 def says(mail: inbox.Mail, name: str, **names: str) -> None:
     """Compare a mail with the file in `mails/`.
 
-    Before that, replace values that differ in each run by `names`.
+    Before the comparison, replace values that differ in each run by `names`.
     """
     text = f"Subject: {mail.subject}\n\n" + mail.text.split("\n\n--\n")[0].rstrip() + "\n"
     for pattern, stands in {

@@ -244,7 +244,7 @@ def rights(policies: Policies) -> list[Right]:
 def changed(policies: Policies, sid: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Policies:
     """Return the policies with one statement changed.
 
-    Drop the statement if it has no action or resource left.
+    A statement without an action or a resource is dropped.
     """
 
     def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

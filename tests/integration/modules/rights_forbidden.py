@@ -208,7 +208,7 @@ def forbidden_to_jobs(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             )
             for place in elsewhere
         ),
-        # Glue reads a file that a job argument names without a version ID.
+        # If a job argument names a file, Glue reads the file without a version ID.
         Forbidden(
             "loading a file",
             ("s3:GetObject", f"{S3}/{prefix}/old.csv", {}),

@@ -104,7 +104,7 @@ def test_server_with_an_unknown_host_key_gets_no_file_until_it_has_the_right_key
     pushing.put(KAROO, b"bank_name,branch_id\r\nKaroo & Coast Bank,1\r\n")
     pushing.server.start(host_key=sftp.key_pair(pushing.place, "strange", "ecdsa"))
     port = {rf"\b{pushing.server.port}\b": "PORT"}
-    # There are two events: from the state machine that starts all transfers, and from the recipient's state
+    # One event is from the state machine that starts all transfers. The other is from the recipient's state
     # machine.
     [failed] = pushing.mails_after(2, lambda: pushing.publish("2026-10"))
     says(failed, "delivery-failed", **checked_time(failed), **port)
@@ -156,7 +156,7 @@ def collection(alerts: Deployed, at: str) -> None:
 def test_file_that_is_not_collected_by_the_due_day_sends_a_mail(
     alerts: Deployed,
 ) -> None:
-    # A successful check sends an event, too, so mails_after waits for it.
+    # A successful check sends an event, too, so mails_after waits for this event.
     due = "2026-11-10T07:00:00Z"
     assert alerts.mails_after(1, lambda: collection(alerts, due)) == [], "the month is not published"
     alerts.put(FIRST, b"bank_name,branch_id\r\nFirst Bank,1\r\n")

@@ -110,7 +110,7 @@ WITHOUT = {
     "kms-bucket": {"kms_key_arn", "log_retention_days"},
     "sftp-transfer": {"kms_key"},
 }
-# The name of a bucket is exactly this input, so the input has another description than in other modules.
+# In kms-bucket, the input `name` is also the exact name of the bucket, so its description differs.
 OWN_DESCRIPTION = {("kms-bucket", "name")}
 
 

@@ -1,7 +1,7 @@
 """Use the modules as teams do: meta-arguments, regions, shared parts, unknown values, tags.
 
-The root modules are in `usage/`. All are planned in the local cloud. Those that can be created quickly are
-applied, too.
+The root modules are in `usage/`. All are planned in the local cloud. Root modules that can be created quickly
+are applied, too.
 """
 
 from __future__ import annotations

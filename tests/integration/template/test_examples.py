@@ -25,7 +25,7 @@ CHOICES = {
     for [(_, answer)] in (value.items() for value in values if len(value) == 1)
     if question not in ("shape", "project_slug") and answer != options.default(question)
 }
-# Files that work in an example creates, and that git ignores.
+# Files that exist only after somebody has worked in an example, and that git ignores.
 LEFTOVERS = (".terraform*", "*.tfstate*", "*.tfplan", "terraform.tfvars", "__pycache__", ".pytest_cache")
 
 SPEC = """\

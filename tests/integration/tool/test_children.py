@@ -73,7 +73,7 @@ def mark() -> Iterator[str]:
 
 @pytest.fixture
 def family(mark: str, tmp_path: Path) -> subprocess.Popen[bytes]:
-    """Start the tool with the program above, and wait until all processes run."""
+    """Start the tool with a program that has several children, and wait until all processes run."""
     process = subprocess.Popen(
         [sys.executable, "-c", PARENT, FAMILY, mark, str(tmp_path)], stderr=subprocess.DEVNULL
     )

@@ -274,7 +274,7 @@ def test_machine_or_database_without_the_time_zone_is_reported(
 ) -> None:
     """First, only this machine has the time zone, and the database does not.
 
-    Then only the database has it.
+    In the second part, only the database has the time zone.
     """
     zones = tmp_path / "zones"
     (zones / "America").mkdir(parents=True)

@@ -381,7 +381,7 @@ def test_locked_table_is_reported_after_the_lock_timeout(served: database.Databa
 
 
 def test_every_aggregate_can_be_previewed(served: database.Database, tmp_path: Path) -> None:
-    """This is a regression test: the page failed with a KeyError for the median."""
+    """This test prevents an old error: the page failed with a KeyError for the median."""
     project, output = tmp_path / "project", tmp_path / "out"
     shutil.copytree(PROJECT / "Glue", project / "Glue")
     script = project / "Glue/etl.py"

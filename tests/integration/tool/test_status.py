@@ -1,4 +1,4 @@
-"""`extracts status` reports newer versions, including those of repositories, and unreadable folders."""
+"""`extracts status` reports newer versions for projects in folders and repositories."""
 
 from __future__ import annotations
 
@@ -114,7 +114,8 @@ def test_project_without_permission_does_not_hide_other_projects(
     shutil.copytree(project, tmp_path / "closed")
     looked = Path.is_file
 
-    def denied(path: Path) -> bool:  # raises the error itself, because the system denies root no access
+    # Necessary for tests that run as root, because the system denies root no access.
+    def denied(path: Path) -> bool:
         if tmp_path / "closed" in path.parents:
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return looked(path)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def make(venv: Path, *words: str, **variables: str) -> list[str]:
-    """Run `make demo` with a separate virtual environment. It must fail. Return the lines on stderr."""
+    """Run `make demo`, which must fail, with a separate virtual environment. Return the lines on stderr."""
     done = subprocess.run(
         ["make", "-C", str(ROOT), "demo", f"VENV={venv}", *words],
         capture_output=True,
@@ -47,7 +47,7 @@ def test_missing_network_is_reported(tmp_path: Path) -> None:
         "PIP_RETRIES": "0",
     }
     [line] = make(tmp_path / "venv", **unreachable)
-    # It depends on the settings of pip which package the message names.
+    # The settings of pip decide which package the message names.
     assert line.startswith(
         "✗ The packages could not be installed: ERROR: No matching distribution found for "
     )

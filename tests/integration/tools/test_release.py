@@ -33,7 +33,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("release") / "home"
     root.mkdir()
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__", ".pytest_cache")
-    # And the code that these folders import.
+    # The list includes the code that these folders import.
     code = ("generator/extracts", "local_cloud", "tools", "tests/integration/template")
     for part in ("modules/kms-bucket", "templates", "examples", *code):
         shutil.copytree(ROOT / part, root / part, ignore=unwanted)

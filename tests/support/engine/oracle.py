@@ -111,7 +111,7 @@ class Reached:
                     self.found[step.name] = row_there
                 elif not step.optional:
                     self.broken.add(step.name)
-            # Otherwise an optional join before this join found no row.
+            # If the step's start was not found, an optional join before this step found no row.
 
     def read(self, table: str, column: str) -> object:
         return self.found[table][column] if table in self.found else None

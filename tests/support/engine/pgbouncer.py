@@ -20,7 +20,7 @@ from extracts.programs import cache
 from local_cloud import processes
 from local_cloud.database import Database
 
-# Libraries that PgBouncer needs and that the machine may lack. These are the first words of their packages'
+# Libraries that PgBouncer needs and that the machine may lack. The list has the beginnings of the packages'
 # names.
 _LIBRARIES = ("libevent", "libc-ares", "libcares")
 

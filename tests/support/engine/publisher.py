@@ -208,7 +208,7 @@ def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
 def lives(publisher: Publisher, calls: int, texts: dict[str, str], *, restate: bool) -> bool:
     """Publish in a child process, and kill this process before call number `calls`.
 
-    Return whether it survived.
+    Return whether the process survived.
     """
 
     def kill(call: int) -> None:

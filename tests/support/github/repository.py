@@ -61,7 +61,7 @@ class GitHub:
     def home(self) -> Path:
         """Return a clone of this repository.
 
-        It has the files of the working copy, and the tag that projects use.
+        The clone has the files of the working copy, and the tag that projects use.
         """
         return self.folder / "home"
 

@@ -162,7 +162,8 @@ def test_scratch_files_of_killed_runs_are_removed(tmp_path: Path, monkeypatch: p
             os.read(forever[0], 1)
     os.read(ready[0], 1)
     with scratch() as mine:
-        assert len(list(tmp_path.iterdir())) == 2  # one is the folder of the other run, which is still alive
+        # One of the folders belongs to the other run, which is still alive.
+        assert len(list(tmp_path.iterdir())) == 2
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     with scratch() as mine:

@@ -254,7 +254,7 @@ def test_zeros_can_fill_a_text_of_digits_such_as_an_account_number() -> None:
     ],
 )
 def test_control_character_is_refused_in_a_file_that_is_read_by_line(form: Csv, ends: str) -> None:
-    """Otherwise a value could look like another record, such as a trailer."""
+    """Without this refusal, a value could look like another record, such as a trailer."""
     with pytest.raises(ExtractError, match=r"row 7, column \"branch\": a value has a (control|delimiter)"):
         written(form, [f"x{ends}T", *CELLS[1:]])
 

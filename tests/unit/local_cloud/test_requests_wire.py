@@ -83,7 +83,7 @@ def sample(shape: Any, outside: tuple[str, ...] = ()) -> Any:
 
 
 def recurs(shape: Any, outside: tuple[str, ...]) -> bool:
-    """Return whether the shape contains itself, or contains only such shapes."""
+    """Return whether the shape contains itself, or is a list or map of such a shape."""
     if shape.name in outside:
         return True
     inner = {"list": "member", "map": "value"}.get(shape.type_name)

@@ -1,6 +1,6 @@
 """The program `receipt.jsonata` decides which downloads get a receipt.
 
-Its input may be forged or incomplete.
+The input of the program may be forged or incomplete.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ OLD, NEW = "ssh-ed25519 OLD\n", "ssh-ed25519 NEW\n"
 
 @pytest.fixture
 def recipients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Return the program with folders of this test. It records its commands, and the keys at this moment."""
+    """Return the program with folders of this test. It records its commands, and the keys at each command."""
     spec = importlib.util.spec_from_file_location(
         "recipients", MODULES / "sftp-transfer/instance/recipients.py"
     )

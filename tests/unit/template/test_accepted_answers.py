@@ -40,7 +40,7 @@ def test_column_name_that_two_metrics_would_have_is_written_once(typed: Callable
 
 @pytest.mark.parametrize("metric", ["order", "Total", "net-total", "Net Total", "größe"])
 def test_metric_that_is_not_plain_sql_is_quoted(metric: str, typed: Callable[..., Path]) -> None:
-    """A metric is quoted if SQL would not read its name as the same name."""
+    """A metric is quoted if SQL would read its name as something else."""
     found = spec(typed(metric=metric))["metrics"]
     assert isinstance(found, dict)
     expression = found["loans_count"][1]

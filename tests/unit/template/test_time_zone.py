@@ -39,7 +39,7 @@ def test_scheduled_run_reports_the_previous_month(name: str, stamp: Callable[...
 
 
 def test_start_in_gmt_reports_the_wrong_month_west_of_gmt() -> None:
-    """This is why the schedule has a time zone: this start in GMT reports September instead of October."""
+    """The schedule has a time zone because this start in GMT reports September instead of October."""
     start = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
     assert str(last_complete(start, zone(WEST))) == "2026-09"
 

@@ -52,7 +52,7 @@ def test_messages_have_the_error_of_earlier_months() -> None:
 
 
 def test_failure_says_that_nothing_was_written_although_the_engine_had_published_months() -> None:
-    """If a preview fails, the tool deletes its files and keeps the previous preview."""
+    """If a preview fails, the tool deletes the files of this preview and keeps the previous preview."""
     whole = "2026-09 to 2026-10: the disk is full. Published before that: 2026-09."
     event = {
         "event": "failed",

@@ -40,7 +40,10 @@ def test_page_of_a_preview_can_be_replaced(tmp_path: Path) -> None:
 
 
 def test_names_show_characters_that_reverse_text(tmp_path: Path) -> None:
-    """Otherwise "exe.fdp" could look like "pdf.exe". A zero-width joiner is a normal part of a name."""
+    """A name with a reversing character such as "exe.fdp" could look like "pdf.exe".
+
+    A zero-width joiner is a normal part of a name.
+    """
     name = "Alpha \u202eexe.fdp\u2066"
     page = preview_page.write(tmp_path, {"2026-10": {name: {"a\u200cb\u202e": (1, 2, 2)}}}).read_text()
     assert not {"\u202e", "\u2066"} & set(page)

@@ -255,7 +255,7 @@ def test_scripts_draw_the_same_sparkline_as_the_page(opened: Open) -> None:
     assert len(plain) >= 30
     assert [len(path) for path in drawn] == [len(path) for path in plain]
     for one, other in zip(drawn, plain, strict=True):
-        # Both are rounded to one digit, but may round halves differently.
+        # Both numbers are rounded to one digit, but may round halves differently.
         assert one == pytest.approx(other, abs=0.11)
 
 

@@ -27,7 +27,7 @@ def said(
 ) -> list[str]:
     """Return the remaining failures of a report with one failure.
 
-    In the plan, `module.it` has this source.
+    `source` is the source of `module.it` in the plan.
     """
     (folder / "modules/one").mkdir(parents=True)
     (folder / "modules/one/network.tf").write_text(CODE)

@@ -1,6 +1,6 @@
 """Values in the output of Terraform may begin lines with `::error::`.
 
-Workflows do not run them as commands.
+Workflows do not run these lines as commands.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def apply(project: Path, approved: str, plan: dict[str, Any]) -> subprocess.Comp
 def test_apply_uses_no_plan_file_of_another_job(project: Path) -> None:
     """A plan file contains copies of code, state, backend and lock.
 
-    The JSON of the plan does not show them.
+    The JSON of the plan does not show these copies.
     """
     done = apply(project, digest(project, PLAN), PLAN)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -139,7 +139,7 @@ def test_plan_that_changed_after_the_approval_is_refused(project: Path) -> None:
 
 
 def test_resource_without_changes_is_not_part_of_the_approval(project: Path) -> None:
-    """The values of such a resource may differ at the apply, for example the time of a crawler's last run."""
+    """Values of an unchanged resource may differ at the apply, for example the last run of a crawler."""
     same = {"address": "aws_s3_bucket.this", "change": {"actions": ["no-op"], "before": {"tags": {}}}}
     again = {**PLAN, "resource_changes": [*PLAN["resource_changes"], same]}
     assert apply(project, digest(project, PLAN), again).returncode == 0

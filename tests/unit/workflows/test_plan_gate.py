@@ -241,7 +241,10 @@ def test_only_a_job_of_our_workflow_proves_that_a_plan_was_shown(
 
 
 def test_job_that_runs_code_of_a_branch_has_no_write_permission() -> None:
-    """Terraform runs providers and data sources of the branch in this job. So it may only assume a role."""
+    """Terraform runs providers and data sources of the branch in this job.
+
+    So the job may only assume a role.
+    """
     for path in WORKFLOWS.glob("extract-*.yml"):
         for name, job in yaml.safe_load(path.read_text())["jobs"].items():
             runs = " ".join(step.get("run", "") for step in job.get("steps", []))

@@ -98,7 +98,8 @@ def _has_role(request: Request) -> str | None:
 
 
 LIMITS = (
-    # This is the default quota. The model of botocore allows 4,096, which is the highest quota of an account.
+    # The default quota of a pattern. The model of botocore allows 4,096 characters, which is the highest
+    # quota of an account.
     Limit(
         "events",
         "PutRule",

@@ -49,7 +49,7 @@ def policy_documents(parameters: dict[str, Any]) -> list[str]:
 def _of_policy(complaint: Complaint) -> Complaint:
     """Apply a limit for `Policy` to the topic policy.
 
-    The place of the topic policy depends on the request.
+    The place of the topic policy in the parameters depends on the operation.
     """
 
     def complain(request: Request) -> str | None:

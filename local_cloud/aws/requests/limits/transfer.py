@@ -50,7 +50,7 @@ def is_key(text: str, types: tuple[str, ...]) -> bool:
 def _is_host_key(text: str) -> bool:
     """Return whether this is a host key without a comment.
 
-    It may begin with a host name, as in ssh-keyscan.
+    The key may begin with a host name, as in the output of ssh-keyscan.
     """
     parts = text.split()
     key = parts[1:] if len(parts) == 3 else parts

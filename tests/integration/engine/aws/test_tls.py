@@ -21,7 +21,7 @@ def test_tls_with_the_ca_certificate_verifies_the_server(
 def test_ca_bundle_may_contain_120_other_authorities(account: Account, store: Store, engine: Engine) -> None:
     """The certificate bundle of RDS has about 120 authorities.
 
-    PostgreSQL's JDBC driver itself reads only the first.
+    PostgreSQL's JDBC driver itself reads only the first authority in a file.
     """
     store.branch()
     others = [authority(f"authority {number}") for number in range(120)]
@@ -45,7 +45,7 @@ def test_server_certificate_of_another_authority_is_refused(
 
 
 def test_server_certificate_of_another_host_is_refused(account: Account, engine: Engine) -> None:
-    # This name stands for the same address, but the certificate does not contain the name.
+    # The name 127.1 stands for the same address as 127.0.0.1, but the certificate does not contain it.
     alias = account.place.replace("127.0.0.1", "127.1")
     account.tls(account.server.authority.read_bytes(), f"jdbc:postgresql://{alias}")
     assert engine.refusal(*account.arguments) == (
@@ -70,7 +70,7 @@ def test_jdbc_driver_also_verifies_host_and_authority(
 ) -> None:
     """Spark opens its connections in other processes.
 
-    The check in the process of the engine does not protect them.
+    The check in the process of the engine does not protect the connections of Spark.
     """
     monkeypatch.setattr(rolling_database, "_authority", lambda url, blocks, source: blocks[0])
     alias = account.place.replace("127.0.0.1", "127.1")

@@ -37,7 +37,7 @@ def test_only_one_of_two_concurrent_runs_publishes(
 ) -> None:
     """The second run starts and ends between two calls of the first run.
 
-    The test tries every pair of calls.
+    The test tries every place between two calls.
     """
     for calls in range(60):
         publisher.store = beside(publisher.store, str(calls))
@@ -61,9 +61,9 @@ def test_only_one_of_two_concurrent_runs_publishes(
 
 @pytest.mark.parametrize("before", [{}, {"Alpha": "a", "Beta": "b"}], ids=["first", "restated"])
 def test_only_one_of_two_interleaved_runs_publishes(tmp_path: Path, before: dict[str, str]) -> None:
-    """Each run is paused once, before one of its calls.
+    """Each of two runs is paused once, before one of its calls.
 
-    The test tries about 300 combinations of these calls.
+    The test tries about 300 pairs of calls.
     """
     for stop_first, stop_second in itertools.product(range(36), range(0, 36, 5)):
         scratch = tmp_path / f"{stop_first}-{stop_second}"
@@ -153,9 +153,9 @@ def test_run_paused_during_another_whole_run_changes_nothing(publisher: Publishe
 
 @pytest.mark.parametrize("later", [0, 1, 2, 3])
 def test_file_created_after_the_next_run_planned_is_removed(publisher: Publisher, later: int) -> None:
-    """The next run plans before the file exists.
+    """The next run plans before the killed run creates the file.
 
-    It takes over the claim `later` calls after the file is created.
+    The next run takes over the claim `later` calls after the file is created.
     """
     publisher(Alpha="a")
     looked: list[Plan] = []
@@ -178,9 +178,9 @@ def test_file_created_after_the_next_run_planned_is_removed(publisher: Publisher
 
 
 def test_run_that_lost_the_claim_requests_no_restatement(publisher: Publisher) -> None:
-    """The run claims a period that another run has just published.
+    """A late run claims a period that another run has just published.
 
-    The first run ends, and its claim has no effect.
+    The late run ends, and its claim has no effect.
     """
     late: list[Plan] = []
 

@@ -28,7 +28,7 @@ WRITES = ("PUT", "POST", "DELETE")
 class Proxy(ThreadingHTTPServer):
     """Forward all requests, except those that `faulty` selects.
 
-    The client gets `fault` for these requests.
+    For the selected requests, the client gets `fault`.
     """
 
     daemon_threads = True

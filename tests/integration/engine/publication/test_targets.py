@@ -92,7 +92,7 @@ def test_bucket_without_versioning_logs_a_warning_before_a_restatement(
 
 @pytest.fixture
 def large(tmp_path: Path) -> Iterator[Path]:
-    """A file that is larger than a copy may be in this test."""
+    """A file that is larger than the file size limit of this process."""
     body = tmp_path / "large"
     body.write_bytes(b"x" * (1 << 17))
     with file_size_limit(1 << 16):

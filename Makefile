@@ -1,4 +1,4 @@
-# Each target first installs what it needs in .venv, from the package index of pip. Newcomers need only `make demo` and
+# Most targets first install what they need in .venv, from the package index of pip. Newcomers need only `make demo` and
 # `make test`.
 PYTHON ?= python3
 VENV   := .venv

@@ -39,7 +39,7 @@ AUGUST, SEPTEMBER = "_manifests/2026-08.json", "_manifests/2026-09.json"
         f"bank_name=Alpha/.././{AUGUST}",
         "_manifests/./2026-08.json",
         "_manifests//2026-08.json",
-        "_MANIFESTS/2026-08.json",  # on macOS, this is another name of the file of August
+        "_MANIFESTS/2026-08.json",  # on macOS, this is another name of the manifest of August
         "bank_name=Alpha/./Alpha.csv",
         "bank_name=Alpha//Alpha.csv",
         "bank_name=Alpha/Alpha.csv/",

@@ -1,4 +1,4 @@
-"""Anyone may send events, so `facts.jsonata` accepts only some events, and only parts of their text."""
+"""The program `facts.jsonata` with events of other senders: it accepts only some events and some texts."""
 
 from __future__ import annotations
 

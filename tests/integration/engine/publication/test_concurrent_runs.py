@@ -153,7 +153,7 @@ def test_run_paused_during_another_whole_run_changes_nothing(publisher: Publishe
 
 @pytest.mark.parametrize("later", [0, 1, 2, 3])
 def test_file_created_after_the_next_run_planned_is_removed(publisher: Publisher, later: int) -> None:
-    """The next run plans before the killed run creates the file.
+    """The next run plans before the first run creates the file.
 
     The next run takes over the claim `later` calls after the file is created.
     """

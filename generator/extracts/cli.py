@@ -390,6 +390,6 @@ def main(command: Callable[[], None] = app) -> None:
         say(f"✗ {error}", sys.stderr)
         sys.exit(1)
     except OSError as error:
-        # For example, the disk is full or the folder is read-only.
+        # The cause is for example a full disk or a read-only folder.
         say(f"✗ {error.strerror or error}: {error.filename or 'unknown file'}", sys.stderr)
         sys.exit(1)

@@ -22,7 +22,7 @@ LIMIT = 4 << 20  # bytes; the files of a usual project are a hundred times small
 
 
 def inside(folder: Path, place: str) -> Path:
-    """Return the path of `place` in `folder`. Do not open the path: use the functions below.
+    """Return the path of `place` in `folder`. Do not open the path: use the functions of this module.
 
     Raises ExtractsError unless the path is relative and stays inside the folder. It must not contain `..`,
     symbolic links or a nested git repository, because the outer repository does not show changes of a nested

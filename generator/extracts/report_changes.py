@@ -18,7 +18,7 @@ from extracts.report_months import Group, Row
 from extracts.report_numbers import number
 
 MOVES = 6  # number of listed groups with the largest changes
-NAMED = 5  # most listed groups that are new or removed
+NAMED = 5  # maximum number of listed groups that are new, and that are removed
 
 
 @dataclass(frozen=True, slots=True)

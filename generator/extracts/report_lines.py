@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from extracts.report_months import Group, Metric, Month, Shown
 from extracts.report_numbers import number
 
-WHOLE = 1_000  # most rows of a file whose groups are all listed
-VALUES = 600_000  # most values of all files whose groups are all listed; keeps the page below about 10 MB
+WHOLE = 1_000  # maximum number of rows of a file whose groups are all listed
+VALUES = 600_000  # maximum number of values in such files, so that the page stays below about 10 MB
 LISTED = 100  # number of listed rows of a larger file
 
 

@@ -17,7 +17,7 @@ from extracts.preview_folder import READABLE
 
 Json = Mapping[str, Any]
 Group = tuple[str, ...]
-_LINES, _BEGINNING = 4, 4_000  # most lines, and most bytes, of the beginning of a file
+_LINES, _BEGINNING = 4, 4_000  # maximum number of lines, and of bytes, that show the beginning of a file
 
 AGGREGATES = {
     "avg": "average of",

@@ -115,7 +115,7 @@ def test_project_at_the_limits_is_applied_twice_without_changes_and_destroyed(
     assert len(root.output()["bucket"]) <= 63 - len("-artifacts")
     assert max(map(len, roles_of(cloud))) <= 64
     assert root.changes() == ""
-    root.destroy(refresh=False)  # the plan above found no changes, so no refresh is necessary
+    root.destroy(refresh=False)  # the last plan found no changes, so no refresh is necessary
     assert not [role for role in roles_of(cloud) if role.startswith(NAME[:20])]
 
 

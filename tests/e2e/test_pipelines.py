@@ -335,7 +335,7 @@ def months() -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def published(story: Story, deployed: Run, months: tuple[str, str]) -> Run:
-    """Run a backfill of the two months."""
+    """Run a backfill of the last two complete months."""
     return backfill(story, "..".join(months), restate=True, reason=REASON)
 
 

@@ -8,7 +8,7 @@ from extracts.introspect import candidates, graph, measures
 from extracts.introspect.catalog import Catalog, Id, Table
 from extracts.introspect.graph import Link
 
-EXTRAS = 4  # most columns of a bridge table besides its keys, for example a position, a role and a time
+EXTRAS = 4  # maximum number of columns besides the keys, for example a position, a role and a time
 
 
 def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:

@@ -11,7 +11,7 @@ from extracts.introspect import bridges, candidates, graph
 from extracts.introspect.catalog import Catalog, Column, Table
 from extracts.introspect.words import column_name, fitting, missing
 
-SHOWN = 12  # most candidates in an error message
+SHOWN = 12  # maximum number of candidates in an error message
 RENAME = "create a view with another name"
 
 

@@ -10,9 +10,9 @@ from extracts import rules
 from extracts.introspect.catalog import Catalog, Column, Id, Table
 from extracts.introspect.words import REFERENCE, meant, referred, stem, words
 
-LONGEST = 8  # most links in a path
-MOST = 24  # most paths from one table to another; if there are more, the user must set the joins
-STEPS = 20_000  # most steps of the search, for schemas with very many foreign keys
+LONGEST = 8  # maximum number of links in a path
+MOST = 24  # maximum number of paths between two tables; if there are more, the user must set the joins
+STEPS = 20_000  # maximum number of steps of the search, for schemas with very many foreign keys
 
 # Names of columns that many tables have. The same name in two tables does not suggest a foreign key.
 _NAMELESS = frozenset((*REFERENCE, "name", "type", "kind", "status", "date", "value", "text", "description"))

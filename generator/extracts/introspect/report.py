@@ -16,9 +16,9 @@ from extracts.introspect.catalog import Table as Source
 from extracts.introspect.words import column_name, fitting, missing
 from extracts.terminal import one_line
 
-LISTED = 15  # most entities in the table, so that the report fits on a screen
-NARROW = 16  # least width of a column of that table, in characters
-NAMED = 3  # most paths of the report, and most candidates of a path
+LISTED = 15  # maximum number of entities in the table, so that the report fits on a screen
+NARROW = 16  # minimum width of a column of the table, in characters
+NAMED = 3  # maximum number of paths in the report, and of candidates for a path
 FULL = 3  # number of entities whose paths are in the JSON report, unless --entity chooses one
 
 

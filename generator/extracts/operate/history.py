@@ -72,7 +72,7 @@ class Published:
     totals: Mapping[str, Total]  # totals of all files, by metric
     files: tuple[File, ...]
     warnings: tuple[str, ...]
-    late_data: Mapping[str, str]  # earlier period: the difference that this run found
+    late_data: Mapping[str, str]  # by earlier period: the difference that this run found
 
     @property
     def collected(self) -> int:

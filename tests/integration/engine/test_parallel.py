@@ -39,9 +39,9 @@ def test_more_partitions_than_values_give_the_same_bytes(
 
 
 def test_metrics_of_one_expression_with_other_digits_are_exact(store: Store, engine: Engine) -> None:
-    """Values of the first metric have no digits after the point.
+    """Values of the metric "whole" have no digits after the point.
 
-    Values of the other metrics have one digit.
+    Values of the other two metrics have one digit after the point.
     """
     store.sql('ALTER TABLE "Account" ADD fee numeric')
     for fee in ("0.5", "2"):

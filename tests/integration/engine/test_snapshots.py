@@ -104,7 +104,7 @@ def test_parallel_reads_under_concurrent_writes_are_consistent(store: Store, rea
 def test_parallel_reads_without_a_shared_snapshot_are_inconsistent(
     store: Store, reader: Reader, taken_away: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Show that the previous test can fail.
+    """Show that the test of the shared snapshot can fail.
 
     The timing is random, so one wrong result in 100 reads is enough.
     """

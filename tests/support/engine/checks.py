@@ -41,6 +41,6 @@ def check_totals(case: Case, expected: Expected, manifest: Totals) -> None:
         found = source["metrics"][name]
         assert found["count"] == expected.counts[name], name
         if "sum" in found or metric.aggregate not in ("count", "count_distinct"):
-            # The engine writes a sum with infinitely many digits with 20 digits after the decimal point.
+            # If a sum has infinitely many digits, the engine writes 20 digits after the decimal point.
             difference = Fraction(found["sum"]) - (expected.sums[name] or 0)
             assert abs(difference) < Fraction(1, 10**19), (name, found, expected.sums[name])

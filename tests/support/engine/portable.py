@@ -28,7 +28,7 @@ AMOUNTS = {
 # The types are numeric(6,4) and numeric(8,3); all other numbers are whole.
 OTHERS = {"discount": 4, "factor": 3}
 QUOTIENT = 60  # number of digits that PostgreSQL computes for the quotient of two columns
-MOST_JOINED, MOST = 19, 37  # most digits of a product in Spark, and of a sum in Spark
+MOST_JOINED, MOST = 19, 37  # maximum number of digits of a product in Spark, and of a sum in Spark
 
 
 def refusal(setting: Setting, tables: Tables) -> str | None:

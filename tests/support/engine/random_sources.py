@@ -54,7 +54,7 @@ MERGING = ("avg", "sum", "count", "min", "max", "stddev")
 AGGREGATES = (*MERGING, *MERGING, "count_distinct", "median", "p1", "p90")
 ADDRESSES = ("Main St 1", "", "=SUM(A1)", 'say "hi", twice', "two\nlines", "Łódź", None)
 CODES = ("a", "B", "é", "Z", "_", "10", "9")
-# Times of the day in seconds. They are close to midnight in one of the time zones below.
+# Times of the day in seconds. Each is close to midnight in one of the time zones of the tests.
 SECONDS = (0, 1, 43200, 86399, 86399.999999, 79200, 79199, 36000, 35999, 14400, 18000, 16200)
 ZONES = ("Etc/GMT", "Europe/Paris", "America/Havana", "Pacific/Kiritimati")
 

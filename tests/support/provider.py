@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,64 +36,71 @@ class Provider:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.parts = ExitStack()
-        self.given: tuple[Path, dict[str, str]] | None = None
-        self.address = ""
+        self.given: tuple[Path, dict[str, str], int] | None = None
+        self.processes: list[subprocess.Popen[bytes]] = []
 
     def attach(self, root: Path, environment: Mapping[str, str]) -> dict[str, str]:
         """Return the variables with which Terraform uses the running provider in an initialized root module.
 
-        A running provider has one configuration at a time. A root module with several configurations needs
-        aliases. For such a module, the result is empty, and Terraform starts a provider for each
-        configuration.
+        A running provider has one configuration at a time. So there is a process for each configuration.
         """
         found = sorted((root / ".terraform/providers" / PROVIDER).glob("*/*/terraform-provider-aws*"))
-        files = [file for pattern in ("*.tf", "*.tf.json") for file in root.glob(pattern)]
-        if not found or any(re.search(r'\balias"?\s*[=:]', file.read_text()) for file in files):
+        if not found:
             return {}
-        # The provider opens relative paths of resources in its own folder, so each root needs a provider.
-        given = root, {name: value for name, value in environment.items() if name.startswith(_OWN)}
+        files = [file for pattern in ("*.tf", "*.tf.json") for file in root.glob(pattern)]
+        aliases = sum(len(re.findall(r'\balias"?\s*[=:]', file.read_text())) for file in files)
+        # It opens the relative paths of resources in its own folder.
+        own = {name: value for name, value in environment.items() if name.startswith(_OWN)}
+        given = root, own, 1 + aliases
         if given != self.given or not self.alive():
-            self.start(found[0].resolve(), root, {**environment, **_QUIET})
+            self.start(found[0].resolve(), root, {**environment, **_QUIET}, given[2])
             self.given = given
-        return {"TF_REATTACH_PROVIDERS": self.address}
+        self.proxy.begin()
+        return {"TF_REATTACH_PROVIDERS": json.dumps({PROVIDER: self.started})}
 
-    def start(self, binary: Path, folder: Path, environment: Mapping[str, str]) -> None:
-        """Stop the running provider, and start it in this folder."""
+    def start(self, binary: Path, folder: Path, environment: Mapping[str, str], count: int) -> None:
+        """Start processes of the provider instead of the running ones."""
         self.stop()
-        log = self.folder / "provider.log"
-        log.unlink(missing_ok=True)
-        # A provider that is configured a second time refuses AWS_CA_BUNDLE. Go reads SSL_CERT_FILE instead.
+        # A provider that is configured again refuses AWS_CA_BUNDLE. Go itself reads SSL_CERT_FILE.
         own = {name: value for name, value in environment.items() if name != "AWS_CA_BUNDLE"}
         if bundle := environment.get("AWS_CA_BUNDLE"):
             own["SSL_CERT_FILE"] = bundle
-        self.process = self.parts.enter_context(
-            processes.running(
+        logs = [self.folder / f"provider-{number}.log" for number in range(count)]
+        for log in logs:
+            log.unlink(missing_ok=True)
+            running = processes.running(
                 "The AWS provider",
                 [binary, "-debug"],
                 log=log,
-                ready=lambda: bool(_address(log)),
+                ready=partial(_ready, log),
                 environment=own,
                 seconds=120,
                 folder=folder,
             )
-        )
-        [(name, started)] = json.loads(_address(log)).items()
-        socket = self.parts.enter_context(schemas.filtered(binary, started["Addr"]["String"]))
-        self.address = json.dumps({name: started | {"Addr": {"Network": "unix", "String": socket}}})
+            self.processes.append(self.parts.enter_context(running))
+        sockets = [_started(log)["Addr"]["String"] for log in logs]
+        self.proxy = self.parts.enter_context(schemas.filtered(binary, sockets))
+        self.started = _started(logs[0]) | {"Addr": {"Network": "tcp", "String": self.proxy.address}}
 
     def alive(self) -> bool:
-        """Return whether the provider still runs."""
-        return self.process.poll() is None
+        """Return whether all processes of the provider still run."""
+        return all(process.poll() is None for process in self.processes)
 
     def stop(self) -> None:
         """Stop the provider, if it runs."""
         self.parts.close()
+        self.processes = []
         self.given = None
 
 
-def _address(log: Path) -> str:
+def _started(log: Path) -> dict[str, Any]:
+    """Return how to reach the provider, or nothing as long as it starts."""
     found = re.search(r"TF_REATTACH_PROVIDERS='(\{.*\})'", log.read_text(errors="replace"))
-    return found[1] if found else ""
+    return dict(json.loads(found[1])[PROVIDER]) if found else {}
+
+
+def _ready(log: Path) -> bool:
+    return bool(_started(log))
 
 
 @pytest.fixture(scope="session")

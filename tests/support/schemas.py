@@ -1,4 +1,4 @@
-"""A proxy between Terraform and a provider. It removes the schemas of types that no test uses.
+"""A proxy between Terraform and its providers that removes the schemas of types which no test uses.
 
 The AWS provider has schemas of about 1,500 types. Each Terraform command requests and decodes all of them,
 which takes about a second of processor time. The proxy changes nothing else.
@@ -12,10 +12,12 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
 
 # With fork support, gRPC would start its threads again in each forked process, and some of these processes
 # would die.
@@ -25,66 +27,89 @@ import grpc  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[2]
 SERVICE = "/tfplugin5.Provider/"
-SCHEMAS = f"{SERVICE}GetSchema"
+CONFIGURE, SCHEMAS = f"{SERVICE}Configure", f"{SERVICE}GetSchema"
 NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-MAPS = {2, 3, 8}  # field numbers in the response: schemas of resources, data sources and ephemeral resources
+CONFIGURATION = 2  # field of the request to configure the provider
+MAPS = {2, 3, 8}  # fields of the response: schemas of resources, data sources and ephemeral resources
 LENGTH_DELIMITED = 2
-_used: dict[Path, bytes] = {}  # by program of the provider: the encoded schemas
+_used: dict[Path, bytes] = {}  # by the provider's program
+_choice = Lock()
 
 
 @contextmanager
-def filtered(program: Path, provider: str) -> Iterator[str]:
-    """Serve a proxy for the provider at the Unix socket `provider`. Yield the path of the proxy's socket."""
-    socket = f"{provider}-filtered"
-    with grpc.insecure_channel(f"unix:{provider}", options=NO_LIMIT) as channel:
-        server = grpc.server(ThreadPoolExecutor(64), [_Passed(channel, program)], options=NO_LIMIT)
-        server.add_insecure_port(f"unix:{socket}")
+def filtered(program: Path, sockets: Sequence[str]) -> Iterator[Proxy]:
+    """Serve the providers, processes of one program that listen at Unix sockets."""
+    with ExitStack() as parts:
+        addresses = [f"unix:{socket}" for socket in sockets]
+        channels = [parts.enter_context(grpc.insecure_channel(a, options=NO_LIMIT)) for a in addresses]
+        proxy = Proxy(program, channels)
+        server = grpc.server(ThreadPoolExecutor(64), [proxy], options=NO_LIMIT)
+        # Not a Unix socket, whose connections have no addresses.
+        proxy.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()
         try:
-            yield socket
+            yield proxy
         finally:
             server.stop(None).wait()
 
 
-class _Passed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no types
-    """Pass the bytes of each call to the provider, and return the bytes of its response."""
+class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no types
+    """Pass the bytes of each call to a provider, and the bytes of its response back.
 
-    def __init__(self, channel: grpc.Channel, program: Path) -> None:
-        self.channel = channel
+    A process of the provider has one configuration at a time. Terraform opens a connection for each
+    configuration, and each connection belongs to the process with its configuration.
+    """
+
+    def __init__(self, program: Path, channels: Sequence[grpc.Channel]) -> None:
+        self.address = ""
         self.program = program
+        self.channels = channels
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the configurations before another command of Terraform."""
+        self.configured: dict[bytes, grpc.Channel] = {}
+        self.connections: dict[str, grpc.Channel] = {}
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         method = details.method
         if not method.startswith(SERVICE):
-            # Terraform needs the other services of go-plugin only if it starts the provider itself.
-            return None
-        call = self.channel.unary_unary(method)
+            return None  # a provider that runs already does not need go-plugin's own services
 
         def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
-            if method != SCHEMAS:
-                return bytes(call(request))
-            if self.program not in _used:
-                _used[self.program] = used_schemas(call(request))
-            return _used[self.program]
+            if method == CONFIGURE:
+                self.connections[context.peer()] = self.channel(request)
+            channel = self.connections.get(context.peer(), self.channels[0])
+            if method == SCHEMAS and self.program in _used:
+                return _used[self.program]
+            response = bytes(channel.unary_unary(method)(request))
+            if method == SCHEMAS:
+                response = _used[self.program] = used_schemas(response)
+            return response
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
+    def channel(self, request: bytes) -> grpc.Channel:
+        """Return the provider that has the configuration of the request, or has none yet."""
+        if len(self.channels) == 1:  # the configurations of `terraform test` come one after the other
+            return self.channels[0]
+        # The rest of the request differs between plan and apply.
+        [configuration] = [field.value for field in _fields(request) if field.number == CONFIGURATION]
+        with _choice:
+            if configuration not in self.configured:
+                if len(self.configured) == len(self.channels):
+                    raise LookupError(f"more than {len(self.channels)} configurations of the provider")
+                self.configured[configuration] = self.channels[len(self.configured)]
+            return self.configured[configuration]
+
 
 def used_schemas(response: bytes) -> bytes:
-    """Return the encoded response without schemas of types that no file in the repository names."""
-    kept = []
-    position = 0
-    while position < len(response):
-        start = position
-        tag, position = _varint(response, position)
-        if tag & 7 != LENGTH_DELIMITED:
-            message = f"field {tag >> 3} has wire type {tag & 7}, not {LENGTH_DELIMITED}"
-            raise ValueError(message)
-        length, position = _varint(response, position)
-        entry, position = response[position : position + length], position + length
-        if tag >> 3 not in MAPS or _key(entry) in used_types():
-            kept.append(response[start:position])
-    return b"".join(kept)
+    """Return the encoded response without the schemas of types that no file of the repository names."""
+    return b"".join(
+        field.encoded
+        for field in _fields(response)
+        if field.number not in MAPS or _key(field.value) in used_types()
+    )
 
 
 @functools.cache
@@ -96,6 +121,26 @@ def used_types() -> frozenset[str]:
             for file in (ROOT / folder).rglob(pattern):
                 found.update(re.findall(r"\baws_[a-z0-9_]+", file.read_text(encoding="utf-8")))
     return frozenset(found)
+
+
+class _Field(NamedTuple):
+    number: int
+    value: bytes
+    encoded: bytes  # number, length and value
+
+
+def _fields(message: bytes) -> Iterator[_Field]:
+    """Yield the fields of an encoded message."""
+    position = 0
+    while position < len(message):
+        start = position
+        tag, position = _varint(message, position)
+        if tag & 7 != LENGTH_DELIMITED:
+            text = f"field {tag >> 3} has wire type {tag & 7}, not {LENGTH_DELIMITED}"
+            raise ValueError(text)
+        length, position = _varint(message, position)
+        position += length
+        yield _Field(tag >> 3, message[position - length : position], message[start:position])
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:

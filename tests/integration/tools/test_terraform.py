@@ -124,23 +124,56 @@ def test_commands_share_a_provider_in_the_same_folder_and_environment(tmp_path: 
     root.setup()
     try:
         assert 'region = "eu-west-1"' in root.plan()
-        first = provider.process.pid
+        first = provider.processes[0].pid
         assert provider.attach(folder, settings | {"TF_VAR_other": "x"}) != {}
-        assert provider.process.pid == first
-        # The provider itself reads the region, so another region needs another provider process.
+        assert provider.processes[0].pid == first
+        # The provider itself reads the region.
         assert (
             'region = "eu-north-1"' in Root(folder, settings | {"AWS_REGION": "eu-north-1"}, provider).plan()
         )
-        second = provider.process.pid
+        second = provider.processes[0].pid
         assert second != first
         # The provider opens files at relative paths, so another folder needs another provider process.
         provider.attach(shutil.copytree(folder, tmp_path / "copy", symlinks=True), settings)
-        assert provider.process.pid not in (first, second)
-        (folder / "other.tf").write_text('provider "aws" {\n  alias = "other"\n}\n')
-        assert provider.attach(folder, settings) == {}, "it has one configuration at a time"
+        assert provider.processes[0].pid not in (first, second)
     finally:
         provider.stop()
-    assert provider.process.poll() is not None
+    assert provider.processes == []
+
+
+TWO_REGIONS = """\
+provider "aws" {
+  alias                       = "other"
+  region                      = "eu-north-1"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+}
+
+data "aws_region" "other" {
+  provider = aws.other
+}
+
+output "other" { value = data.aws_region.other.name }
+"""
+
+
+def test_each_configuration_of_a_command_has_its_own_provider(tmp_path: Path) -> None:
+    provider = Provider(tmp_path)
+    folder = tmp_path / "root"
+    folder.mkdir()
+    (folder / "main.tf").write_text(PLANNED + TWO_REGIONS)
+    settings = terraform.environment(tmp_path)
+    settings |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": "eu-west-1"}
+    root = Root(folder, settings, provider)
+    root.setup()
+    try:
+        for region in ("eu-north-1", "eu-south-1"):
+            planned = root.plan(output=True)
+            assert planned.outputs == {"region": "eu-west-1", "other": region}
+            (folder / "main.tf").write_text((PLANNED + TWO_REGIONS).replace(region, "eu-south-1"))
+        assert len(provider.processes) == 2
+    finally:
+        provider.stop()
 
 
 def test_other_processes_start_while_the_shared_provider_runs(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +35,30 @@ _CIPHERS = (
 )
 
 
+_starter = ThreadPoolExecutor(1)
+_starting = threading.Lock()
+_announced: set[str] = set()  # the applications that the log has
+
+
+def start_spark() -> None:
+    """Begin to start Spark, while PostgreSQL answers the first queries.
+
+    If it fails, `spark_context` tries again and raises the error.
+    """
+    _starter.submit(_context)
+
+
 def spark_context() -> SparkContext:
-    """Return the Spark context of Glue or of a notebook if one exists, else a new one.
+    """Return the context of Glue or of a notebook if there is one, else a new one."""
+    context = _context()
+    if context.applicationId not in _announced:
+        _announced.add(context.applicationId)
+        log("spark_started", f"Spark {context.version} is up")
+    return context
+
+
+def _context() -> SparkContext:
+    """Return the context.
 
     Settings are only for a Spark that the engine starts. Under Glue, a Java process runs already: its port is
     in PYSPARK_GATEWAY_PORT. That process keeps its settings, except for its log level.
@@ -42,9 +66,7 @@ def spark_context() -> SparkContext:
     from pyspark import SparkConf, SparkContext
 
     configuration = SparkConf().setAppName("rolling-extract")
-    is_running = SparkContext._active_spark_context is not None
-    started_here = not is_running and "PYSPARK_GATEWAY_PORT" not in os.environ
-    if started_here:
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
         configuration.set("spark.ui.enabled", "false").set("spark.ui.showConsoleProgress", "false")
         # In a short run on two cores, Java spends half of the time compiling code that never runs again.
         # These options reduce a run from 20 s to 11 s.
@@ -52,11 +74,10 @@ def spark_context() -> SparkContext:
         configuration.set(
             "spark.driver.extraJavaOptions", f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {ciphers}"
         )
-    context = SparkContext.getOrCreate(configuration)
-    # Spark's own log is off. A failure is reported in one sentence, and the engine logs its cause.
-    quiet_driver(context)
-    if not is_running:
-        log("spark_started", f"Spark {context.version} started")
+    with _starting:
+        context = SparkContext.getOrCreate(configuration)
+        # A failure is one sentence, and its cause goes to our log.
+        quiet_driver(context)
     return context
 
 

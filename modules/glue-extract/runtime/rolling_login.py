@@ -43,12 +43,16 @@ def session(arguments: Arguments, time_zone: str, aggregate_in: str) -> Iterator
 
 
 def _driver(arguments: Arguments, aggregate_in: str) -> Driver:
-    """Return psycopg if it is installed and Spark is not needed, else the JDBC driver."""
-    if arguments.database_url is not None and aggregate_in == "database" and rolling_psycopg.is_installed():
+    """Return psycopg for a URL if it is there, else the driver of the JVM. Spark starts if it is needed."""
+    has_psycopg = arguments.database_url is not None and rolling_psycopg.is_installed()
+    if has_psycopg and aggregate_in == "database":
         return rolling_psycopg.connect
     import rolling_jdbc
 
-    rolling_jdbc.spark_context()  # start Spark first, which takes seconds: the secret is read afterwards
+    if has_psycopg:
+        rolling_jdbc.start_spark()
+        return rolling_psycopg.connect
+    rolling_jdbc.spark_context()  # takes seconds: a secret is read after it
     return rolling_jdbc.connect
 
 

@@ -161,7 +161,7 @@ class Resolved:
     # Columns of the recipient's table, by the key in {recipient[key]}.
     recipient_columns: Mapping[str, Column] = field(default_factory=dict)
     # For aggregate_in="spark":
-    partitions: int = 8
+    partitions: int | None = None
     partition_by: Column | None = None
     transform: Callable[[DataFrame], DataFrame] | None = None
     transform_columns: tuple[Column, ...] = ()

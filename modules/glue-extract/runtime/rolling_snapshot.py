@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FEW_ROWS = 100_000  # a table with at most so many rows is read over one connection and broadcast
 _FETCHED_AT_ONCE = 10_000
+_MOST_PARTS = 32  # unless the spec has another number: a server has 100 connections by default
 
 _EXPORT = r"""SELECT pg_export_snapshot(), pg_postmaster_start_time()::text,
     (SELECT reset_val ~ '^pg_catalog *(, *pg_temp *)?$' FROM pg_settings WHERE name = 'search_path')::text"""
@@ -86,7 +87,9 @@ class Snapshot:
         """
         estimate = resolved.table(relation.name).estimate
         is_small = relation.name != "t0" and 0 <= estimate <= FEW_ROWS
-        count = 1 if relation.part is None or is_small else resolved.partitions
+        # Each part costs a login. More parts than cores would not be read at the same time.
+        parts = resolved.partitions or min(self.spark.sparkContext.defaultParallelism, _MOST_PARTS)
+        count = 1 if relation.part is None or is_small else parts
         inner = self._inner(relation, count) if count > 1 else []
         if not inner:
             return ["true"]

@@ -39,8 +39,9 @@ def read(
 ) -> Result:
     """Run the large queries in Spark, while `session` keeps open the snapshot that all parts read."""
     _check_digits(resolved, facts)
+    spark = spark_session(resolved, facts)
     with session.source.errors_explained():
-        reader = _Reader(resolved, Snapshot.exported(session, spark_session(resolved, facts)))
+        reader = _Reader(resolved, Snapshot.exported(session, spark))
         if resolved.transform is None:
             bodies = rolling_queries.bodies(resolved, span, cutoff, "spark", facts.digits)
         else:

@@ -116,7 +116,7 @@ class Extract:
     late_data_periods: int = 3
     aggregate_in: str = "database"
     # For aggregate_in="spark":
-    partitions: int = 8
+    partitions: int | None = None
     partition_by: str | None = None
     transform: Callable[[DataFrame], DataFrame] | None = None
     transform_columns: tuple[str, ...] = ()

@@ -207,7 +207,7 @@ def _check_numbers(spec: Extract) -> None:
         ("max_undated_rows", 0, inf),
     ):
         value = getattr(spec, name)
-        if not _is_whole(value, least, most):
+        if not _is_whole(value, least, most) and (name != "partitions" or value is not None):
             limit = "up" if most == inf else f"to {most}"
             raise wrong(f"{name}={_kind(value)} is not a whole number from {least} {limit}")
     factor = spec.swing_factor

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any, LiteralString
 
 import pytest
 from psycopg import sql
+from pyspark import SparkContext
 
+import rolling_jdbc
+import rolling_resolve
 import rolling_snapshot
 from rolling_extract import Join, Metric
 from tests.support.bank import Engine, Store
@@ -36,6 +40,49 @@ def test_more_partitions_than_values_give_the_same_bytes(
     delivered = in_parts("2026-10", aggregate_in="spark", partitions=400, partition_by=by)
     assert delivered.bytes("Alpha") == found
     assert delivered.lines("Alpha")[0]["loans_count"] == "2"
+
+
+def test_default_is_one_part_for_each_core(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    for day in range(1, 9):
+        store.loan(branch, f"2026-10-{day:02}", 4)
+    log = engine("2026-10", aggregate_in="spark").log
+    read = [event["message"] for event in log if event["message"].startswith("reading t0")]
+    assert read == ["reading t0 in 2 parts of one snapshot"]
+
+
+def test_source_is_checked_while_spark_starts(
+    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.loan(store.branch(), "2026-10-01", 4)
+    start, resolve = rolling_jdbc._context, rolling_resolve.read
+    resolved, waited = threading.Event(), []
+
+    def slow_start() -> Any:
+        waited.append(resolved.wait(20))
+        return start()
+
+    def read(*given: Any) -> Any:
+        found = resolve(*given)
+        resolved.set()
+        return found
+
+    monkeypatch.setattr(rolling_jdbc, "_context", slow_start)
+    monkeypatch.setattr(rolling_resolve, "read", read)
+    assert engine("2026-10", aggregate_in="spark").figures("Alpha")
+    assert waited and all(waited)
+
+
+def test_spark_that_does_not_start_is_the_error_of_the_run(
+    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.loan(store.branch(), "2026-10-01", 4)
+
+    def broken(*given: Any) -> Any:
+        raise RuntimeError("no Java")
+
+    monkeypatch.setattr(SparkContext, "getOrCreate", broken)
+    assert "unexpected RuntimeError in test_parallel.py" in engine.refusal("2026-10", aggregate_in="spark")
 
 
 def test_metrics_of_one_expression_with_other_digits_are_exact(store: Store, engine: Engine) -> None:

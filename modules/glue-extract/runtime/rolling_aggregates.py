@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import rolling_joins
 import rolling_labels
+import rolling_sums
 from rolling_labels import GROUP, ORPHAN, TOTAL, UNASSIGNED
 from rolling_partials import MERGED, partials, starts_at_entity, uncontrolled
 from rolling_relations import Relations
@@ -218,9 +219,15 @@ def _partial_sums(relations: Relations) -> list[str]:
 def _sums(relations: Relations) -> list[str]:
     found = []
     for partial in partials(relations.resolved):
-        squares = partial.part == "squares"
-        value = relations.squared(partial.measure) if squares else relations.measure(partial.measure)
-        found.append(f"{'sum' if squares else partial.part}({value})")
+        match partial.part:
+            case "sum":
+                found.append(rolling_sums.sum_of(relations, partial.measure))
+            case "squares":
+                found.append(rolling_sums.squares(relations, partial.measure))
+            case "wide":
+                found.append(rolling_sums.wide_squares(relations, partial.measure, partial.place))
+            case part:
+                found.append(f"{part}({relations.measure(partial.measure)})")
     return found
 
 

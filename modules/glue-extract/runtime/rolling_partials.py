@@ -8,16 +8,22 @@ import rolling_joins
 from rolling_expression import Ref
 from rolling_resolved import Measure, Resolved
 
-# The aggregate that merges partial aggregates of two segments into one of both.
-MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "squares": "sum"}
+# How partial aggregates of two segments make that of both.
+MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "squares": "sum", "wide": "sum"}
+# A sum of squares of more digits than a decimal of Spark has consists of sums of products of digit groups.
+GROUPS, GROUP_DIGITS = 3, 13
 
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A partial aggregate of a measure: "count", "sum", "min", "max" or "squares"."""
+    """A partial aggregate of a measure: "count", "sum", "min", "max", "squares" or, in Spark, "wide".
+
+    "wide" is a part of the sum of those squares that "squares" leaves out because they have too many digits.
+    """
 
     measure: int
     part: str
+    place: int = 0  # of "wide": the sum is in units of 10 ** (GROUP_DIGITS * place)
 
 
 def counts_rows(measure: Measure) -> bool:
@@ -39,6 +45,8 @@ def partials(resolved: Resolved) -> tuple[Partial, ...]:
         if has_sum(measure):
             found.append(Partial(index, "sum"))
         found += [Partial(index, part) for part in ("min", "max", "squares") if part in measure.needs]
+        if "squares" in measure.needs and resolved.aggregate_in == "spark":
+            found += [Partial(index, "wide", place) for place in range(2 * GROUPS - 1)]
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ import rolling_bodies
 import rolling_joins
 import rolling_labels
 import rolling_partials
+import rolling_sums
 from rolling_dialect import POSTGRESQL, SPARK, identifier
 from rolling_relations import BEGINNING, UNDATED, WINDOW, Relation, Relations
 from rolling_resolved import Resolved, Step
@@ -118,7 +119,7 @@ def control_body(relations: Relations, *, scales: bool) -> str:
         if not rolling_partials.counts_rows(measure):
             columns.append(f"count({value})")
         if rolling_partials.has_sum(measure):
-            columns.append(dialect.text(f"sum({value})"))
+            columns.append(dialect.text(rolling_sums.sum_of(relations, index)))
             if scales and measure.digits is None:
                 columns.append(f"max(scale({value}))")
     grouped = "" if relations.one_segment else "\nGROUP BY 1"

@@ -245,9 +245,9 @@ def no_tls(database: Database, cause: str) -> ExtractError:
 
 
 def too_long(cause: str = "") -> ExtractError:
-    """Return the error for a sum that has too many digits for a decimal of Spark."""
-    sentence = "a sum of the metric takes more than the 38 digits that Spark can add exactly"
-    return ExtractError(sentence, kind="contract", cause=cause)
+    """A sum that no decimal of Spark's can hold."""
+    sentence = "a sum of a metric's values has more than the 38 digits that Spark can add exactly"
+    return ExtractError(f'{sentence}; use aggregate_in="database"', kind="contract", cause=cause)
 
 
 def _sql_state(error: Exception) -> tuple[str, list[str]]:

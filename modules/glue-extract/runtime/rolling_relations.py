@@ -158,23 +158,18 @@ class Relations:
             return f"CASE WHEN {self.segment} > 0 THEN {sql} END"
         return sql
 
-    def squared(self, index: int) -> str:
-        """Return the SQL of the square of a measure's value. The square cannot overflow."""
-        value = self.measure(index)
-        type_ = "numeric"
-        if self.dialect.is_spark:
-            type_ = self._spark_type(index).replace("bigint", decimal(0))
-        return f"CAST({value} AS {type_}) * {value}"
-
     def _spark_type(self, index: int) -> str:
         measure = self.resolved.measures[index]
         if measure.counted_only:
             return "string"
         if isinstance(measure.value, Ref) and measure.value.column.type in WHOLE:
             return "bigint"
-        if measure.digits is not None or not self.dialect.is_spark:
-            return decimal(measure.digits or 0)
-        return decimal(self._digits[index])
+        return decimal(self.spark_digits(index) if self.dialect.is_spark else measure.digits or 0)
+
+    def spark_digits(self, index: int) -> int:
+        """Return the digits after the point that a measure's values have in Spark."""
+        digits = self.resolved.measures[index].digits
+        return self._digits[index] if digits is None else digits
 
     @property
     def segment(self) -> str:

@@ -24,7 +24,7 @@ from rolling_span import Span
 from rolling_totals import Row, pairs_of
 from rolling_values import COUNT, LOW, MAX, MIN, SQUARES, SUM, Aggregates, formatter, scaled, scaled_all
 
-_PLACES = {"count": COUNT, "sum": SUM, "min": MIN, "max": MAX, "squares": SQUARES}
+_PLACES = {"count": COUNT, "sum": SUM, "min": MIN, "max": MAX, "squares": SQUARES, "wide": SQUARES}
 _MERGED: dict[int, Callable[[int, int], int]] = {COUNT: add, SUM: add, SQUARES: add, MIN: min, MAX: max}
 _NONE = (0,) * 7
 _OWNED = (str(GROUP), str(UNASSIGNED))  # kinds of lines that become rows of a file
@@ -67,7 +67,9 @@ class Rollup:
         for i, partial in enumerate(rolling_partials.partials(self._resolved), start=first + 1):
             if partial.measure == measure:
                 place = _PLACES[partial.part]
-                scale = 0 if place == COUNT else 2 * digits if place == SQUARES else digits
+                scale = {COUNT: 0, SQUARES: 2 * digits}.get(place, digits)
+                if partial.part == "wide":  # in whole units of the last digit of a square
+                    scale = partial.place * rolling_partials.GROUP_DIGITS
                 found.append((i, place, scale))
         return found
 
@@ -143,7 +145,8 @@ class Rollup:
         for columns in self._columns:
             found: dict[int, list[int]] = {}
             for column, place, digits in columns:
-                found[place] = scaled_all(_figures(lines.columns[column], digits), digits)
+                numbers = scaled_all(_figures(lines.columns[column], digits), digits)
+                found[place] = [*map(add, found[place], numbers)] if place in found else numbers
             measured += [sum(found.get(place, ())) for place in (COUNT, SUM)]
             aggregates.append([*zip(*(found.get(place, repeat(0)) for place in range(7)), strict=False)])
         metrics: list[Cells] = [[*map(write, aggregates[pair])] for pair, write in self._metrics]
@@ -158,7 +161,7 @@ class Rollup:
             values = found[pair] = [0] * 7
             for column, place, digits in self._columns[pair]:
                 if (text := line[column]) is not None:
-                    values[place] = scaled(text, digits) if digits else int(text)
+                    values[place] += scaled(text, digits) if digits else int(text)
             return
         had = values[COUNT]
         for column, place, digits in self._columns[pair]:

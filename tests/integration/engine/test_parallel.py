@@ -14,7 +14,7 @@ import rolling_jdbc
 import rolling_resolve
 import rolling_snapshot
 from rolling_extract import Join, Metric
-from tests.support.bank import Engine, Store
+from tests.support.bank import Delivered, Engine, Store
 
 
 def both_ways(engine: Engine, *arguments: str, **changes: Any) -> bytes:
@@ -115,6 +115,49 @@ def test_zeros_of_a_column_with_decimals_give_the_same_bytes(store: Store, engin
     }
     found = both_ways(engine, "2026-10", metrics=metrics).decode()
     assert found.splitlines()[1].endswith(",0.00" * 4 + ",")
+
+
+def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, engine: Engine) -> None:
+    """A square has twice the digits of its value, and a decimal of Spark has 38."""
+    store.sql(
+        'ALTER TABLE "Loans" ADD price numeric(30,19), ADD tiny numeric(30,20), ADD long numeric(38,0),'
+        " ADD big bigint, ADD rate double precision"
+    )
+    branch = store.branch()
+    for month, amount, rate in ((9, 1, "1234.5"), (10, 3, "0.30000000000000004")):
+        loan = store.loan(branch, f"2026-{month}-01", amount)
+        store.sql(
+            """UPDATE "Loans" SET price = "Amount", tiny = "Amount" * 1e-20, big = "Amount" * 3e18::bigint,
+                   long = ("Amount" - 2) * (1e37 - 1), rate = %s::float8 WHERE "idLoan" = %s""",
+            rate,
+            loan,
+        )
+    expected = {
+        "abs(price - 1)": "1.414213562373095049",
+        "price - Account.Balance": "1.414213562373095049",
+        "tiny": "0.000000000000000000",
+        "long": "14142135623730950488016887242096980784.282505191396385683",
+        "big": "4242640687119285146.405066172629094236",
+        "rate": "872.711189340436954587",
+        "nullif(price, 3)": "",
+    }
+    metrics = {f"m{i}": Metric("stddev", text, window=3, scale=18) for i, text in enumerate(expected)}
+    found = both_ways(engine, "2026-10", metrics=metrics)
+    assert found.decode().splitlines()[1].split(",")[-len(expected) :] == [*expected.values()]
+
+    # In a backfill, each loan is in a part of the window of its own.
+    apart = replace(engine, folder=engine.folder / "apart")
+    both_ways(apart, "--from", "2026-09", "--to", "2026-10", metrics=metrics)
+    assert Delivered(apart.folder / "spark", []).bytes("Alpha") == found
+
+
+def test_sum_of_bigint_has_38_digits(store: Store, engine: Engine) -> None:
+    store.sql('ALTER TABLE "Loans" ADD big bigint DEFAULT 9223372036854775807')
+    branch = store.branch()
+    for amount in (1, 2):
+        store.loan(branch, "2026-10-01", amount)
+    found = both_ways(engine, "2026-10", metrics={"big": Metric("sum", "big")}).decode()
+    assert found.splitlines()[1].endswith(",18446744073709551614")
 
 
 def test_partition_column_that_is_not_an_integer_is_refused(store: Store, in_spark: Engine) -> None:

@@ -121,6 +121,8 @@ def queries(name: str, dialect: str) -> Iterator[tuple[str, str]]:
     The file of Spark leaves out queries that Spark does not run.
     """
     spec, periods = SPECS[name]
+    if dialect == "spark":
+        spec = replace(spec, aggregate_in="spark")
     span = Span.of(spec, periods)
     if dialect == "postgresql":
         checks = rolling_queries.checks(spec, span, None)

@@ -13,7 +13,7 @@
 
 -- aggregates
 WITH figures AS (
-  SELECT t0.c0 AS k0, t1.c0 IS NOT NULL AS measured, count(*) AS n, count((t0.c1 * t1.c2)) AS a0, sum((t0.c1 * t1.c2)) AS a1, count(t0.c2) AS a2, sum(t0.c2) AS a3, min(t0.c2) AS a4, max(t0.c2) AS a5, sum(CAST(t0.c2 AS DECIMAL(38, 2)) * t0.c2) AS a6, count(CASE WHEN CASE WHEN (t1.c2 > 1) THEN t0.c1 END THEN 1 END) AS a7
+  SELECT t0.c0 AS k0, t1.c0 IS NOT NULL AS measured, count(*) AS n, count((t0.c1 * t1.c2)) AS a0, sum((t0.c1 * t1.c2)) AS a1, count(t0.c2) AS a2, sum(t0.c2) AS a3, min(t0.c2) AS a4, max(t0.c2) AS a5, sum(CASE WHEN (t0.c2 BETWEEN -1000000000000 AND 1000000000000) THEN CAST(t0.c2 AS DECIMAL(38, 2)) * t0.c2 END) AS a6, sum(CASE WHEN NOT (t0.c2 BETWEEN -1000000000000 AND 1000000000000) THEN CAST(substr(lpad(translate(CAST(t0.c2 AS string), '-.', ''), 39, '0'), 27, 13) AS DECIMAL(13, 0)) * CAST(substr(lpad(translate(CAST(t0.c2 AS string), '-.', ''), 39, '0'), 27, 13) AS DECIMAL(13, 0)) END) AS a7, sum(CASE WHEN NOT (t0.c2 BETWEEN -1000000000000 AND 1000000000000) THEN 2 * CAST(substr(lpad(translate(CAST(t0.c2 AS string), '-.', ''), 39, '0'), 27, 13) AS DECIMAL(13, 0)) * CAST(substr(lpad(translate(CAST(t0.c2 AS string), '-.', ''), 39, '0'), 14, 13) AS DECIMAL(13, 0)) END) AS a8, sum(CASE WHEN NOT (t0.c2 BETWEEN -1000000000000 AND 1000000000000) THEN 2 * CAST(substr(lpad(translate(CAST(t0.c2 AS string), '-.', ''), 39, '0'), 27, 13) AS DECIMAL(13, 0)) * CAST(substr(lpad(translate(CAST(t0.c2 AS string), '-.', ''), 39, '0'), 1, 13) AS DECIMAL(13, 0)) + CAST(substr(lpad(translate(CAST(t0.c2 AS string), '-.', ''), 39, '0'), 14, 13) AS DECIMAL(13, 0)) * CAST(substr(lpad(translate(CAST(t0.c2 AS string), '-.', ''), 39, '0'), 14, 13) AS DECIMAL(13, 0)) END) AS a9, sum(CASE WHEN NOT (t0.c2 BETWEEN -1000000000000 AND 1000000000000) THEN 2 * CAST(substr(lpad(translate(CAST(t0.c2 AS string), '-.', ''), 39, '0'), 14, 13) AS DECIMAL(13, 0)) * CAST(substr(lpad(translate(CAST(t0.c2 AS string), '-.', ''), 39, '0'), 1, 13) AS DECIMAL(13, 0)) END) AS a10, sum(CASE WHEN NOT (t0.c2 BETWEEN -1000000000000 AND 1000000000000) THEN CAST(substr(lpad(translate(CAST(t0.c2 AS string), '-.', ''), 39, '0'), 1, 13) AS DECIMAL(13, 0)) * CAST(substr(lpad(translate(CAST(t0.c2 AS string), '-.', ''), 39, '0'), 1, 13) AS DECIMAL(13, 0)) END) AS a11, count(CASE WHEN CASE WHEN (t1.c2 > 1) THEN t0.c1 END THEN 1 END) AS a12
   FROM t0
   LEFT JOIN t1 ON t1.c0 = t0.c0
   GROUP BY 1, 2
@@ -22,9 +22,9 @@ WITH figures AS (
   FROM t1
   LEFT JOIN t2 ON t2.c1 = t1.c1
 ), detail AS (
-  SELECT coalesce(m.kind, 0) AS kind, m.recipient AS recipient, m.g0, m.o0, CASE WHEN f.n IS NULL THEN 0 ELSE 1 END AS segment, f.n, f.a0, f.a1, f.a2, f.a3, f.a4, f.a5, f.a6, f.a7
+  SELECT coalesce(m.kind, 0) AS kind, m.recipient AS recipient, m.g0, m.o0, CASE WHEN f.n IS NULL THEN 0 ELSE 1 END AS segment, f.n, f.a0, f.a1, f.a2, f.a3, f.a4, f.a5, f.a6, f.a7, f.a8, f.a9, f.a10, f.a11, f.a12
   FROM members m FULL JOIN figures f ON f.k0 = m.k0 AND f.measured = m.measured
 )
-SELECT kind, recipient, g0, segment, n, CAST(a0 AS string), CAST(a1 AS string), CAST(a2 AS string), CAST(a3 AS string), CAST(a4 AS string), CAST(a5 AS string), CAST(a6 AS string), CAST(a7 AS string)
+SELECT kind, recipient, g0, segment, n, CAST(a0 AS string), CAST(a1 AS string), CAST(a2 AS string), CAST(a3 AS string), CAST(a4 AS string), CAST(a5 AS string), CAST(a6 AS string), CAST(a7 AS string), CAST(a8 AS string), CAST(a9 AS string), CAST(a10 AS string), CAST(a11 AS string), CAST(a12 AS string)
 FROM detail
 ORDER BY CASE WHEN kind < 2 THEN kind ELSE 2 END, recipient, o0 NULLS FIRST, g0 NULLS FIRST, segment;

@@ -1,0 +1,61 @@
+"""Sums of the values of a measure and of their squares, as exact in Spark as in PostgreSQL.
+
+A decimal of Spark has 38 digits, and a square has twice the digits of its value. So Spark squares only short
+values, and adds up products of digit groups of all others: it can square whatever it can add up.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import combinations_with_replacement
+
+from rolling_columns import DECIMAL_DIGITS, decimal
+from rolling_expression import Ref
+from rolling_partials import GROUP_DIGITS, GROUPS
+from rolling_relations import Relations
+
+_SHORT = 14  # digits of a value: 10 ** 10 squares still make a sum of 38 digits
+
+
+def sum_of(relations: Relations, index: int) -> str:
+    """Return the sum of a measure's values."""
+    value = relations.measure(index)
+    node = relations.resolved.measures[index].value
+    if relations.dialect.is_spark and isinstance(node, Ref) and node.column.type == "bigint":
+        value = f"CAST({value} AS DECIMAL(19, 0))"  # a sum of bigint is a bigint there
+    return f"sum({value})"
+
+
+def squares(relations: Relations, index: int) -> str:
+    """Return the sum of the squares of a measure's values, in Spark only of the short ones."""
+    value = relations.measure(index)
+    if not relations.dialect.is_spark:
+        return f"sum(CAST({value} AS numeric) * {value})"
+    square = f"CAST({value} AS {decimal(relations.spark_digits(index))}) * {value}"
+    return f"sum(CASE WHEN {_is_short(relations, index)} THEN {square} END)"
+
+
+def wide_squares(relations: Relations, index: int, place: int) -> str:
+    """Return a part of the sum of the other squares: the one of `Partial.place`.
+
+    The digits of a value without its point are `GROUPS` groups. The part is the sum of the products of every
+    two groups whose places add up to `place`.
+    """
+    value, width = relations.measure(index), GROUPS * GROUP_DIGITS
+    text = f"lpad(translate(CAST({value} AS string), '-.', ''), {width}, '0')"
+    groups = [
+        f"CAST(substr({text}, {1 + start}, {GROUP_DIGITS}) AS DECIMAL({GROUP_DIGITS}, 0))"
+        for start in reversed(range(0, width, GROUP_DIGITS))
+    ]
+    products = [
+        f"{'' if one == other else '2 * '}{groups[one]} * {groups[other]}"
+        for one, other in combinations_with_replacement(range(GROUPS), 2)
+        if one + other == place
+    ]
+    return f"sum(CASE WHEN NOT {_is_short(relations, index)} THEN {' + '.join(products)} END)"
+
+
+def _is_short(relations: Relations, index: int) -> str:
+    digits = relations.spark_digits(index)
+    most = 0 if 2 * digits > DECIMAL_DIGITS else Decimal(1).scaleb(_SHORT - digits)
+    return f"({relations.measure(index)} BETWEEN -{most:f} AND {most:f})"

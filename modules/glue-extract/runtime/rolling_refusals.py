@@ -19,7 +19,10 @@ DRIVER = "org.postgresql.Driver"
 # Classes of SQLSTATE whose messages contain no value: connections, features, transactions, logins, catalog,
 # recovery conflicts, names and rights, resources, limits, states, operators, the system, internals.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
-_SPOKEN = (*("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "F0", "HV", "XX"),)
+_SPOKEN = (
+    *("08", "25", "28", "3D", "40", "53", "55", "57", "58", "F0"),
+    *("42501", "54001", "XX001", "XX002"),
+)
 _UNSPOKEN = {
     "21000": "a subquery returned more than one row",
     "22003": "a number is out of the range of its type",

@@ -18,6 +18,7 @@ from extracts.introspect.finding import (
     Finding,
     Scope,
     in_scope,
+    one_reading,
     quoted,
     reference,
     renamed,
@@ -29,7 +30,7 @@ from extracts.introspect.finding import (
     usable,
 )
 from extracts.introspect.joins import checked, joins, needed, starts
-from extracts.introspect.words import column_name, fitting, missing
+from extracts.introspect.words import column_name, missing
 
 Step = Callable[[Mapping[str, str]], Finding]
 
@@ -129,8 +130,9 @@ def entity(catalog: Catalog, given: str | None, schema: str | None) -> Finding:
     said_schema, dot, name = given.rpartition(".")
     said_schema = said_schema.strip() if dot else schema or ""
     tables = [table for table in catalog.tables if not said_schema or table.schema == said_schema]
-    names = fitting(name.strip(), [table.name for table in tables])
-    matching = [table for table in tables if table.name in names]
+    matching = [table for table in tables if table.name.lower() == name.strip().lower()]
+    for table in matching:
+        one_reading("entity", name.strip(), [each for each in matching if each.schema == table.schema])
     if not matching:
         for table in catalog.tables:
             if table.name == given and schema in (None, table.schema):

@@ -88,6 +88,18 @@ def single(question: str, offered: Sequence[Candidate], what: str, *, given: boo
     return Finding(question, None, f"{len(offered)} candidates, each a {what}{left_out}", answers)
 
 
+def one_reading(question: str, name: str, tables: Sequence[Table]) -> None:
+    """Refuse a name that fits several tables, as the engine does, even if one has exactly this spelling.
+
+    Otherwise a role that may create tables could create one that the tool takes for the user's table.
+    """
+    if len(tables) > 1:
+        could = ", ".join(quoted(table) for table in tables)
+        raise ExtractsError(
+            f'{question}: "{name}" could be {could}; rename the others, or create a view with another name'
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The entity, with all tables and links of the database."""

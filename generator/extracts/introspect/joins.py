@@ -8,7 +8,15 @@ from extracts import rules
 from extracts.errors import ExtractsError
 from extracts.introspect import candidates, graph
 from extracts.introspect.catalog import Table
-from extracts.introspect.finding import RENAME, Finding, Scope, quoted, tables_of, unreadable_table
+from extracts.introspect.finding import (
+    RENAME,
+    Finding,
+    Scope,
+    one_reading,
+    quoted,
+    tables_of,
+    unreadable_table,
+)
 from extracts.introspect.words import missing
 
 
@@ -163,9 +171,12 @@ def checked(scope: Scope, text: str) -> tuple[str, tuple[Table, ...]]:
 
 def _named(scope: Scope, name: str) -> Table:
     """Return the table that a name stands for: `TABLE` in the entity's schema, or `SCHEMA.TABLE`."""
-    known = {graph.written(table, scope.entity.schema): table for table in scope.catalog.tables}
+    spelled = [(graph.written(table, scope.entity.schema), table) for table in scope.catalog.tables]
+    known = dict(spelled)
     own, elsewhere = f"{scope.entity.schema}.", [known_ for known_ in known if known_.endswith(f".{name}")]
-    if (plain := name.removeprefix(own)) in known:
+    plain = name.removeprefix(own)
+    one_reading("joins", name, [table for text, table in spelled if text.lower() == plain.lower()])
+    if plain in known:
         return known[plain]
     hint = f"; write {elsewhere[0]}" if elsewhere else ""
     where = f"in schema {scope.entity.schema}" if elsewhere else ""

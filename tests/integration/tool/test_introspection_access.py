@@ -196,3 +196,36 @@ def test_policy_of_a_table_is_not_called(made: Callable[[str, str], str]) -> Non
         with psycopg.connect(url) as connection:
             connection.execute("drop owned by stranger_of_policies, reader_of_policies cascade")
             connection.execute("drop role stranger_of_policies, reader_of_policies")
+
+
+LOANS = """
+create schema crm; create table crm.bank (id int primary key, name text not null unique);
+create table loans (id int primary key, bank_id int not null references crm.bank, amount numeric, day date);
+"""
+
+
+@pytest.mark.parametrize(
+    ("shadow", "arguments", "sentence"),
+    [
+        ("Loans", [], 'entity: "Loans" could be "public"."Loans", "public"."loans"; rename the others'),
+        (
+            "crm.bank",
+            ["--joins", "crm.bank: loans.bank_id = id"],
+            'joins: "crm.bank" could be "crm"."bank", "public"."crm.bank"; rename the others',
+        ),
+    ],
+)
+def test_created_table_replaces_no_table_of_an_answer(
+    made: Callable[[str, str], str], extracts: Extracts, shadow: str, arguments: list[str], sentence: str
+) -> None:
+    name = f"shadow_{len(arguments)}"
+    url = made(name, LOANS)
+    entity = "Loans" if shadow == "Loans" else "loans"
+    new = (*NEW, "--database-url", url, "--entity", entity, "--metric", "amount", *arguments)
+    done = extracts(*new, "--output-dir", name)
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(url) as connection:
+        connection.execute(f'create table "{shadow}" (like loans)')
+    done = extracts(*new, "--output-dir", f"{name}_again")
+    assert done.returncode == 1
+    assert sentence in done.stderr

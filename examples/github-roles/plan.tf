@@ -68,7 +68,7 @@ locals {
   # One statement for each kind of resource that a plan reads.
   reads = {
     Account = {
-      # AWS supports no single resource for these actions.
+      # AWS cannot limit these actions to single resources.
       Action = [
         "ec2:DescribeNetworkInterfaces", "ec2:DescribePrefixLists",
         "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
@@ -146,7 +146,7 @@ locals {
   # Statements that a plan needs only for an SFTP server on EC2.
   instance_reads = {
     InstanceAccount = {
-      # AWS supports no single resource for these actions.
+      # AWS cannot limit these actions to single resources.
       Action = [
         "ec2:DescribeAddresses", "ec2:DescribeInstanceCreditSpecifications",
         "ec2:DescribeInstanceTypes", "ec2:DescribeInstances", "ec2:DescribeTags",

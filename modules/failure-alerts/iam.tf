@@ -136,8 +136,8 @@ locals {
       }
     },
     {
-      # Step Functions sends logs through CloudWatch log delivery. The actions of log delivery do
-      # not support a single resource.
+      # Step Functions sends logs through CloudWatch log delivery. AWS cannot limit the actions of
+      # log delivery to single resources.
       Sid    = "WriteLogs"
       Effect = "Allow"
       Action = [

@@ -137,7 +137,7 @@ locals {
       }
     },
     {
-      # AWS supports no single resource for these actions.
+      # AWS cannot limit these actions to single resources.
       Sid    = "SeeNetwork"
       Effect = "Allow"
       Action = [

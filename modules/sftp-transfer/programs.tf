@@ -18,8 +18,8 @@ locals {
     { ErrorEquals = ["States.ALL"], BackoffRate = 2, IntervalSeconds = 60, MaxAttempts = 6 },
   ])
 
-  # Step Functions sends logs through CloudWatch log delivery. The actions of log delivery do not
-  # support a single resource.
+  # Step Functions sends logs through CloudWatch log delivery. AWS cannot limit the actions of log
+  # delivery to single resources.
   _write_logs = {
     Sid    = "WriteLogs"
     Effect = "Allow"

@@ -51,7 +51,7 @@ run "plan_role_reads_only_resources_of_the_project" {
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Sid
       if !alltrue([for r in s.Resource : can(regex("bank[-_]loans|glue:[^/]*:catalog$", r))])
     ]) == toset(["Account", "Generated", "States"])
-    error_message = "only these three statements may have resources of other projects"
+    error_message = "only Account, Generated and States may reach other projects"
   }
   assert {
     condition = alltrue([

@@ -70,8 +70,8 @@ _LONG_TYPES = ("double precision", "character varying", "bit varying")
 _ZONED = ("timestamp", "time")
 
 _LONGEST = 10_000
-_DEEPEST = 40  # levels of nested parentheses
-_MOST_OPERATORS = 150  # operators in a chain, in which each uses the result of the operator before
+_DEEPEST = 40  # maximum number of levels of nested parentheses
+_MOST_OPERATORS = 150  # maximum number of operators, each of which uses the result of the one before
 
 
 def parse(text: str, resolve_name: Resolve) -> Node:

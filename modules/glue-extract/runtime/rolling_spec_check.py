@@ -65,7 +65,7 @@ def expressions(spec: Extract) -> list[tuple[str, str, str]]:
 
 
 def conditions(spec: Extract) -> list[tuple[str, str, str]]:
-    """Return the conditions: name for a sentence, text, and table of unqualified columns."""
+    """Return for each condition its name in sentences, its text, and the table of columns without a table."""
     recipient = spec.split(next(iter(spec.recipient.values())))[0]
     found = [
         (f'where="{spec.where}"', spec.where, spec.entity_name),

@@ -98,7 +98,9 @@ variable "subnet_id" {
 ################################################################################
 
 variable "alert_emails" {
-  description = "Addresses that get the alert mails. Each must confirm its subscription."
+  description = <<-EOT
+    Mail addresses that get the alerts. The owner of each must confirm its subscription.
+  EOT
   type        = set(string)
   default     = ["{{ answers.alert_email }}"]
   nullable    = false

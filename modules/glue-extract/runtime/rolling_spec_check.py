@@ -56,7 +56,7 @@ def wrong(sentence: str) -> ExtractError:
 
 
 def expressions(spec: Extract) -> list[tuple[str, str, str]]:
-    """Return the expressions of the metrics: name for a sentence, text, and table of unqualified columns."""
+    """Return for each expression its name in sentences, its text, and the table of columns without one."""
     return [
         (f'the expression "{metric.expression}" of metric "{name}"', metric.expression, spec.entity_name)
         for name, metric in (spec.metrics or {}).items()
@@ -79,7 +79,7 @@ def conditions(spec: Extract) -> list[tuple[str, str, str]]:
 
 
 def references(spec: Extract) -> list[tuple[str, str, str | None]]:
-    """Return the columns that the spec names: column, field of the spec, and required table or None."""
+    """Return for each column in the spec: the column, the field with it, and its required table or None."""
     own = spec.entity_name
     return [
         (spec.date_column, "date_column", None),

@@ -78,9 +78,11 @@ def from_database(
     if "_time_zone" not in given and has_time_zone(read, known):
         open_options = ("_time_zone",)
         default = new.questions()["_time_zone"].default
-        note = f"{known['date_column']} is a timestamp with time zone: its month depends on the"
-        note += " time zone of the extract"
-        note += "" if interactive else f", here {default}; set another time zone with --time-zone"
+        hint = "" if interactive else f", here {default}; set another time zone with --time-zone"
+        date = known["date_column"]
+        note = (
+            f"{date} is a timestamp with time zone: its month depends on the time zone of the extract{hint}"
+        )
         console.print(f"  [yellow]![/] {escape(note)}", soft_wrap=True)
     fitting = (
         s for s in settling.project_slug(answers) if not new.wrong_alone("project_slug", {"project_slug": s})

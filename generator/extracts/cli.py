@@ -198,7 +198,7 @@ def preview(
     database_url: DatabaseUrl,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder for the files; default: the project's folder preview.", metavar="FOLDER"),
+        typer.Option(help="Output folder; default: the folder preview in the project.", metavar="FOLDER"),
     ] = None,
     period: Annotated[
         str | None,

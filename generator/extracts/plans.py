@@ -20,9 +20,9 @@ Json = Mapping[str, Any]
 
 # Kinds of resources that lose their content when Terraform replaces them.
 PRECIOUS = {
-    "aws_s3_bucket": "the files in it",
-    "aws_kms_key": "everything that was encrypted with it",
-    "aws_secretsmanager_secret": "the login in it",
+    "aws_s3_bucket": "the files in the bucket",
+    "aws_kms_key": "all data that was encrypted with the key",
+    "aws_secretsmanager_secret": "the login in the secret",
     "aws_transfer_server": "the host name that recipients know",
 }
 

@@ -86,7 +86,9 @@ def network(aws: Client, subnet_id: str) -> Iterator[Check]:
     if missing:
         said = f"{subnet_id} has no NAT and no endpoint for {', '.join(missing)}"
         names = ", ".join(f"com.amazonaws.{ec2.meta.region_name}.{service}" for service in missing)
-        yield failed("VPC endpoints", said, f"create in {subnet['VpcId']}, with private DNS: {names}")
+        yield failed(
+            "VPC endpoints", said, f"create these endpoints in {subnet['VpcId']}, with private DNS: {names}"
+        )
     else:
         yield ok("VPC endpoints", ", ".join(SERVICES))
 
@@ -208,6 +210,6 @@ def _test_mail(aws: Client, values: Values) -> Check:
         aws("stepfunctions").start_execution(
             stateMachineArn=message["state_machine_arn"], input=message["input"]
         )
-        return "started; check the mailbox"
+        return "a test mail was started; check the mailbox"
 
     return _called("test mail", send, "grant states:StartExecution on the state machine")

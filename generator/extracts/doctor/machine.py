@@ -18,13 +18,15 @@ def checks() -> Iterator[Check]:
     if extra.is_installed("boto3"):
         yield ok("boto3", importlib.metadata.version("boto3"))
     else:
-        yield failed("boto3", "not installed; all commands that call AWS need it", extra.install("boto3"))
+        yield failed("boto3", "not installed; all commands that call AWS need boto3", extra.install("boto3"))
     yield _program(
         "Terraform", programs.terraform, "install Terraform 1.11 or newer, or set EXTRACTS_TERRAFORM"
     )
     yield from _spark()
     try:
-        yield ok("AWS provider", str(terraform.mirror() or "registry.terraform.io, no mirror found"))
+        yield ok(
+            "AWS provider", str(terraform.mirror() or "no mirror found; Terraform uses registry.terraform.io")
+        )
     except ExtractsError as error:
         yield failed(
             "AWS provider", str(error), "run `terraform providers mirror`, or unset EXTRACTS_PROVIDER_MIRROR"
@@ -42,7 +44,9 @@ def _program(name: str, find: Callable[[], programs.Program], remedy: str) -> Ch
 def _spark() -> Iterator[Check]:
     """Check the programs for a preview with aggregate_in="spark". Other previews do not need them."""
     if not extra.is_installed("pyspark"):
-        only = f'not installed; only a preview with aggregate_in="spark" needs it: {extra.install("pyspark")}'
+        only = (
+            f'not installed; needed only for a preview with aggregate_in="spark": {extra.install("pyspark")}'
+        )
         yield skipped("Spark", only)
         return
     yield ok("Spark", importlib.metadata.version("pyspark"))

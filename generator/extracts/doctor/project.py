@@ -145,7 +145,7 @@ def flat_folders(project: Path, known: Sequence[str] | None, flat: Sequence[str]
     if not flat:
         return
     if known is None:
-        yield skipped("flat folders", f"flat_recipients in {main} is unknown")
+        yield skipped("flat folders", f"the value of flat_recipients in {main} is unknown")
         return
     # Only the source can tell which recipients "*" stands for.
     missing = (

@@ -34,7 +34,7 @@ def checks(project: Path, database_url: str | None, role: str | None, known: Val
     spec = _checked(script, None, None)
     if isinstance(spec, str) or spec["wrong"]:
         wrong = spec if isinstance(spec, str) else spec["wrong"]
-        yield failed("spec", wrong, f"fix it in {script}")
+        yield failed("spec", wrong, f"fix the spec in {script}")
         return
     yield ok("spec", spec["spec"])
     found = _checked(script, database_url, role) if database_url else spec
@@ -64,7 +64,7 @@ def checks(project: Path, database_url: str | None, role: str | None, known: Val
     if not found["wrong"]:
         yield ok("resolved spec", "all tables and columns of the spec exist and have usable types")
     elif all(found["readable"].values()):
-        yield failed("resolved spec", found["wrong"], f"fix it in {script} or in the database")
+        yield failed("resolved spec", found["wrong"], f"fix the spec in {script}, or fix the database")
 
 
 def _checked(script: Path, database_url: str | None, role: str | None) -> Result | str:

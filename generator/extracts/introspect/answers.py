@@ -136,11 +136,11 @@ def entity(catalog: Catalog, given: str | None, schema: str | None) -> Finding:
     if not matching:
         for table in catalog.tables:
             if table.name == given and schema in (None, table.schema):
-                return single("entity", [Candidate(given, table)], "table of that name", given=True)
+                return single("entity", [Candidate(given, table)], "table with this name", given=True)
         where = f"in schema {said_schema}" if said_schema else ""
         raise ExtractsError(f"entity: {missing('table', name.strip(), [t.name for t in tables], where)}")
     named = [Candidate(_entity_name(table), table) for table in matching]
-    return single("entity", named, "table of that name", given=True)
+    return single("entity", named, "table with this name", given=True)
 
 
 def _likely_entities(catalog: Catalog, schema: str | None) -> Finding:
@@ -153,7 +153,7 @@ def _likely_entities(catalog: Catalog, schema: str | None) -> Finding:
         if unread:
             grants = " ".join(candidates.grants(unread, catalog.role, whole=True))
             raise ExtractsError(f"{said}; run as the owner: {grants}")
-        raise ExtractsError(f"{said}; set --entity, and --date-column on a joined table")
+        raise ExtractsError(f"{said}; set --entity, and set --date-column to a column of a joined table")
     offered = [Candidate(_entity_name(found.table), found.table) for found in ranked]
     return single("entity", offered, "table with a date and a metric")
 
@@ -303,7 +303,7 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
         raise ExtractsError(
             f"group: no column of {entity.name} can be the group by; set --group NAME=TABLE.COLUMN"
         )
-    return single("group", offered, "possible group by of the file")
+    return single("group", offered, "candidate for the group by")
 
 
 def _row(scope: Scope, table: Table, recipient: str) -> Candidate:

@@ -14,7 +14,7 @@ from extracts.introspect.measures import Measure, measures
 from extracts.introspect.words import REFERENCE, referred, singular, words
 
 Repeats = Callable[[Table, tuple[str, ...]], bool | None]
-"""Return True if several rows of a table have the same values in these columns, None if unknown."""
+"""Return whether several rows of a table have the same values in these columns, or None if unknown."""
 
 # Words in names of columns for the time when a row was written, not when the fact happened. Such columns are
 # listed last.

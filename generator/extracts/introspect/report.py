@@ -301,5 +301,5 @@ def _join_notes(join: Join) -> Sequence[str]:
     if not join["unique"]:
         notes.append(f"no unique index on {', '.join(join['right'])}")
     if join["may_be_null"]:
-        notes.append(f"{', '.join(join['left'])} may be null")
+        notes.append(f"{', '.join(join['left'])} can be null")
     return notes

@@ -212,7 +212,7 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str, job_na
     if ("jdbc-url" in given) != ("iam-user" in given):
         raise _wrong("--jdbc-url and --iam-user must be given together, for a login with an IAM token")
     if "ca-certificate" in given and "jdbc-url" not in given:
-        raise _wrong("--ca-certificate requires --jdbc-url; a Glue connection has its own")
+        raise _wrong("--ca-certificate requires --jdbc-url; a Glue connection has its own certificate")
     if given.get("pgp-keys", "").startswith("s3://") != ("pgp-keys-sha256" in given):
         raise _wrong("--pgp-keys s3://bucket/key and --pgp-keys-sha256 must be given together")
     if flags.get("restate") and "reason" not in given:

@@ -58,11 +58,11 @@ def _check(store: Store, found: object) -> None:
     for one in (manifest, *([before] if before is not None else [])):
         for name in (_REVISION, _FILES):
             if name not in one:
-                raise UntrueError(f"it has no {name}")
+                raise UntrueError(f"the manifest has no {name}")
         for entry in [*cast(list[Json], one[_FILES]), *cast(list[Json], one.get("markers", []))]:
             for name in ("key", "sha256"):
                 if name not in entry:
-                    raise UntrueError(f"a file in it has no {name}")
+                    raise UntrueError(f"a file in the manifest has no {name}")
             _check_key(store, cast(str, entry["key"]))
     for key in cast(list[str], manifest.get("withdrawn", [])):
         _check_key(store, key)
@@ -74,7 +74,7 @@ def _check_key(store: Store, key: str) -> None:
     except ExtractError as error:
         raise UntrueError(error.sentence) from None
     if not right:
-        raise UntrueError(f"it lists {key} as a file")
+        raise UntrueError(f"the manifest lists {key} as a file")
 
 
 def _fits(name: str, value: object, shape: Shape) -> None:
@@ -91,7 +91,7 @@ def _fits(name: str, value: object, shape: Shape) -> None:
             if field in value:
                 _fits(field, value[field], inner)
     elif not shape(value):
-        raise UntrueError(f"its {name} is {_shown(value)}")
+        raise UntrueError(f"the field {name} is {_shown(value)}")
 
 
 def _shown(value: object) -> str:

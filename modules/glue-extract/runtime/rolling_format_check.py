@@ -185,7 +185,7 @@ def _check_csv(what: str, form: Csv) -> None:
     if form.delimiter in '"\r\n' or form.delimiter.isalnum():
         raise _wrong(f"{what}: delimiter={_kind(form.delimiter)} cannot separate fields")
     if form.quoting not in _QUOTING:
-        raise _wrong(f"{what}: quoting={_kind(form.quoting)} is not {listed(list(_QUOTING))}")
+        raise _wrong(f"{what}: quoting={_kind(form.quoting)} is not one of {listed(list(_QUOTING))}")
     for name, mark in (("decimal", form.decimal), ("thousands", form.thousands.replace("'", ""))):
         if mark and not _is_mark(mark):
             raise _wrong(f"{what}: {name}={_kind(mark)} is not a mark such as a comma or a point")
@@ -287,7 +287,7 @@ def _check_field(what: str, part: Field, *, is_metric: bool, is_date: bool) -> N
     if not isinstance(part.null, str) or has_control(part.null):
         raise _wrong(f"{what}: null={_kind(part.null)} must be a text without control characters")
     if part.sign not in _SIGNS:
-        raise _wrong(f"{what}: sign={_kind(part.sign)} is not {listed(list(_SIGNS))}")
+        raise _wrong(f"{what}: sign={_kind(part.sign)} is not one of {listed(list(_SIGNS))}")
     if not isinstance(part.implied, bool):
         raise _wrong(f"{what}: implied={_kind(part.implied)} is not True or False")
     if part.implied and not is_metric:

@@ -92,7 +92,7 @@ def check_template(what: str, template: str, known: tuple[str, ...], metrics: Ma
         if name in ("sum", "count"):
             summed = [metric for metric, has_sum in metrics.items() if has_sum or name == "count"]
             if key not in summed:
-                raise _wrong(f"{what} has {{{field}}}; the possible names: {', '.join(summed) or 'none'}")
+                raise _wrong(f"{what} has {{{field}}}; the possible names are {', '.join(summed) or 'none'}")
         elif key is not None and (name != "recipient" or not key):
             raise _wrong(f"{what} has {{{field}}}; write {{{name}}} without brackets")
         if form:

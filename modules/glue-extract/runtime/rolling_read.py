@@ -53,7 +53,7 @@ def read(
     else:
         bodies = rolling_queries.bodies(resolved, span, cutoff, "postgresql")
         for sql in (bodies.aggregates or bodies.listing, *bodies.windows):
-            log("statement", "reading it with one query", sql=sql)
+            log("statement", "reading the source with one query", sql=sql)
         result = rolling_result.read(resolved, span, facts, bodies, session.copy, folder)
     log("read", f"read the source as of {result.snapshot_time}", snapshot_time=result.snapshot_time)
     return result

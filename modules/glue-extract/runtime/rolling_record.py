@@ -51,7 +51,7 @@ class Column(NamedTuple):
 
 
 Record = Callable[[Sequence["str | None"], int], bytes]
-"""Makes the bytes of a record from its cells; the number of the row is for messages."""
+"""A function from the cells of a record to its bytes. The row number is for error messages."""
 
 
 def header(form: Csv | FixedWidth, columns: Sequence[Column]) -> bytes:

@@ -16,10 +16,10 @@ from rolling_record import METRIC, TEXT, Column
 
 Columns = Sequence[Sequence["str | None"]]
 Records = Callable[[Columns, int], bytes]
-"""Makes the bytes of records from their columns; the number of the first row is for messages."""
+"""A function from columns of cells to the bytes of records. The first row number is for errors."""
 
 AtOnce = Callable[[Columns, int], bytes | None]
-"""The same, or None for records that have to be made one by one."""
+"""Like `Records`, but returns None if the records must be made one by one."""
 
 # Encodings in which the bytes of a text are the bytes of its parts, one after another.
 _STATELESS = re.compile(r"utf-8|ascii|iso8859-\d+|cp\d+|mac-\w+|koi8-\w+|utf-(16|32)-[bl]e")

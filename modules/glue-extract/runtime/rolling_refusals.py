@@ -312,7 +312,11 @@ def _is_spoken(state: str, found: str | None) -> bool:
 
 
 def _unspoken(state: str) -> str:
-    default = "a value is not valid for its operation" if state[:2] == "22" else "its text may contain values"
+    default = (
+        "a value is not valid for its operation"
+        if state[:2] == "22"
+        else "the error text is hidden, because it may contain values"
+    )
     return f"{_UNSPOKEN.get(state, default)} (SQLSTATE {state or 'unknown'})"
 
 

@@ -38,7 +38,7 @@ class Session(Protocol):
 
 
 Copy = Callable[[str, Path], None]
-"""Runs a body and writes its rows to a new file in the text format of COPY: `Session.copy`, or Spark."""
+"""A function that runs a query body and writes its rows to a new file in the text format of COPY."""
 
 
 @dataclass(slots=True)

@@ -121,7 +121,7 @@ class _Copy:
         self._spark = spark
 
     def __call__(self, sql: str, path: Path) -> None:
-        log("statement", "reading it with one query in Spark", sql=sql)
+        log("statement", "reading the source with one query in Spark", sql=sql)
         quiet_executors(self._spark)
         frame = self._spark.sql(sql)
         frame = frame.toDF(*(f"c{i}" for i, _ in enumerate(frame.columns)))

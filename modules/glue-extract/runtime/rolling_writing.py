@@ -37,7 +37,7 @@ _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 Seal = Callable[[File, Pgp], File]
-"""Encrypts a file, or copies the published file if it has the same content."""
+"""A function that encrypts a file, or returns the published file if its content is the same."""
 
 
 def write_files(

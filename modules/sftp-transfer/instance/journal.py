@@ -127,7 +127,7 @@ def event(download: Download) -> dict[str, Any] | None:
         print(f"{key} has no receipt, because S3 does not have the file or denies access.", file=sys.stderr)
         return None
     if download.size < found[1]:
-        print(f"{download.user} has read only a part of {key}.", file=sys.stderr)
+        print(f"{download.user} downloaded only a part of {key}.", file=sys.stderr)
         return None
     return {
         "detail-type": "SFTP Server File Download Completed",

@@ -283,7 +283,7 @@ def test_parallel_downloads_of_the_same_file_have_one_receipt(served: Served) ->
 
 
 def test_resumed_download_has_no_receipt(served: Served) -> None:
-    until(lambda: "has read only a part of loans/bank_name=FirstBank" in served.log())
+    until(lambda: "downloaded only a part of loans/bank_name=FirstBank" in served.log())
     assert not [each for each in served.receipts() if each["file"].endswith("large.bin")]
 
 

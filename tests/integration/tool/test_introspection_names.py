@@ -61,20 +61,20 @@ def test_question_with_unusable_candidates_stays_ambiguous_and_names_them(
 ) -> None:
     done = extracts(*NEW, "--database-url", awkward)
     assert done.stderr.splitlines() == [
-        '✗ entity: 2 candidates, each a table with a date and a metric; not "order.lines", because'
-        " an answer cannot contain these names; choose one:",
+        "✗ entity: 2 candidates, each a table with a date and a metric; left out, because an answer cannot"
+        ' contain the name: "order.lines"; choose one:',
         '    --entity "sales"',
     ]
     done = extracts(*NEW, "--database-url", awkward, "--entity", "sales")
     assert done.stderr.splitlines() == [
-        '✗ metric: 3 candidates, each a number in sales; not "Betrag €", "net; tax", because an'
-        " answer cannot contain these names; choose one:",
+        "✗ metric: 3 candidates, each a number in sales; left out, because an answer cannot"
+        ' contain the name: "Betrag €", "net; tax"; choose one:',
         '    --metric "amount"',
-        'date_column: 2 date columns; not "day:booked", because an answer cannot contain these names; choose'
-        " one:",
+        'date_column: 2 date columns; left out, because an answer cannot contain the name: "day:booked";'
+        " choose one:",
         '    --date-column "day"',
-        'recipient: the paths from sales end at 2 tables; not "shops/all.name", because an answer'
-        " cannot contain these names; choose one:",
+        "recipient: the paths from sales end at 2 tables; left out, because an answer cannot"
+        ' contain the name: "shops/all.name"; choose one:',
         '    --recipient "town_name = towns.name"',
     ]
 

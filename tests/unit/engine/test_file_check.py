@@ -111,7 +111,7 @@ def test_valid_file_is_accepted(file: File) -> None:
         (File(name="{rows}.csv"), "file: name has {rows}; the fields are"),
         (File(name="{recipient"), 'file: name="{recipient" is not a template'),
         (File(name="{recipient!r}.csv"), "is not a field"),
-        (File(trailer_record="{sum}"), "has {sum}; the possible names:"),
+        (File(trailer_record="{sum}"), "has {sum}; the possible names are"),
         *(
             (File(trailer_record=f"{{{field}}}"), f"has {{{field}}}, which would change the number; write")
             for field in (
@@ -127,7 +127,7 @@ def test_valid_file_is_accepted(file: File) -> None:
         (File(name="{date:%H}.csv"), 'has {date:%H}, and "%H" is not part of a date; use for example %Y'),
         (File(name="{date:8}.csv"), '"8" has no part of a date'),
         (File(name="{recipient:%d}.csv"), 'and "%d" is not a format'),
-        (File(trailer_record="{sum[amount]}"), "the possible names: loans_count, amount_sum, amount_avg"),
+        (File(trailer_record="{sum[amount]}"), "the possible names are loans_count, amount_sum, amount_avg"),
         (File(trailer_record="{rows[a]}"), "write {rows} without brackets"),
         (
             File(trailer_record="a\nb"),
@@ -155,7 +155,7 @@ def test_valid_file_is_accepted(file: File) -> None:
         (File(format=Csv(decimal="1")), "file: Csv: decimal='1' is not a mark such as a comma"),
         (File(format=Csv(delimiter="||")), "delimiter='||' is not one character"),
         (File(format=Csv(delimiter='"')), "cannot separate fields"),
-        (File(format=Csv(quoting="some")), "quoting='some' is not minimal, all, nonnumeric, none"),
+        (File(format=Csv(quoting="some")), "quoting='some' is not one of minimal, all, nonnumeric, none"),
         (File(format=Csv(decimal=",", quoting="none")), "delimiter=',' is also a character in numbers"),
         (File(format=Csv(decimal=",", thousands=",")), "decimal and thousands are both ','"),
         (File(format=Csv(thousands="-")), "file: Csv: thousands='-' is not a mark such as a comma"),

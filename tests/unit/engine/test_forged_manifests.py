@@ -168,16 +168,16 @@ def test_forged_manifest_is_either_used_or_refused_in_one_sentence(
 @pytest.mark.parametrize(
     ("path", "wrong", "why"),
     [
-        (("revision",), "0", "its revision is 0"),
+        (("revision",), "0", "the field revision is 0"),
         (("files",), "{}", "files is not a list"),
         (("files", 0), "1", "an item of files is not an object"),
-        (("files", 0, "totals", "rows"), '"3"', 'its rows is "3"'),
+        (("files", 0, "totals", "rows"), '"3"', 'the field rows is "3"'),
         (("files", 0, "encryption", "keys"), '"ab"', "keys is not a list"),
-        (("files", 0, "encryption", "armor"), "1", "its armor is 1"),
-        (("files", 0, "sha256"), None, "a file in it has no sha256"),
-        (("replaces", "revision"), '"1"', 'its revision is "1"'),
+        (("files", 0, "encryption", "armor"), "1", "the field armor is 1"),
+        (("files", 0, "sha256"), None, "a file in the manifest has no sha256"),
+        (("replaces", "revision"), '"1"', 'the field revision is "1"'),
         (("withdrawn",), '"ab"', "withdrawn is not a list"),
-        (("run_id",), f'"{"x" * 99}\\u0000"', f'its run_id is "{"x" * 36}...'),
+        (("run_id",), f'"{"x" * 99}\\u0000"', f'the field run_id is "{"x" * 36}...'),
     ],
 )
 def test_error_names_the_wrong_field_of_a_manifest(

@@ -123,9 +123,9 @@ RUN: dict[str, str] = {
     "make release VERSION=1.2.0": "tests/integration/tools/test_release.py::"
     "test_release_sets_the_version_everywhere_and_commits",
     "make interfaces VERSION=2.0.0": "tests/integration/tools/test_release.py::"
-    "test_make_interfaces_prints_the_version_for_the_change",
+    "test_make_interfaces_prints_the_smallest_version_for_the_change",
     "make interfaces": "tests/integration/tools/test_release.py::"
-    "test_make_interfaces_prints_the_version_for_the_change",
+    "test_make_interfaces_prints_the_smallest_version_for_the_change",
     "make release": "tests/integration/tools/test_release.py::test_make_requires_the_version",
     "make dist": "tests/integration/tools/test_packages.py::"
     "test_distributions_contain_template_and_modules_and_no_generated_files",

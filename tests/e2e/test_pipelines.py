@@ -170,11 +170,8 @@ def test_reviewed_plan_is_applied(story: Story, deployed: Run) -> None:
     assert story.cloud.client("glue").get_job(JobName="bank-loans")["Job"]["Name"] == "bank-loans"
 
 
-def test_plan_role_reads_no_file_secret_or_other_project(story: Story, deployed: Run) -> None:
-    """Code of a branch runs with the plan role.
-
-    The plans in other tests show that its rights are sufficient.
-    """
+def test_plan_role_cannot_read_files_or_secrets_or_other_projects(story: Story, deployed: Run) -> None:
+    """A branch's code has this role; the plans of the other tests show that it is enough."""
     properties = {"JDBC_CONNECTION_URL": "jdbc:postgresql://other.internal/bank", "SECRET_ID": "other"}
     story.cloud.client("glue").create_connection(
         ConnectionInput={"Name": "other", "ConnectionType": "JDBC", "ConnectionProperties": properties}

@@ -342,8 +342,8 @@ def test_project_tests_name_what_differs_from_the_spec(
     spec.write_text(text.replace('"Account"', '"Acount"').replace('"Account.', '"Acount.'))
     done = run("make", "test", folder=project, environment=environment)
     assert done.returncode != 0
-    assert "FAIL: test_tables_and_recipient_equal_terraform" in done.stderr
-    assert "FAIL: test_time_zone_equals_terraform" in done.stderr
+    assert "FAIL: test_tables_and_recipient_of_the_spec_equal_those_in_terraform" in done.stderr
+    assert "FAIL: test_time_zone_of_the_spec_equals_time_zone_in_terraform" in done.stderr
     assert (
         'the time zone is "Etc/GMT" in Terraform/main.tf and "America/Sao_Paulo" in Glue/etl.py'
         in done.stderr

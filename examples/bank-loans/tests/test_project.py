@@ -47,7 +47,7 @@ class SpecTest(unittest.TestCase):
         stale = description.stale(readme, self.extract)
         assert not stale, stale
 
-    def test_time_zone_equals_terraform(self) -> None:
+    def test_time_zone_of_the_spec_equals_time_zone_in_terraform(self) -> None:
         main = (TERRAFORM / "main.tf").read_text(encoding="utf-8")
         zone = re.search(r'^  time_zone += "(.*?)"', main, re.MULTILINE)
         assert zone, 'Terraform/main.tf sets no time_zone in module "extract"'
@@ -56,7 +56,7 @@ class SpecTest(unittest.TestCase):
             " Glue/etl.py; the schedule and the months must have the same time zone"
         )
 
-    def test_tables_and_recipient_equal_terraform(self) -> None:
+    def test_tables_and_recipient_of_the_spec_equal_those_in_terraform(self) -> None:
         main = (TERRAFORM / "main.tf").read_text(encoding="utf-8")
         tables = re.search(r"^  tables = (\[.*?\])$", main, re.MULTILINE | re.DOTALL)
         recipient = re.search(r'^  recipient_column += "(.*)"$', main, re.MULTILINE)

@@ -100,7 +100,7 @@ run "longest_names_are_within_all_limits" {
   }
 }
 
-run "role_names_end_in_the_region" {
+run "role_names_end_with_the_region" {
   command = plan
 
   assert {

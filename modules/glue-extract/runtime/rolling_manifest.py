@@ -174,7 +174,7 @@ def _changes_of_encryption(was: Json | None, file: File) -> list[str]:
     if was.get("armor") != now.armor:
         return ["different armor"]
     if was.get("sha256") == now.sha256:
-        return ["encrypted again with different bytes: the file was missing or changed, or is restated"]
+        return ["missing or changed in the target, or restated; it is encrypted again with different bytes"]
     return []
 
 

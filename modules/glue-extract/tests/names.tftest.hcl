@@ -71,7 +71,7 @@ variables {
   }
 }
 
-run "role_names_end_in_the_region" {
+run "role_names_end_with_the_region" {
   command = plan
 
   assert {

@@ -47,7 +47,7 @@ variables {
   }
 }
 
-run "scheduler_starts_the_workflow_in_the_time_zone" {
+run "schedule_has_the_given_time_zone_and_starts_the_workflow" {
   command = plan
   variables {
     time_zone = "America/Sao_Paulo"
@@ -205,7 +205,7 @@ run "undeliverable_starts_go_to_the_dead_letter_queue" {
   }
 }
 
-run "catch_up_starts_the_job_in_the_time_zone" {
+run "catch_up_schedule_has_the_given_time_zone_and_starts_the_job" {
   command = plan
   variables {
     catch_up_schedule = "cron(0 6 2-10 * ? *)"

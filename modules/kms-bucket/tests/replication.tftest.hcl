@@ -136,7 +136,7 @@ run "replicas_in_another_account_are_owned_by_that_account" {
   }
 }
 
-run "replication_role_name_ends_in_the_region" {
+run "replication_role_name_ends_with_the_region" {
   command = plan
   variables {
     replication = {

@@ -208,7 +208,7 @@ run "instance_role_reads_only_the_recipients_prefixes" {
   }
 }
 
-run "instance_without_recipients_has_no_right_to_bucket_and_receipts" {
+run "role_of_an_instance_without_recipients_has_no_rights_to_bucket_and_receipts" {
   command = plan
   variables {
     recipients = {}

@@ -164,7 +164,7 @@ run "server_has_the_given_banner_and_host_name" {
   }
 }
 
-run "shared_server_gets_only_users" {
+run "module_with_a_shared_server_creates_only_users" {
   command = plan
   variables {
     endpoint = {}

@@ -31,7 +31,9 @@ def as_role(store: Store, role: str, password: str = "p%40ss%2Fw%3Ard%23%2541") 
     return "--database-url", f"postgresql://{role}:{password}@{store.url.partition('@')[2]}"
 
 
-def test_unreadable_table_is_named_with_the_missing_grant(store: Store, engine: Engine, role: str) -> None:
+def test_error_names_an_unreadable_table_and_the_missing_grant(
+    store: Store, engine: Engine, role: str
+) -> None:
     for table in ("Account", "Client", "Branch", "Bank"):
         store.sql(f'GRANT SELECT ON "{table}" TO {role}')
     assert engine.refusal("--period", "2026-10", *as_role(store, role)) == (
@@ -55,7 +57,7 @@ def test_grants_on_the_columns_of_the_spec_are_sufficient(store: Store, engine: 
     assert delivered.figures("Alpha") == {str(branch): "5.00"}
 
 
-def test_unreadable_column_is_named(store: Store, engine: Engine, role: str) -> None:
+def test_error_names_an_unreadable_column(store: Store, engine: Engine, role: str) -> None:
     store.sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA {store.schema} TO {role}")
     store.sql(f'REVOKE SELECT ON "Bank" FROM {role}')
     store.sql(f'GRANT SELECT ("idBank") ON "Bank" TO {role}')
@@ -64,7 +66,7 @@ def test_unreadable_column_is_named(store: Store, engine: Engine, role: str) -> 
     )
 
 
-def test_unusable_schema_is_named(store: Store, engine: Engine, role: str) -> None:
+def test_error_names_an_unusable_schema(store: Store, engine: Engine, role: str) -> None:
     store.sql(f"REVOKE USAGE ON SCHEMA {store.schema} FROM {role}")
     assert engine.refusal("--period", "2026-10", *as_role(store, role)).startswith(
         f'2026-10: permission denied for schema {store.schema}; grant USAGE on it to role "{role}"'

@@ -240,7 +240,9 @@ def test_next_run_continues_a_killed_restatement_without_the_forged_file(
         assert (done.manifest()["revision"], done.manifest()["reason"]) == (2, "forged")
 
 
-def test_new_key_is_not_late_data(loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str) -> None:
+def test_changed_key_is_not_reported_as_late_data(
+    loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
+) -> None:
     more: dict[str, Any] = {"file": dataclasses.replace(ENCRYPTED, markers=("sha256",)), "files": BETA}
     (keys / "Alpha.asc").write_text(gpg.public(alpha))
     engine("2026-09", "--pgp-keys", str(keys), **more)
@@ -276,7 +278,7 @@ def test_key_of_a_recipient_with_a_plain_file_is_refused(
     assert '"Beta" has a PGP key, but its file is not encrypted; set encryption=Pgp()' in sentence
 
 
-def test_key_that_expires_soon_is_a_warning_in_log_and_manifest(
+def test_warning_about_a_key_that_expires_soon_is_in_log_and_manifest(
     loans: Store, engine: Engine, gpg: Gpg, keys: Path
 ) -> None:
     (keys / "Alpha.asc").write_text(gpg.public(gpg.key("soon", days=59)))

@@ -81,7 +81,7 @@ def test_late_data_periods_limits_the_check(store: Store, engine: Engine) -> Non
         ("sum", [10], [-10], 'it of "Alpha" changed from 10 in 2026-09 to -10'),
     ],
 )
-def test_swing_above_the_factor_is_a_warning(
+def test_swing_above_the_factor_gives_a_warning(
     store: Store, engine: Engine, aggregate: str, was: list[int], now: list[int], told: str | None
 ) -> None:
     branch = store.branch()

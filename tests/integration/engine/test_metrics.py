@@ -15,7 +15,7 @@ from rolling_extract import Join
 from tests.support.bank import LOANS, Engine, Store
 
 
-def test_average_is_over_all_loans_of_the_window(store: Store, engine: Engine) -> None:
+def test_average_is_computed_over_all_loans_of_the_window(store: Store, engine: Engine) -> None:
     branch = store.branch()
     for date, amount in (("2026-08-01", 100), ("2026-09-15", 100), ("2026-09-16", 100), ("2026-10-31", 500)):
         store.loan(branch, date, amount)
@@ -118,7 +118,7 @@ def test_branch_with_only_null_amounts_has_empty_metrics(store: Store, engine: E
     assert (line["loans_count"], line["amount_sum"], line["amount_avg"]) == ("0", "", "")
 
 
-def test_loan_without_a_date_is_in_no_period(store: Store, engine: Engine) -> None:
+def test_loan_without_a_date_does_not_belong_to_any_period(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, None, 1000)
     store.loan(branch, "2026-10-01", 2)

@@ -29,7 +29,7 @@ def both_ways(engine: Engine, *arguments: str, **changes: Any) -> bytes:
 
 
 @pytest.mark.parametrize("by", [None, "idLoan"])
-def test_more_partitions_than_values_give_the_same_bytes(
+def test_more_partitions_than_values_do_not_change_the_bytes(
     store: Store, engine: Engine, by: str | None
 ) -> None:
     branch = store.branch()
@@ -106,8 +106,10 @@ def test_metrics_of_one_expression_with_other_digits_are_exact(store: Store, eng
     ]
 
 
-def test_zeros_of_a_column_with_decimals_give_the_same_bytes(store: Store, engine: Engine) -> None:
-    """PostgreSQL writes `least(0.25, 0)` as 0, and Spark writes it as 0.0000."""
+def test_zeros_in_a_column_with_decimals_give_the_same_bytes_in_both_aggregations(
+    store: Store, engine: Engine
+) -> None:
+    """PostgreSQL writes the least of 0.25 and 0 as 0, and Spark as 0.0000."""
     store.sql('ALTER TABLE "Loans" ADD fee numeric(6, 4) DEFAULT 0.25')
     store.loan(store.branch(), "2026-10-01", 4)
     metrics = {
@@ -175,7 +177,7 @@ def test_rows_with_a_null_partition_column_are_read(store: Store, in_spark: Engi
     assert in_spark("2026-10", partition_by="shard").figures("Alpha") == {str(branch): "4.50"}
 
 
-def test_run_with_a_missing_partition_does_not_reconcile(
+def test_control_totals_do_not_reconcile_without_one_partition(
     store: Store, in_spark: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     branch = store.branch()
@@ -207,7 +209,7 @@ KINDS: dict[LiteralString, tuple[LiteralString, ...]] = {
 }
 
 
-def test_group_by_of_every_type_gives_the_same_rows_in_the_same_order(
+def test_group_by_columns_of_every_type_give_the_same_rows_in_the_same_order(
     bare_store: Store, engine: Engine
 ) -> None:
     """Group by columns of a joined table, and then by columns of the entity."""

@@ -67,7 +67,9 @@ def test_future_period_is_refused_even_when_incomplete_periods_are_allowed(
     assert "2026-12 has not begun" in engine.refusal("--period", "2026-12", "--allow-incomplete")
 
 
-def test_job_clock_ahead_of_the_database_clock_publishes_nothing(store: Store, engine: Engine) -> None:
+def test_run_with_a_job_clock_ahead_of_the_database_clock_publishes_nothing(
+    store: Store, engine: Engine
+) -> None:
     store.branch()
     engine.now = datetime(2999, 1, 1, 0, 1, tzinfo=UTC)
     assert "2998-12 is over by the clock of this job" in engine.refusal()

@@ -157,7 +157,7 @@ def test_expression_may_use_columns_of_joined_tables(store: Store, either: Read)
     ]
 
 
-def test_groups_of_the_entity_exist_from_their_first_row(store: Store, either: Read) -> None:
+def test_group_of_an_entity_column_exists_from_its_first_entity_row_on(store: Store, either: Read) -> None:
     found = spec(store, group_by={"kind": KIND, "amount": AMOUNT})
     result = either(found, "2026-09", "2026-10")
     assert figures(result, "2026-09") == [("Alpha", "a", "5.00", "5.00")]

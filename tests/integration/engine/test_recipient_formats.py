@@ -72,7 +72,7 @@ def unpacked(path: Path, gpg: Gpg) -> bytes:
 
 
 @pytest.mark.parametrize("title", SECTIONS)
-def test_stamped_project_writes_the_layout_on_the_page(
+def test_project_writes_the_layouts_that_the_page_documents(
     title: str, loans: Store, gpg: Gpg, tmp_path: Path
 ) -> None:
     code, name, shown = SECTIONS[title]
@@ -107,5 +107,5 @@ def test_stamped_project_writes_the_layout_on_the_page(
         subprocess.run(["sha256sum", "--check", "--quiet", f"{name}.sha256"], cwd=folder, check=True)
 
 
-def test_page_has_these_layouts() -> None:
+def test_page_documents_all_tested_layouts() -> None:
     assert len(SECTIONS) == 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.bank import Engine, Store
 
 
-def test_two_banks_with_the_same_file_name_are_both_named(store: Store, engine: Engine) -> None:
+def test_error_names_both_banks_with_the_same_file_name(store: Store, engine: Engine) -> None:
     store.bank("First Bank")
     store.bank("First-Bank!")
     assert (
@@ -40,7 +40,9 @@ def test_name_with_line_breaks_is_logged_on_one_line(store: Store, engine: Engin
     assert len(sentence.splitlines()) == 1
 
 
-def test_old_file_of_a_renamed_recipient_is_removed_and_listed(store: Store, engine: Engine) -> None:
+def test_old_file_of_a_renamed_recipient_is_deleted_and_listed_in_the_manifest(
+    store: Store, engine: Engine
+) -> None:
     store.branch()
     renamed = store.bank("Before")
     engine("2026-10")

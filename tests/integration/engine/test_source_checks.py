@@ -11,20 +11,20 @@ from rolling_extract import Join
 from tests.support.bank import LOANS, Engine, Store
 
 
-def test_missing_column_is_named_with_its_nearest_match(store: Store, engine: Engine) -> None:
+def test_error_names_a_missing_column_and_the_nearest_match(store: Store, engine: Engine) -> None:
     assert engine.refusal("2026-10", expression="Ammount") == (
         f'2026-10: no column "Ammount" in {store.schema}."Loans". Did you mean "Amount"?'
         " Nothing was published."
     )
 
 
-def test_missing_table_is_named_with_its_nearest_match(store: Store, engine: Engine) -> None:
+def test_error_names_a_missing_table_and_the_nearest_match(store: Store, engine: Engine) -> None:
     joins = (*LOANS.joins[:3], Join("Bakn", left="Branch.Bank_idBank", right="idBank"))
     sentence = engine.refusal("2026-10", joins=joins, recipient={"bank_name": "Bakn.Name"})
     assert f'no table {store.schema}."Bakn". Did you mean "Bank"?' in sentence
 
 
-def test_missing_schema_is_named(store: Store, engine: Engine) -> None:
+def test_error_names_a_missing_schema(store: Store, engine: Engine) -> None:
     assert 'no schema "nowhere_at_all"' in engine.refusal("2026-10", schema="nowhere_at_all")
 
 

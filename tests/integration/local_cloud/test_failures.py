@@ -211,7 +211,7 @@ def test_stop_without_a_running_demo_is_reported(tmp_path: Path) -> None:
     assert sentence(demo("--stop", str(tmp_path))) == f"✗ No demo is running in {tmp_path}."
 
 
-def test_error_quotes_the_last_line_of_a_dead_server(tmp_path: Path) -> None:
+def test_error_quotes_the_last_line_of_a_server_that_ended(tmp_path: Path) -> None:
     log = tmp_path / "log"
     command = [sys.executable, "-c", "import sys; sys.exit('no such luck')"]
     dies = pytest.raises(ExtractsError, match="The thing ended with code 1: no such luck")
@@ -219,7 +219,7 @@ def test_error_quotes_the_last_line_of_a_dead_server(tmp_path: Path) -> None:
         pass
 
 
-def test_wheels_replace_all_programs_of_the_machine() -> None:
+def test_programs_of_wheels_can_replace_all_programs_of_the_machine() -> None:
     done = extracts("doctor", EXTRACTS_PROGRAMS="wheels", JAVA_HOME="")
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stdout.splitlines() if "(wheel" in line] != []
@@ -227,7 +227,7 @@ def test_wheels_replace_all_programs_of_the_machine() -> None:
         assert programs.WHEELS[name] in done.stdout
 
 
-def test_wheel_replaces_postgresql_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_postgresql_of_a_wheel_can_replace_postgresql_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXTRACTS_PROGRAMS", "wheels")
     monkeypatch.delenv("EXTRACTS_POSTGRESQL_BIN", raising=False)
     assert local_programs.postgresql.__wrapped__().origin == f"wheel {local_programs.WHEEL}"

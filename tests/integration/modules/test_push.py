@@ -223,7 +223,7 @@ def test_duplicate_event_sends_the_files_once(pushing: Pushing) -> None:
 
 
 @pytest.mark.parametrize("key", ["loans/_manifests/2027-04.json.bak", "loans/_manifests/old/2027-04.json"])
-def test_object_that_is_not_a_manifest_sends_nothing(pushing: Pushing, key: str) -> None:
+def test_no_file_is_sent_for_an_object_that_is_not_a_manifest(pushing: Pushing, key: str) -> None:
     transfers, dispatches = (len(pushing.executions(f"{NAME}_push{who}")) for who in ("_lodz", ""))
     pushing.put(key)
     assert pushing.ended(f"{NAME}_push", dispatches + 1)["status"] == "SUCCEEDED"

@@ -51,7 +51,7 @@ def stamped(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("answers", [options.ADDRESS, ROWS[1], ROWS[2]], ids=["by default", "some", "others"])
-def test_cookiecutter_extracts_and_cruft_create_the_same_files(
+def test_cookiecutter_and_extracts_and_cruft_create_the_same_files(
     answers: options.Answers, cloned: Path, cookiecutter_settings: Path, tmp_path: Path
 ) -> None:
     settings = ("--no-input", "--config-file", str(cookiecutter_settings))

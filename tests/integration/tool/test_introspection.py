@@ -151,7 +151,7 @@ def test_all_ambiguous_questions_are_reported_at_once(ledger: str, extracts: Ext
     assert '    --date-column "erfasst am"' in done.stderr
 
 
-def test_project_from_guesses_publishes_correct_values(
+def test_project_with_guessed_joins_publishes_correct_values(
     ledger: str, extracts: Extracts, tmp_path: Path
 ) -> None:
     given = ("--schema", "vertrieb", "--entity", "order", "--metric", "Betrag", "--date-column", "date")
@@ -170,7 +170,7 @@ def test_project_from_guesses_publishes_correct_values(
 # -- keys of two columns, partitions, several ways ---------------------------------------------------------
 
 
-def test_partitions_and_children_belong_to_their_table(
+def test_partitions_and_inheritance_children_are_not_listed_as_tables(
     tenants: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(tenants)
@@ -336,7 +336,7 @@ def test_recipient_is_ambiguous_if_paths_end_at_two_tables(shops: str, extracts:
     ]
 
 
-def test_recipient_may_be_given_as_a_table(shops: str, extracts: Extracts, tmp_path: Path) -> None:
+def test_answer_for_the_recipient_may_be_a_table_name(shops: str, extracts: Extracts, tmp_path: Path) -> None:
     done = extracts(*NEW, "--database-url", shops, "--recipient", "regions")
     assert done.returncode == 0, done.stderr
     found = spec(tmp_path / "regions-sales")

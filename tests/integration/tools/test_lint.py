@@ -93,7 +93,7 @@ def test_bad_trust_policy_is_found() -> None:
     assert "UNKNOWN_ACTION" in issues(policy("trust", Action="sts:TakeRole"))
 
 
-def test_bad_machine_is_found() -> None:
+def test_bad_state_machine_is_found() -> None:
     finding, *_ = lint.findings(machine(First={"Type": "Pass", "Next": "Second"}))
     assert str(finding).startswith('aws_thing.this: MACHINE: No state found named "Second"')
 
@@ -149,7 +149,7 @@ def test_unknown_document_fails() -> None:
         list(documents.read(planned))
 
 
-def test_data_source_is_not_checked() -> None:
+def test_policy_of_a_data_source_is_not_checked() -> None:
     change = {"actions": ["read"], "after": {}, "after_unknown": {"policy": True}}
     read = {
         "type": "aws_vpc_endpoint",

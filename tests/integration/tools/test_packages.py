@@ -112,7 +112,7 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     return Installed(folder, size(folder / "venv") - empty, processor() - began)
 
 
-def test_plain_installation_shows_the_first_preview(
+def test_installation_without_extras_can_run_a_preview(
     installed: Installed, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     rows = store.generate(date(2026, 10, 1), loans=6_000)

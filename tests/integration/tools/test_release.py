@@ -228,7 +228,7 @@ def test_clone_without_history_publishes_nothing(home: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("words", "code"), [((), 0), (("VERSION=2.0.0",), 0), (("VERSION=1.1.0",), 1)], ids=["", "2.0.0", "1.1.0"]
 )
-def test_make_interfaces_prints_the_version_for_the_change(
+def test_make_interfaces_prints_the_smallest_version_for_the_change(
     home: Path, words: tuple[str, ...], code: int
 ) -> None:
     renamed(home)

@@ -46,7 +46,7 @@ def root(tmp_path: Path) -> Root:
     return Root(folder, terraform.environment(tmp_path))
 
 
-def test_root_is_applied_and_destroyed(root: Root) -> None:
+def test_root_module_is_applied_and_destroyed(root: Root) -> None:
     root.setup()
     plan = root.plan(output=True, tf_vars=GIVEN)
     assert plan.resources["terraform_data.this[0]"]["values"]["input"] == {"region": "eu-west-1", "size": 3}

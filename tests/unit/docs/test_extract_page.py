@@ -33,12 +33,12 @@ def test_page_has_every_field_and_its_default(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("example", extract_page.EXAMPLES)
-def test_example_is_valid(example: str) -> None:
+def test_example_of_a_field_is_a_valid_spec(example: str) -> None:
     check(extract_page.changed(example))
 
 
 @pytest.mark.parametrize("extract", extract_page.EXTRACTS, ids=lambda extract: str(extract.entity))
-def test_program_is_valid(extract: Extract) -> None:
+def test_example_program_is_a_valid_spec(extract: Extract) -> None:
     check(extract)
 
 
@@ -47,7 +47,7 @@ def test_page_begins_with_the_example() -> None:
 
 
 @pytest.mark.parametrize(("field", "example"), extract_page.FIELDS)
-def test_example_shows_its_field(field: str, example: str) -> None:
+def test_example_of_a_field_contains_the_field(field: str, example: str) -> None:
     named = re.findall(r"\b(\w+)=", example)
     assert field in named or example.startswith(('Metric("', 'Join("'))
 

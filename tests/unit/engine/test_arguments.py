@@ -24,7 +24,7 @@ GLUE = (
 )
 
 
-def test_arguments_of_glue_are_ignored() -> None:
+def test_arguments_that_glue_adds_are_ignored() -> None:
     arguments = parse([*GLUE, *BASE, "--period", "2026-10"])
     assert (arguments.connection, arguments.output) == ("store", "s3://bucket/loans")
     assert (arguments.period, arguments.run_id) == (Period(2026, 10), "jr_77")
@@ -94,8 +94,8 @@ def test_argument_given_twice_is_refused(again: list[str], name: str) -> None:
 @pytest.mark.parametrize(
     "hidden", ["connection", "job-security-configuration", "fixed-arguments", "extra-jars"]
 )
-def test_value_of_a_run_does_not_hide_the_next_argument(name: str, hidden: str) -> None:
-    """A value can be the name of another argument. It must not hide the argument that follows the value."""
+def test_argument_name_as_a_value_does_not_hide_the_next_argument(name: str, hidden: str) -> None:
+    """A run can pass the name of an argument as a value, before an argument of the module."""
     with pytest.raises(ExtractError, match=rf"--{name} needs a value"):
         parse(["--x", f"--{name}", f"--{hidden}", "store", "--output", "s3://bucket/loans"])
 

@@ -203,7 +203,7 @@ def test_zero_has_no_minus_sign() -> None:
     assert rounded(-4, 1000, 2) == "0.00"
 
 
-def test_recipients_with_the_same_file_name_are_both_named() -> None:
+def test_error_names_both_recipients_with_the_same_file_name() -> None:
     with pytest.raises(ExtractError, match='"A B" and "A-B" would share the file name AB'):
         check_names(["A-B", "A B", "C"])
 

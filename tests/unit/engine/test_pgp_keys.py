@@ -104,7 +104,7 @@ def test_only_valid_subkeys_of_a_key_are_used(gpg: Gpg) -> None:
         (None, (59, 61), False),
     ],
 )
-def test_key_that_expires_within_60_days_is_a_warning(
+def test_key_that_expires_within_60_days_gives_a_warning(
     gpg: Gpg, days: int | None, subkeys: tuple[int | None, ...], warned: bool
 ) -> None:
     keys = read(gpg.public(gpg.key("soon", days=days, subkeys=subkeys)))

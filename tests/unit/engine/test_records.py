@@ -80,7 +80,7 @@ def outcome(work: Callable[[], bytes]) -> bytes | str:
 @example(Csv(encoding="cp1252"), [("a", None, "1", "2", "2026"), ("Ł", None, "1", "2", "2026")], True)
 @example(Csv(date_format="%d"), [("a", "infinity", "1", "2", "2026")], True)
 @given(form=CSV | FIXED, rows=st.sampled_from(ALPHABETS).flatmap(rows), defuse=st.booleans())
-def test_many_records_equal_single_records(
+def test_records_that_are_made_together_equal_records_that_are_made_one_by_one(
     form: Csv | FixedWidth, rows: list[tuple[str | None, ...]], defuse: bool
 ) -> None:
     single = rolling_record.writer(form, COLUMNS, defuse=defuse)

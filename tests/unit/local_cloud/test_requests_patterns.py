@@ -32,5 +32,5 @@ LINE = r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*"
         (r"[a-z[]+", "a[", True),
     ],
 )
-def test_value_matches_as_in_java(pattern: str, value: str, expected: bool) -> None:
+def test_value_matches_a_pattern_as_in_java(pattern: str, value: str, expected: bool) -> None:
     assert patterns.matches(pattern, value) is expected

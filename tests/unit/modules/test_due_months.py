@@ -12,7 +12,7 @@ def due(at: str) -> dict[str, Any]:
     return dict(evaluate("due", states={"input": {"time": at}}))
 
 
-def test_due_month_on_every_day_of_a_year() -> None:
+def test_due_month_is_correct_on_every_day_of_a_year() -> None:
     since = date(2027, 12, 2)
     for number in range(400):  # a leap year, with the days before and after it
         day = date(2027, 12, 3) + timedelta(days=number)

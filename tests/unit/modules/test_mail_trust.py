@@ -132,7 +132,7 @@ def test_event_of_aws_is_accepted(event: dict[str, Any]) -> None:
         *LINKS,
     ],
 )
-def test_reason_has_no_links(message: str, shown: str) -> None:
+def test_reason_in_a_mail_has_no_links(message: str, shown: str) -> None:
     assert facts(job(message=message))["why"] == shown
     assert facts(crawler(errorMessage=message))["why"] == f"crawler: {shown}"
 
@@ -140,7 +140,7 @@ def test_reason_has_no_links(message: str, shown: str) -> None:
 @pytest.mark.parametrize(
     "mark", ["\u00ad", "\u061c", "\u180e", "\u2060", "\u2063", "\ufff9", "\ufeff", "\u3164", "\u2800"]
 )
-def test_reason_has_no_invisible_marks(mark: str) -> None:
+def test_reason_in_a_mail_has_no_invisible_characters(mark: str) -> None:
     assert facts(job(message=f"se{mark}nd"))["why"] == "se nd"
 
 

@@ -180,7 +180,7 @@ def closed(path: str, size: int = 12) -> str:
     return f'close "{path}" bytes read {size} written 0'
 
 
-def test_download_starts_the_receipt_with_the_event_of_a_server(send: Tried, aws: Cloud) -> None:
+def test_download_starts_the_receipt_with_the_same_event_as_transfer_family(send: Tried, aws: Cloud) -> None:
     assert send(OPENED, closed("//x/../a.csv")) == ["a.csv"]
     assert aws.started == [
         {
@@ -234,7 +234,7 @@ def test_download_that_aws_always_refuses_does_not_stop_other_downloads(
     assert (state["cursor"], state["tries"]) == ("4", 0)
 
 
-def test_download_waits_while_aws_accepts_no_logs(
+def test_download_is_reported_later_if_aws_accepts_no_logs(
     send: Tried, aws: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(command: tuple[str, ...], **options: Any) -> None:

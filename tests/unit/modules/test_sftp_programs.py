@@ -131,7 +131,7 @@ def test_only_failed_files_are_sent_again_with_the_first_reason() -> None:
     }
 
 
-def test_due_month_on_every_day_of_a_year() -> None:
+def test_due_month_is_correct_on_every_day_of_a_year() -> None:
     def month_before(day: date) -> date:
         return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
 

@@ -140,7 +140,9 @@ def test_composite_keys_with_the_word_and_in_names_are_unchanged(typed: Callable
     ]
 
 
-def test_spaces_trailing_separators_and_repeated_table_names_are_allowed(typed: Callable[..., Path]) -> None:
+def test_spaces_and_trailing_separators_and_repeated_table_names_are_allowed(
+    typed: Callable[..., Path],
+) -> None:
     project = typed(
         entity=" Loans ",
         metric=" Loans . Amount ",

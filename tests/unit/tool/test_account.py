@@ -50,7 +50,7 @@ def test_subnet_with_an_endpoint_for_each_service_passes() -> None:
     assert network(endpoints()) == ("ok", "s3, secretsmanager, kms, logs, glue")
 
 
-def test_gateway_endpoint_in_the_route_table_passes() -> None:
+def test_subnet_with_a_gateway_endpoint_in_the_route_table_passes() -> None:
     gateway = {"VpcEndpointType": "Gateway", "RouteTableIds": ["rtb-1"]}
     assert network(endpoints(**gateway))[0] == "ok"
 

@@ -73,7 +73,7 @@ def test_filter_that_cannot_be_turned_off_is_refused(name: bytes, repository: Pa
 ################################################################################
 
 
-def test_read_never_uses_the_network(repository: Path) -> None:
+def test_read_of_a_repository_never_uses_the_network(repository: Path) -> None:
     trace = repository.parent / "trace"
     own_git(repository, "config", "protocol.file.allow", "always")
     own_git(repository, "remote", "add", "origin", str(repository))
@@ -144,6 +144,6 @@ def test_conflict_in_the_same_line_shows_all_three_versions(tmp_path: Path) -> N
     assert merged(tmp_path, b"A\n", b"a\n", b"B\n") == (text, False)
 
 
-def test_merge_of_binary_files_is_an_error(tmp_path: Path) -> None:
+def test_merge_of_binary_files_is_reported_as_an_error(tmp_path: Path) -> None:
     with pytest.raises(ExtractsError, match=r"git merge-file: .*binary"):
         merged(tmp_path, b"\0A", b"\0a", b"\0B")

@@ -103,7 +103,7 @@ def test_preview_replaces_the_files_of_a_killed_preview(
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"files": 1}', '{"files": {"a": 1}}', "\x00", '{"files": {"../a": ["x"]}}']
 )
-def test_unreadable_record_is_refused(content: str, tmp_path: Path) -> None:
+def test_unreadable_record_of_written_files_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / preview_folder.RECORD).write_text(content)
     with pytest.raises(ExtractsError, match=r"cannot be read; delete it|without \.\."):
         publish(tmp_path, {"a.csv": "2"})

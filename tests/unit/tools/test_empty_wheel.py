@@ -14,7 +14,7 @@ def test_committed_wheel_equals_the_output_of_the_tool() -> None:
     assert empty_wheel.PATH.read_bytes() == empty_wheel.content()
 
 
-def test_pip_installs_the_wheel_without_an_index_and_it_has_no_code(tmp_path: Path) -> None:
+def test_pip_installs_the_empty_wheel_without_an_index(tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--no-index", "--disable-pip-version-check"]
     subprocess.run([*pip, "--quiet", "--target", str(tmp_path), str(empty_wheel.PATH)], check=True)
     assert [path.name for path in tmp_path.iterdir()] == ["extract_without_packages-1.0.dist-info"]

@@ -282,7 +282,9 @@ def test_validation_of_a_new_input_is_not_major(tmp_path: Path) -> None:
         ((0, 2, 3), ["major"], "0.3.0"),
     ],
 )
-def test_smallest_allowed_version(last: tuple[int, int, int], weights: list[str], least: str) -> None:
+def test_smallest_allowed_version_depends_on_the_change(
+    last: tuple[int, int, int], weights: list[str], least: str
+) -> None:
     found = {"module": [interfaces.Change(weight, "x") for weight in weights]}
     assert spelled(interfaces.demanded(last, found)) == least
 

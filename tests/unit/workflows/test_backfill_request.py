@@ -74,7 +74,7 @@ def test_job_runs_with_the_shown_arguments_only() -> None:
         "$(touch forged); `id`",
     ],
 )
-def test_reason_cannot_end_the_block_or_hide_text(tmp_path: Path, reason: str) -> None:
+def test_reason_cannot_end_the_code_block_or_hide_text(tmp_path: Path, reason: str) -> None:
     summary, arguments = request(tmp_path, "2026-10", restate=True, reason=reason)
     assert arguments["--reason"] == reason
     lines = summary.splitlines()

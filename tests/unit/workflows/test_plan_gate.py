@@ -115,7 +115,7 @@ def test_workflows_have_the_same_program_for_the_code_block(workflow: str) -> No
         "a\u202eb\x1b[2Jc\u200bd\U000e0041",
     ],
 )
-def test_no_text_ends_the_code_block_or_hides_lines(attack: str) -> None:
+def test_text_of_a_plan_cannot_end_the_code_block_or_hide_lines(attack: str) -> None:
     shown = fenced(f"before\n{attack}\n  # last.resource will be destroyed\n")
     lines = re.split(r"\r\n|\r|\n", shown)  # CommonMark has these line endings
     fence = lines[1]

@@ -90,7 +90,7 @@ def test_moved_and_imported_and_deposed_resources_are_shown(tmp_path: Path) -> N
     ]
 
 
-def test_changed_attributes_are_shown_before_and_after(tmp_path: Path) -> None:
+def test_changed_attributes_are_shown_with_old_and_new_value(tmp_path: Path) -> None:
     lines = shown(
         tmp_path,
         resource(

@@ -123,7 +123,7 @@ def test_restatement_without_permission_to_delete_says_what_to_grant(
     }
 
 
-def test_missing_glue_connection_is_named(account: Account, engine: Engine) -> None:
+def test_error_names_a_missing_glue_connection(account: Account, engine: Engine) -> None:
     arguments = ["nowhere" if given == account.name else given for given in account.arguments]
     assert engine.refusal(*arguments) == (
         '2026-10: Glue connection "nowhere" does not exist. Nothing was published.'
@@ -135,7 +135,7 @@ def test_connection_without_a_secret_says_what_to_set(account: Account, engine: 
     assert "has no secret; set its SECRET_ID" in engine.refusal(*account.arguments)
 
 
-def test_missing_secret_is_named(account: Account, engine: Engine) -> None:
+def test_error_names_a_missing_secret(account: Account, engine: Engine) -> None:
     account.connection({"SECRET_ID": "no-such-secret"})
     assert engine.refusal(*account.arguments).startswith("2026-10: secret no-such-secret does not exist")
 

@@ -68,7 +68,7 @@ def test_restatement_removes_the_old_manifest_before_it_replaces_files(publisher
     assert publisher.published()["replaces"]["revision"] == 1  # type: ignore[index]
 
 
-def test_file_of_a_removed_recipient_is_removed_and_listed_in_the_manifest(
+def test_file_of_a_removed_recipient_is_deleted_and_listed_in_the_manifest(
     publisher: Publisher,
 ) -> None:
     publisher(Alpha="a", Gone="g")

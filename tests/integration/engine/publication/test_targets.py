@@ -25,7 +25,7 @@ from tests.support.engine.publisher import (
 from tests.support.files import file_size_limit
 
 
-def test_version_ignores_files_with_a_longer_name(publisher: Publisher) -> None:
+def test_version_of_a_file_ignores_files_with_a_longer_name(publisher: Publisher) -> None:
     publisher.store.create("a/b.csv.bak", publisher.files(x="x")[0].path, hashlib.sha256(b"x").hexdigest())
     assert publisher.store.version("a/b.csv") is None
 

@@ -245,7 +245,7 @@ def pages() -> dict[str, str]:
     return found
 
 
-def test_every_command_on_a_page_has_a_test_that_runs_it_or_a_reason() -> None:
+def test_every_command_on_a_page_has_a_test_or_a_reason_for_no_test() -> None:
     names = set(typer.main.get_group(app).commands)
     told: dict[str, list[str]] = {}
     for page, text in pages().items():
@@ -286,7 +286,7 @@ def test_test_that_is_listed_for_a_command_runs_it() -> None:
         ("make demo", LINT),
     ],
 )
-def test_listed_test_that_does_not_run_the_command_is_found(command: str, runner: str) -> None:
+def test_listed_test_that_does_not_run_the_command_is_reported(command: str, runner: str) -> None:
     assert not runners.runs(command, runner, commands)
 
 

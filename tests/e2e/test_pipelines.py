@@ -80,9 +80,7 @@ def test_pull_request_shows_its_plan_in_a_comment(story: Story, proposed: Run) -
     assert len(comment) < 65_536, "GitHub refuses a longer comment"
 
 
-def test_shortened_comment_says_that_it_is_short_and_links_to_the_whole_plan(
-    story: Story, proposed: Run
-) -> None:
+def test_shortened_comment_has_a_note_and_a_link_to_the_whole_plan(story: Story, proposed: Run) -> None:
     [comment] = story.github.comments(2)
     [whole] = story.github.shown(proposed)
     shown, of = map(int, re.findall(r"\*\*Cut here: (\d+) of (\d+) lines are shown\.\*\*", comment)[0])
@@ -139,7 +137,7 @@ OWN = "banking-group/bank-loans/.github/workflows/own.yml@refs/heads/evil"
         ("RUN", "environment:production", f"{HERE}/extract-apply.yml@{TAG}", False),
     ],
 )
-def test_only_the_jobs_that_need_a_role_can_assume_it(
+def test_only_the_jobs_that_need_a_role_can_assume_the_role(
     story: Story, role: str, subject: str, workflow: str, allowed: bool
 ) -> None:
     """Without this rule, anyone who can push a branch could deploy, or use the plan's role elsewhere."""

@@ -243,7 +243,7 @@ run "plan_role_reads_only_the_state_and_the_programs_of_the_job" {
   }
 }
 
-run "no_role_reads_a_secret_if_the_module_creates_none" {
+run "no_role_reads_a_secret_if_the_module_creates_no_secret" {
   command = plan
 
   assert {

@@ -31,7 +31,7 @@ variables {
   apply_policy_arn = "arn:aws:iam::aws:policy/PowerUserAccess"
 }
 
-run "pull_requests_get_the_plan_role_without_a_plan_environment" {
+run "pull_requests_get_the_plan_role_if_no_plan_environment_is_set" {
   command = plan
 
   assert {
@@ -46,7 +46,7 @@ run "pull_requests_get_the_plan_role_without_a_plan_environment" {
   }
 }
 
-run "with_a_plan_environment_only_its_jobs_and_the_main_branch_get_the_plan_role" {
+run "only_jobs_of_the_plan_environment_and_the_main_branch_get_the_plan_role" {
   command = plan
 
   variables {

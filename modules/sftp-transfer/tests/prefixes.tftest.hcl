@@ -51,7 +51,7 @@ run "same_prefix_for_two_recipients_is_refused" {
   ]
 }
 
-run "prefix_that_begins_like_another_is_accepted" {
+run "prefix_that_begins_like_another_prefix_is_accepted" {
   command = plan
   variables {
     recipients = {

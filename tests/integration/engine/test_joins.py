@@ -36,7 +36,7 @@ def test_branch_without_a_bank_is_a_row_of_unassigned(store: Store, engine: Engi
     assert delivered.manifest()["orphans"]["rows"] == 0
 
 
-def test_loans_without_a_branch_are_one_unassigned_row(store: Store, engine: Engine) -> None:
+def test_loans_without_a_branch_are_in_one_row_of_unassigned(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(None, "2026-10-01", 70)
     store.loan(None, "2026-10-02", 2)
@@ -67,7 +67,7 @@ def test_row_that_fails_a_mandatory_join_before_an_optional_join_is_an_orphan(
     assert "1 of 2 rows of the window that ends with 2026-10 reaches no recipient (sum of" in sentence
 
 
-def test_unassigned_has_a_file_in_every_period(store: Store, engine: Engine) -> None:
+def test_recipient_unassigned_has_a_file_in_every_period(store: Store, engine: Engine) -> None:
     store.branch()
     store.loan(None, "2026-07-01", 70)
     joins = optional("Account")

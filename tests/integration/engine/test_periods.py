@@ -12,7 +12,7 @@ from rolling_errors import ExtractError
 from tests.support.bank import Engine, Store
 
 
-def test_backfill_that_fails_midway_says_what_was_published(
+def test_error_of_a_backfill_that_fails_midway_names_the_published_months(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()

@@ -359,7 +359,7 @@ def test_listing_has_one_row_for_each_entity_row(store: Store, either: Read) -> 
     assert result.control(OCTOBER).totals.as_json() == {"rows": 4, "metrics": {}}
 
 
-def test_equal_labels_are_one_group(store: Store, reading: Read) -> None:
+def test_rows_with_equal_labels_are_one_group(store: Store, reading: Read) -> None:
     store.connection.execute("update bank set name = 'Alpha' where id = 2")
     names = ("sum", "median")
     result = reading(spec(store, group_by={}, metrics=tuple(map(metric, names))))

@@ -94,7 +94,7 @@ def test_message_without_sqlstate_is_not_quoted(said: str) -> None:
     assert found.kind == "database"
 
 
-def test_spark_error_is_reported_by_its_error_classes() -> None:
+def test_spark_error_is_reported_with_its_error_classes() -> None:
     database = rolling_database.from_url("postgresql://u:p@h:1/d?sslmode=require")
     aborted = (
         "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 1.0 failed"

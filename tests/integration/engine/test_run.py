@@ -170,6 +170,6 @@ def test_swing_is_reported(store: Store, engine: Engine, branches: tuple[int, in
     ]
 
 
-def test_wrong_spec_is_refused_with_its_period(engine: Engine) -> None:
+def test_refusal_of_a_wrong_spec_names_the_period(engine: Engine) -> None:
     assert engine.refusal("2026-10", time_zone=("Etc/GMT",)).startswith("2026-10: time_zone")
     assert engine.refusal("2026-10", entity="Lones").startswith("2026-10: ")

@@ -155,7 +155,7 @@ def test_database_port_in_use_is_reported(tmp_path: Path) -> None:
         database.serve(tmp_path, port=taken.getsockname()[1]).__enter__()
 
 
-def test_server_takes_another_port_if_its_port_is_in_use(
+def test_server_uses_another_port_if_its_port_is_in_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -150,7 +150,7 @@ def instance(cloud: aws.Cloud, tmp_path: Path, open_root: OpenRoot) -> Root:
     return root
 
 
-def test_plan_role_reads_the_settings_of_a_whole_project_and_of_its_sftp_instance_only(
+def test_plan_role_reads_only_the_settings_of_one_project_and_its_sftp_instance(
     cloud: aws.Cloud, roles: Path, instance: Root, open_root: OpenRoot
 ) -> None:
     """The user data of other instances often contains passwords, so the role must not read it."""

@@ -29,8 +29,10 @@ from tests.support.waiting import until
 ################################################################################
 
 
-def test_failed_run_sends_one_mail_over_all_retries_and_one_about_its_recovery(alerts: Deployed) -> None:
-    # The two attempts of the job send two events, but the alerts send one mail.
+def test_failed_run_with_retries_sends_one_mail_and_a_second_mail_about_the_recovery(
+    alerts: Deployed,
+) -> None:
+    # Two attempts send two events, and one mail.
     [failed] = alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10"))
     says(failed, "job-failed", **checked_time(failed))
 
@@ -98,7 +100,7 @@ def pushing(alerts: Deployed) -> Deployed:
     return alerts
 
 
-def test_server_with_an_unknown_host_key_gets_no_file_until_it_has_the_right_key(
+def test_server_with_an_unknown_host_key_gets_no_file_until_the_host_key_is_correct(
     pushing: Deployed,
 ) -> None:
     pushing.put(KAROO, b"bank_name,branch_id\r\nKaroo & Coast Bank,1\r\n")
@@ -121,7 +123,9 @@ def test_server_with_an_unknown_host_key_gets_no_file_until_it_has_the_right_key
     pushing.server.stop()
 
 
-def test_server_that_recovers_within_the_retries_gets_its_file_without_a_mail(pushing: Deployed) -> None:
+def test_file_is_delivered_without_a_mail_if_the_server_recovers_within_the_retries(
+    pushing: Deployed,
+) -> None:
     pushing.put(KAROO, b"late\r\n")
     pushing.server.start(host_key=sftp.key_pair(pushing.place, "strange-again", "ecdsa"))
     refused = pushing.server.visits

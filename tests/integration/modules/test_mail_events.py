@@ -121,7 +121,7 @@ def test_invalid_period_is_part_of_the_reason(alerts: Deployed) -> None:
     assert (line(mail, "Period"), line(mail, "Reason")) == ("2026-10", "2026-13: there is no such month")
 
 
-def test_failure_of_glue_keeps_its_message(alerts: Deployed) -> None:
+def test_mail_about_a_failure_of_glue_has_the_message_of_glue(alerts: Deployed) -> None:
     message = "Error Category: IMPORT_ERROR; Failed Line Number: 3; ModuleNotFoundError: No 'x'"
     [mail] = alerts.execute("state_machine_arn", job_event(message))
     assert line(mail, "Reason") == "ModuleNotFoundError: No 'x'"

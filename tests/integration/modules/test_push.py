@@ -137,7 +137,7 @@ def test_files_in_a_folder_with_characters_above_u_00ff_arrive(pushing: Pushing)
     assert pushing.server.files()["incoming/ŁódźŻyrardówBank_20260831.csv"] == b"bank_name\r\n"
 
 
-def test_unreachable_server_delays_no_other_recipient(pushing: Pushing) -> None:
+def test_unreachable_server_does_not_delay_other_recipients(pushing: Pushing) -> None:
     pushing.put(f"{AWAY}/year=2026/month=09/Away_20260930.csv", b"away\r\n")
     pushing.put(f"{LODZ}/year=2026/month=09/Lodz_20260930.csv", b"lodz\r\n")
     before = len(pushing.executions(f"{NAME}_push_away"))
@@ -158,7 +158,7 @@ def test_markers_are_sent_after_their_file(pushing: Pushing) -> None:
     assert arrived[before:] == ["ALodz_20261031.csv.gz.pgp", "A.csv.sha256", "A.csv.done"]
 
 
-def test_more_files_than_one_transfer_allows_arrive(pushing: Pushing) -> None:
+def test_more_files_than_fit_into_one_transfer_arrive(pushing: Pushing) -> None:
     names = [f"part-{number:02}.csv" for number in range(11)]
     for name in names:
         pushing.put(f"{LODZ}/year=2026/month=11/{name}", name.encode())
@@ -230,7 +230,7 @@ def test_no_file_is_sent_for_an_object_that_is_not_a_manifest(pushing: Pushing, 
     assert len(pushing.executions(f"{NAME}_push_lodz")) == transfers
 
 
-def test_transfer_that_cannot_be_started_fails_with_the_recipient(pushing: Pushing) -> None:
+def test_error_of_a_transfer_that_cannot_be_started_names_the_recipient(pushing: Pushing) -> None:
     states = pushing.cloud.client("stepfunctions")
     states.delete_state_machine(
         stateMachineArn=f"arn:aws:states:{aws.REGION}:{aws.ACCOUNT}:stateMachine:{NAME}_push_away"

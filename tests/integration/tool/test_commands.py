@@ -87,7 +87,9 @@ FAILING = pytest.mark.parametrize(
 
 
 @FAILING
-def test_failure_is_one_line_on_stderr_with_code_1(arguments: tuple[str, ...], extracts: Extracts) -> None:
+def test_failure_prints_one_line_on_stderr_and_exits_with_code_1(
+    arguments: tuple[str, ...], extracts: Extracts
+) -> None:
     assert {"doctor", "inspect", "new", "preview", "status", "update"} >= {arguments[0]}
     done = extracts(*arguments)
     assert done.returncode == 1

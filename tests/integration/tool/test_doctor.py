@@ -232,7 +232,7 @@ def scheduled(project: Path) -> Callable[[str, str], None]:
     return scheduled
 
 
-def test_different_time_zones_are_reported_with_both_files(
+def test_error_for_different_time_zones_names_both_files(
     project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
 ) -> None:
     scheduled("Etc/GMT")

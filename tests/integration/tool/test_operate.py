@@ -362,7 +362,7 @@ def test_resend_starts_the_state_machine_of_the_recipient(
     assert resend("2026-07", "first-bank") == (1, f"✗ 2026-07 is not published: {missing} does not exist.")
 
 
-def test_resend_without_a_connector_says_what_to_do(
+def test_error_for_resend_without_a_connector_says_what_to_do(
     extracts: Extracts, bank_loans: Path, cloud: Cloud
 ) -> None:
     done = extracts(

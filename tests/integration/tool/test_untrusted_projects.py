@@ -40,7 +40,7 @@ def strange(tmp_path: Path) -> tuple[Path, Path]:
     return folder, trace
 
 
-def test_update_runs_no_hook_of_a_template_that_only_the_settings_of_the_project_name(
+def test_update_runs_no_hook_of_a_template_that_is_named_only_in_the_project(
     project: Path, strange: tuple[Path, Path], tmp_path: Path
 ) -> None:
     collection, trace = strange

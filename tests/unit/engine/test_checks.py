@@ -50,7 +50,7 @@ def spec(**changes: Any) -> Any:
     return resolved(**settings | changes)
 
 
-def test_orphan_row_without_joins_names_the_column() -> None:
+def test_error_for_an_orphan_row_without_joins_names_the_column() -> None:
     with pytest.raises(ExtractError) as caught:
         check_period(spec(), cast(Result, _Orphans()), OCTOBER)
     assert caught.value.sentence == (

@@ -118,7 +118,7 @@ def test_spark_gets_an_equivalent_expression(text: str, sql: str) -> None:
         ("price * price * price * price * price", "its values have more than 19 digits after the point"),
     ],
 )
-def test_expressions_that_spark_computes_exactly_are_known(text: str, reason: str | None) -> None:
+def test_reason_is_given_if_spark_cannot_compute_an_expression_exactly(text: str, reason: str | None) -> None:
     assert is_portable(numerator(read(text))[0]) == reason
 
 

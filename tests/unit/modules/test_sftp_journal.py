@@ -213,7 +213,7 @@ def test_empty_file_has_a_receipt(send: Tried) -> None:
 
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("path", ["/year=2026", "/gone.csv"], ids=["folder", "deleted file"])
-def test_missing_file_does_not_stop_other_downloads(
+def test_missing_file_does_not_stop_receipts_of_other_downloads(
     send: Tried, aws: Cloud, path: str, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.missing = status
@@ -221,7 +221,7 @@ def test_missing_file_does_not_stop_other_downloads(
     assert f"FirstBank{path} has no receipt" in capsys.readouterr().err
 
 
-def test_download_that_aws_always_refuses_does_not_stop_other_downloads(
+def test_receipt_that_aws_always_refuses_does_not_stop_other_receipts(
     send: Tried, aws: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.broken.add("loans/bank_name=FirstBank/b.csv")

@@ -30,7 +30,7 @@ def batches(*names: str) -> list[list[str]]:
     return [batch["paths"] for batch in found]
 
 
-def test_no_transfer_is_started_for_no_files() -> None:
+def test_list_without_files_needs_no_transfer() -> None:
     assert batches() == []
 
 
@@ -87,7 +87,9 @@ def test_only_keys_under_the_prefix_are_read_from_a_manifest(
         ([], ""),
     ],
 )
-def test_receipt_of_a_file_in_a_flat_folder_begins_with_its_path(files: list[str], start: str) -> None:
+def test_key_of_a_receipt_for_a_file_in_a_flat_folder_begins_with_the_path(
+    files: list[str], start: str
+) -> None:
     states = {"input": {"prefix": "l/b=Two"}, "result": manifest(files, ["l/b=Two/Two.csv.done"])}
     assert evaluate("uncollected-start", states=states) == start
 

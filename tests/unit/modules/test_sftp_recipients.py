@@ -41,8 +41,8 @@ def recipients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return program
 
 
-def test_removed_key_ends_the_sessions_after_no_login_can_use_it(recipients: ModuleType) -> None:
-    """After the keys are removed, a restart of the recipient's unit ends the recipient's sessions."""
+def test_sessions_end_after_a_removed_key_can_no_longer_log_in(recipients: ModuleType) -> None:
+    """The restart of the unit ends the sessions of the recipient."""
     recipients.admit("first", "loans", NEW, True)
     assert recipients.notes[-1] == ("restart", NEW)
 

@@ -22,7 +22,7 @@ def test_counted_column_may_be_in_group_by(typed: Callable[..., Path]) -> None:
     }
 
 
-def test_column_name_that_two_metrics_would_have_is_written_once(typed: Callable[..., Path]) -> None:
+def test_metrics_with_the_same_column_name_are_written_once(typed: Callable[..., Path]) -> None:
     summed = spec(typed(aggregate="sum"))["metrics"]
     assert summed == {"loans_count": ("count", "Amount", 3), "amount_sum": ("sum", "Amount", 3)}
     project = typed(
@@ -82,7 +82,7 @@ def test_without_a_metric_the_rows_are_counted(typed: Callable[..., Path]) -> No
     check_readme(project, "| `loans_count` | number of rows over 3 months |")
 
 
-def test_join_to_a_table_of_another_schema(typed: Callable[..., Path]) -> None:
+def test_join_may_use_a_table_of_another_schema(typed: Callable[..., Path]) -> None:
     project = typed(
         joins="core.Account: Loans.a = Account.b; ref.Bank: Account.bank = ref.Bank.id",
         group="till = Account.till",

@@ -24,7 +24,7 @@ def test_update_does_not_write_through_a_hard_link(tmp_path: Path) -> None:
     assert (outside.read_text(), (folder / "Makefile").read_text()) == ("mine", "new")
 
 
-def test_written_file_keeps_the_mode_of_the_old_one(tmp_path: Path) -> None:
+def test_written_file_keeps_the_mode_of_the_old_file(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("old")
     file.chmod(0o750)

@@ -109,7 +109,7 @@ def test_clone_is_accepted_only_over_an_encrypted_protocol(address: str, tmp_pat
         git.clone(address, tmp_path / "clone")
 
 
-def test_user_may_allow_other_protocols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_can_allow_other_protocols_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trace = helper(tmp_path, monkeypatch)
     monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "https:other")
     with pytest.raises(ExtractsError):

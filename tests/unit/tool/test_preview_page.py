@@ -16,7 +16,7 @@ NOWHERE = "postgresql://me:x@127.0.0.1:1/store"
 
 
 @pytest.mark.parametrize("content", ["EXTRACT = 1\n", "", "<!DOCTYPE html>\n<title>Mine</title>\n"])
-def test_file_at_the_path_of_the_page_that_is_not_a_page_stays(content: str, tmp_path: Path) -> None:
+def test_file_that_is_not_a_page_is_not_replaced_by_a_page(content: str, tmp_path: Path) -> None:
     page = tmp_path / "etl.py"
     page.write_text(content)
     with pytest.raises(ExtractsError) as refused:

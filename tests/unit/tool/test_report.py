@@ -199,7 +199,7 @@ def test_manifest_with_a_file_outside_the_folder_is_refused(page: Page, tmp_path
         list(report_months.Shown.of(SPEC).rows(month, "Alpha"))
 
 
-def test_every_file_has_a_link_and_its_first_lines(page: Page, tmp_path: Path) -> None:
+def test_page_has_a_link_and_the_first_lines_of_every_file(page: Page, tmp_path: Path) -> None:
     lines = {f"g{n}": (n, "5.00", "5.00") for n in range(1, 9)}
     months: Months = {f"2026-{month:02}": {"First": lines, "Sec:ond": lines} for month in (8, 9, 10)}
     found = page(months, asked=2)

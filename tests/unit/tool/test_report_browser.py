@@ -279,7 +279,7 @@ def test_scripts_write_numbers_as_the_tool_does(opened: Open) -> None:
         ]
 
 
-def test_group_shows_all_its_values_with_the_keyboard(opened: Open) -> None:
+def test_keyboard_shows_all_values_of_a_group(opened: Open) -> None:
     page = opened(FEW)
     button = page.get_by_role("button", name="All periods of A", exact=True)
     button.focus()

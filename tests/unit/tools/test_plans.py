@@ -56,7 +56,7 @@ def test_skip_applies_to_no_other_resource(tmp_path: Path, address: str, check: 
     assert said(tmp_path, address, check, source) == [f"plan: {address}: {check}: Why"]
 
 
-def test_values_from_the_code_are_added_to_the_plan_and_no_others() -> None:
+def test_only_values_from_the_code_are_added_to_the_plan() -> None:
     resource = {"type": "aws_thing", "name": "this", "address": "module.it.aws_thing.this"}
     unknown = {"key": True, "logging": True, "rules": [{"key": True}]}
     written: dict[str, Any] = {"key": {}, "rules": [{}]}

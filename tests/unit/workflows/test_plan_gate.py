@@ -131,7 +131,7 @@ def test_text_of_a_plan_cannot_end_the_code_block_or_hide_lines(attack: str) -> 
     )
 
 
-def test_shortened_text_says_that_it_is_short_and_links_to_the_whole_plan() -> None:
+def test_shortened_text_has_a_note_and_a_link_to_the_whole_plan() -> None:
     shown = fenced("\n".join(f"line {number:03}" for number in range(500)), limit=999)
     assert shown.count("line ") == 111
     assert shown.endswith("\n**Cut here: 111 of 500 lines are shown.** The whole plan: https://run\n")

@@ -40,7 +40,9 @@ def test_job_publishes_with_the_permissions_that_the_module_grants(
     assert engine(*account.arguments).message.startswith("nothing to write: 2026-10 is already published")
 
 
-def test_folder_and_bucket_get_the_same_bytes(account: Account, store: Store, engine: Engine) -> None:
+def test_run_writes_the_same_bytes_to_a_folder_and_a_bucket(
+    account: Account, store: Store, engine: Engine
+) -> None:
     store.loan(store.branch('Łódź, "Piotrkowska"'), "2026-10-01", 5)
     delivered = engine("2026-10")
     engine(*account.arguments)
@@ -49,7 +51,7 @@ def test_folder_and_bucket_get_the_same_bytes(account: Account, store: Store, en
         assert account.objects()[path] == (delivered.folder / path).read_bytes()
 
 
-def test_job_encrypts_for_the_keys_that_terraform_wrote(
+def test_job_encrypts_files_with_the_keys_that_terraform_uploaded(
     account: Account, store: Store, engine: Engine, gpg: Gpg
 ) -> None:
     store.loan(store.branch(bank="Łódź Bank"), "2026-10-01", 5)
@@ -88,7 +90,7 @@ def test_password_is_neither_in_the_log_nor_in_the_message(
     assert "swordfish" not in sentence + json.dumps(engine.log)
 
 
-def test_secret_rotated_after_it_was_read_is_read_again(
+def test_secret_is_read_again_if_it_rotates_after_the_first_read(
     account: Account, store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
@@ -105,7 +107,7 @@ def test_secret_rotated_after_it_was_read_is_read_again(
     assert delivered.message.startswith("2026-10: published")
 
 
-def test_restatement_without_permission_to_delete_says_what_to_grant(
+def test_error_for_a_restatement_without_delete_permission_says_what_to_grant(
     account: Account, store: Store, engine: Engine
 ) -> None:
     branch = store.branch()
@@ -130,7 +132,7 @@ def test_error_names_a_missing_glue_connection(account: Account, engine: Engine)
     )
 
 
-def test_connection_without_a_secret_says_what_to_set(account: Account, engine: Engine) -> None:
+def test_error_for_a_connection_without_a_secret_says_what_to_set(account: Account, engine: Engine) -> None:
     account.connection({"USERNAME": "reader", "PASSWORD": "swordfish"})
     assert "has no secret; set its SECRET_ID" in engine.refusal(*account.arguments)
 
@@ -147,13 +149,15 @@ def test_secret_without_login_is_refused_without_quoting_it(account: Account, en
     assert "swordfish" not in sentence + json.dumps(engine.log)
 
 
-def test_role_that_cannot_read_the_secret_says_what_to_grant(account: Account, engine: Engine) -> None:
+def test_error_for_a_role_that_cannot_read_the_secret_says_what_to_grant(
+    account: Account, engine: Engine
+) -> None:
     account.act_as([{"Action": "glue:GetConnection", "Resource": "*"}, *WRITE])
     assert "grant secretsmanager:GetSecretValue to the job's role" in engine.refusal(*account.arguments)
 
 
 @pytest.mark.parametrize("right", ["s3:PutObject", "s3:ListBucketVersions"])
-def test_role_that_cannot_write_says_what_to_grant(
+def test_error_for_a_role_that_cannot_write_says_what_to_grant(
     account: Account, store: Store, engine: Engine, right: str
 ) -> None:
     store.branch()

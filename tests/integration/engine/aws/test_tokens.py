@@ -86,7 +86,9 @@ def test_every_login_creates_a_new_token(token_user: TokenUser) -> None:
     assert database.fresh().properties["password"] != database.properties["password"]
 
 
-def test_token_refused_twice_is_reported_without_its_signature(token_user: TokenUser, engine: Engine) -> None:
+def test_error_for_a_token_that_is_refused_twice_has_no_signature(
+    token_user: TokenUser, engine: Engine
+) -> None:
     token_user.clock = datetime(2026, 11, 1, 0, 2)
     sentence = engine.refusal(*token_user.arguments)
     assert sentence.endswith(

@@ -155,8 +155,8 @@ resource "aws_cloudwatch_event_target" "unwritten" {
         "Log:     ${local.links.log}",
         "",
         "What to do",
-        "Check the last run of the extract first. Then open the execution above. Its input is the",
-        "event that was not reported. Its error is the reason.",
+        "Check the last run of the extract first. Then open the execution above.",
+        "Its input is the event that was not reported. Its error is the reason.",
       ] : "\"${line}\""
     ])
   }

@@ -293,7 +293,7 @@ def _check_field(what: str, part: Field, *, is_metric: bool, is_date: bool) -> N
     if part.implied and not is_metric:
         raise _wrong(f"{what}: implied=True is only for metrics")
     if part.fill == "0" and is_date:
-        raise _wrong(f'{what}: fill="0" is only for numbers, and this column has no numbers')
+        raise _wrong(f'{what}: fill="0" is only for numbers and texts of digits, not for dates')
     if is_metric and part.fill in "+-.,":
         raise _wrong(
             f'{what}: fill="{part.fill}" would change the number; use "0", a space or another character'

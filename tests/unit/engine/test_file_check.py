@@ -212,7 +212,7 @@ def test_valid_file_is_accepted(file: File) -> None:
         (File(format=FixedWidth(WIDTHS | METRICS, fill="-")), 'fill="-" would change the number'),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(-9, fill="0")})),
-            '"period": fill="0" is only for numbers, and this column has no numbers',
+            '"period": fill="0" is only for numbers and texts of digits, not for dates',
         ),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(-9, fill="\u0661")})),

@@ -26,8 +26,8 @@ app = typer.Typer(
 )
 
 URL_HELP = (
-    "URL of the source, postgresql://user@host:port/database. The password is read from PGPASSWORD. TLS is"
-    " required unless the host is this machine. The parameters sslmode and sslrootcert verify the server."
+    "URL of the source, postgresql://user@host:port/database. Set the password in PGPASSWORD. TLS is required"
+    " unless the host is this machine. To verify the server, add the parameters sslmode and sslrootcert."
 )
 DatabaseUrl = Annotated[
     str,

@@ -28,7 +28,7 @@ def cli() -> str:
     parts = [
         "# Command-line tool",
         GENERATED,
-        "`extracts COMMAND --help` prints the same text. [Exit codes](exit-codes.md) has the exit codes.",
+        "`extracts COMMAND --help` prints the same text. [Exit codes](exit-codes.md) explains the codes.",
     ]
     for name, command in group.commands.items():
         arguments = [_name(one) for one in command.params if one.param_type_name == "argument"]

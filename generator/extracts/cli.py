@@ -177,9 +177,10 @@ def inspect(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Report possible entities of a database, their joins, missing rights and missing indexes.
+    """Report possible entities, their joins and missing rights.
 
-    The command reads only the catalog of the database and no rows, in a read-only transaction with a timeout.
+    The command also reports missing indexes. It reads only the catalog of the database and no rows. Its
+    transaction cannot write and has a timeout.
     """
     from extracts.introspect import catalog, report
 
@@ -276,7 +277,7 @@ def status(
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP, metavar="ADDRESS")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report the versions of projects and the changes in newer versions.
+    """Report versions of projects and the changes in newer versions.
 
     The command connects to the template's address in each project's extract.yaml, by https, ssh or file. With
     --template, it connects only to the address in this option.
@@ -356,12 +357,12 @@ def doctor(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check the requirements of a run or a deployment, and explain how to fix each failure.
+    """Check the requirements of a run or a deployment.
 
-    The command checks the programs on this machine. For a project, it also checks the spec, the Terraform
-    values, the credentials, the secret, the network and the alert subscriptions. With --database-url, it also
-    checks the rights on each table. It prints failures on stderr and then ends with exit code 1. It runs
-    Glue/etl.py of the project as a program with your rights.
+    The command explains how to fix each failure. It checks the programs on this machine. For a project, it
+    also checks the spec, the Terraform values, the credentials, the secret, the network and the alert
+    subscriptions. With --database-url, it also checks the rights on each table. It prints failures on stderr
+    and then ends with exit code 1. It runs Glue/etl.py of the project as a program with your rights.
     """
     from extracts.doctor import examine
 

@@ -71,7 +71,7 @@ def history(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the published periods and the recipients that have downloaded their files.
+    """List the published periods and the downloads of their files.
 
     The list shows revision, rows, orphan rows, totals, late data, and downloads over SFTP. The command reads
     the manifests in the bucket, and the receipts of the SFTP server, with your own AWS credentials.
@@ -103,9 +103,9 @@ def resend(
         str, typer.Option(help="The recipient's key in the variable `recipients`.", metavar="KEY")
     ],
 ) -> None:
-    """Send the files of a published month to one recipient again, through a connector.
+    """Send the files of a month to one recipient again.
 
-    The files do not change. Use this command only for recipients with a connector: all other recipients can
+    The recipient's connector sends the files, which do not change. Recipients without a connector can
     download their files again at any time.
     """
     from extracts.operate import resend as sending

@@ -6,6 +6,7 @@ The tests run in the order of this file. Each test starts with the state after t
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -277,7 +278,12 @@ def test_update_of_a_deployed_project_plans_only_the_changes_of_the_release(
         capture_output=True,
         text=True,
         check=False,
-        env={**story.github.settings, **story.cloud.environment, **story.github.redirected},
+        env={
+            **story.github.settings,
+            **story.cloud.environment,
+            **story.github.redirected,
+            "PATH": f"{story.github.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        },
     )
     assert done.returncode == 0, done.stderr
     [update] = json.loads(done.stdout)["projects"]

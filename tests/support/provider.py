@@ -4,23 +4,28 @@ Each Terraform command, and each run block of `terraform test`, starts the provi
 build the schemas of all AWS resources. With `-debug`, the provider keeps running, and Terraform uses the
 provider that TF_REATTACH_PROVIDERS names: https://developer.hashicorp.com/terraform/plugin/debugging
 
-`terraform init` still installs the provider and checks its lock file. Other commands do not check the lock
-file with a running provider. So the tests of the demo, the workflows and the tool do not use this module.
+`terraform init` still installs the provider and checks its lock file. The other commands do not check it
+again, so the tests of the demo and the tool do not use this.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import socketserver
 import subprocess
+import sys
+import tempfile
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from extracts import programs
 from extracts.terraform import PROVIDER
 from local_cloud import processes
 from tests.support import schemas
@@ -101,6 +106,33 @@ def _started(log: Path) -> dict[str, Any]:
 
 def _ready(log: Path) -> bool:
     return bool(_started(log))
+
+
+@contextmanager
+def serve(provider: Provider) -> Iterator[list[str]]:
+    """Yield the command of a `terraform` with the shared provider, for programs that a test starts."""
+
+    class Asked(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            request = json.loads(self.rfile.readline())
+            found = provider.attach(Path(request["folder"]), request["environment"])
+            self.wfile.write(json.dumps(found).encode() + b"\n")
+
+    # The folder is private. Its path is short, as that of a Unix socket must be.
+    with tempfile.TemporaryDirectory(prefix="extracts-") as folder:
+        address = str(Path(folder) / "provider")
+        with socketserver.UnixStreamServer(address, Asked) as server:
+            # One thread, because a process that it starts ends with it.
+            thread = threading.Thread(target=server.serve_forever, daemon=True)
+            thread.start()
+            try:
+                program = Path(__file__).with_name("terraform_program.py")
+                [terraform] = programs.terraform().command
+                yield [sys.executable, "-I", "-S", str(program), address, terraform]
+            finally:
+                server.shutdown()
+                thread.join()
+                provider.stop()
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from local_cloud import aws, database
 from local_cloud.demo import account, store
 from tests.support.github import ROOT, Event, GitHub
 from tests.support.options import BANK
+from tests.support.provider import Provider, serve
 from tests.support.terraform import Root
 
 
@@ -39,14 +40,11 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterator[Story]:
-    """Create a project with its Terraform values, and push it to a new repository.
-
-    The project is not deployed yet.
-    """
+def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud, provider: Provider) -> Iterator[Story]:
+    """Create the project with its values, pushed to an empty repository; nothing is deployed yet."""
     folder = tmp_path_factory.mktemp("pipelines")
     login = token_urlsafe(18)
-    with database.serve(folder / "database") as served:
+    with database.serve(folder / "database") as served, serve(provider) as program:
         last_month = store.last_complete_month(datetime.now(UTC).date())
         store.load(served.url, store.generate(last_month, loans=2_000), login)
         made = account.prepare(cloud, username=store.READER, password=login)
@@ -69,7 +67,8 @@ def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterato
         cloud.client("s3").create_bucket(
             Bucket="terraform-states", CreateBucketConfiguration={"LocationConstraint": aws.REGION}
         )
-        github = GitHub(folder / "github", cloud, terraform.environment(folder))
+        settings = terraform.environment(folder)
+        github = GitHub(folder / "github", cloud, settings, terraform=program)
         github.variables |= roles(github, folder, cloud)
         yield Story(github, project, cloud)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 import socket
@@ -54,16 +55,21 @@ class Cloud:
         return record.read(self.folder / "aws.log")
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client with the permissions of an administrator."""
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            verify=str(self.authority),
-            config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}),
-        )
+        """Return a boto3 client with an administrator's permissions."""
+        return _client(service, self.endpoint, self.authority)
+
+
+@functools.cache  # a client keeps its connection, and a new one needs milliseconds for TLS
+def _client(service: str, endpoint: str, authority: Path) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        verify=str(authority),
+        config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}),
+    )
 
 
 def start_schedule(cloud: Cloud, group: str, name: str) -> None:

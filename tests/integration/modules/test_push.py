@@ -65,14 +65,17 @@ class Pushing:
     def executions(self, machine: str) -> list[dict[str, Any]]:
         """Return the ended executions of this state machine, the oldest first."""
         arn = f"arn:aws:states:{aws.REGION}:{aws.ACCOUNT}:stateMachine:{machine}"
-        states = self.cloud.client("stepfunctions")
-        listed = states.list_executions(stateMachineArn=arn)["executions"]
-        ended = [execution for execution in listed if execution["status"] != "RUNNING"]
-        return [states.describe_execution(executionArn=e["executionArn"]) for e in reversed(ended)]
+        listed = self.cloud.client("stepfunctions").list_executions(stateMachineArn=arn)["executions"]
+        return [execution for execution in reversed(listed) if execution["status"] != "RUNNING"]
 
     def ended(self, machine: str, count: int) -> dict[str, Any]:
-        """Wait for this many executions of the state machine. Return the last execution."""
-        return dict(until(lambda: (found := self.executions(machine)) and len(found) >= count and found[-1]))
+        """Wait for this many executions of the state machine, and describe the last one."""
+        found = until(lambda: len(ended := self.executions(machine)) >= count and ended)
+        return self.described(found[-1])
+
+    def described(self, execution: dict[str, Any]) -> dict[str, Any]:
+        arn = execution["executionArn"]
+        return dict(self.cloud.client("stepfunctions").describe_execution(executionArn=arn))
 
     def publish(self, period: str, **manifest: Any) -> dict[str, Any]:
         """Put the manifest of a period. Return the execution that sent its files to the recipient.
@@ -214,7 +217,7 @@ def test_duplicate_event_sends_the_files_once(pushing: Pushing) -> None:
     assert pushing.publish("2027-03")["status"] == "SUCCEEDED"
     transfers = len(pushing.executions(f"{NAME}_push_lodz"))
     dispatches = pushing.executions(f"{NAME}_push")
-    again = dispatches[-1]
+    again = pushing.described(dispatches[-1])
     pushing.cloud.client("stepfunctions").start_execution(
         stateMachineArn=again["stateMachineArn"], input=again["input"]
     )

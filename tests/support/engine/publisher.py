@@ -256,7 +256,8 @@ def afresh(store: Store) -> Store:
             import boto3
 
             config = store._s3.meta.config.merge(Config(retries={"max_attempts": 2}))
-            client = boto3.session.Session().client(
+            # Of the default session, which has read the description of S3 already.
+            client = boto3.client(
                 "s3",
                 endpoint_url=store._s3.meta.endpoint_url,
                 region_name=REGION,

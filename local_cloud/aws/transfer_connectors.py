@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.services import stepfunctions, transfer
 
+from local_cloud.aws import transfer_send
 from local_cloud.aws.common import Body, Response, answer_json, emit, in_background
 from local_cloud.aws.identity import credentials
 
@@ -103,16 +101,8 @@ def _send(connector: Body, order: Body, number: str) -> None:
 
 
 def _refused(connector: Body, path: str, folder: str) -> str:
-    """Send one file in a process with the connector's role. Return the reason of a failure."""
-    session = credentials(connector["AccessRole"], "transfer.amazonaws.com", connector["Arn"])
-    if not session:
+    """Send one file with the connector's role; return why it failed."""
+    role = credentials(connector["AccessRole"], "transfer.amazonaws.com", connector["Arn"])
+    if not role:
         return f"{connector['AccessRole']} does not trust {connector['Arn']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "local_cloud.aws.transfer_process"],
-        input=json.dumps({**connector, "Path": path, "Folder": folder}),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **session},
-    )
-    return done.stderr.strip().splitlines()[-1] if done.returncode else ""
+    return transfer_send.refusal(connector, path, folder, role)

@@ -1,15 +1,10 @@
-"""The process of an emulated Transfer connector. It reads one file and writes it to the recipient's server.
-
-The emulator runs `python -m local_cloud.aws.transfer_process`, with the credentials of the role in the
-environment. The process reads the connector, the path of the file and the remote folder from stdin, as JSON.
-The last line on stderr is the reason of a failed transfer.
-"""
+"""The part of a Transfer connector that reads one file and writes it to the recipient's server."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import sys
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,28 +22,38 @@ HOST_KEY_ALGORITHMS = (
 )
 
 
-def main(order: dict[str, Any]) -> None:
-    """Send the file. On a failure, print the reason on stderr and exit."""
+def refusal(connector: Mapping[str, Any], path: str, folder: str, role: Mapping[str, str]) -> str:
+    """Send the file with the role's credentials. Return why that failed, or an empty text."""
     try:
-        secrets = boto3.client("secretsmanager")
-        secret = secrets.get_secret_value(SecretId=order["SftpConfig"]["UserSecretId"])
-        bucket, key = order["Path"].lstrip("/").split("/", 1)
-        body = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-        target = PurePosixPath(order["Folder"]) / PurePosixPath(key).name
-        asyncio.run(send(order, json.loads(secret["SecretString"]), str(target), body))
-    except (ClientError, OSError, asyncssh.Error, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        secrets = _client("secretsmanager", role)
+        secret = secrets.get_secret_value(SecretId=connector["SftpConfig"]["UserSecretId"])
+        bucket, key = path.lstrip("/").split("/", 1)
+        body = _client("s3", role).get_object(Bucket=bucket, Key=key)["Body"].read()
+        target = PurePosixPath(folder) / PurePosixPath(key).name
+        asyncio.run(send(connector, json.loads(secret["SecretString"]), str(target), body))
+    except (ClientError, LookupError, OSError, asyncssh.Error, ValueError) as error:
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return ""
 
 
-async def send(order: dict[str, Any], login: dict[str, str], target: str, body: bytes) -> None:
+def _client(service: str, role: Mapping[str, str]) -> Any:
+    return boto3.client(
+        service,
+        aws_access_key_id=role["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=role["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=role["AWS_SESSION_TOKEN"],
+    )
+
+
+async def send(connector: Mapping[str, Any], login: dict[str, str], target: str, body: bytes) -> None:
     """Write the file to the recipient's server, which must present one of the trusted host keys.
 
     The client offers only the algorithms that connectors support:
     https://docs.aws.amazon.com/transfer/latest/userguide/security-policies-connectors.html
     """
-    url = urlsplit(order["Url"])
+    url = urlsplit(connector["Url"])
     place = f"[{url.hostname}]:{url.port}" if url.port and url.port != 22 else url.hostname
-    pinned = [f"{place} {key}" for key in order["SftpConfig"]["TrustedHostKeys"]]
+    pinned = [f"{place} {key}" for key in connector["SftpConfig"]["TrustedHostKeys"]]
     key = asyncssh.import_private_key(login["PrivateKey"])
     if not key.get_algorithm().startswith(("ssh-rsa", "ecdsa-")):
         raise ValueError(f"The key type {key.get_algorithm()} is not supported")
@@ -68,7 +73,3 @@ async def send(order: dict[str, Any], login: dict[str, str], target: str, body: 
         client.open(target, "wb") as file,
     ):
         await file.write(body)
-
-
-if __name__ == "__main__":
-    main(json.load(sys.stdin))

@@ -19,9 +19,7 @@ import unicodedata
 import zoneinfo
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TypeVar
-
-Result = TypeVar("Result")
+from typing import Any
 
 ANSWERS: OrderedDict = {{cookiecutter}}  # type: ignore  # noqa: F821
 
@@ -43,6 +41,7 @@ WINDOW = r"[1-9][0-9]{0,2}|1[01][0-9]{2}|1200"
 REGION = r"[a-z]{2}(-[a-z]{3,12}){1,2}-[1-9][0-9]?"  # does not match an availability zone
 # Pattern for a text that is inserted into a string of Terraform/main.tf.
 MODULE_SOURCE = r'(?!.*[$%]\{)(?!.*MODULE.*MODULE)[^"\\]*MODULE[^"\\]*'
+REPOSITORY = r"https://[A-Za-z0-9._/-]+"
 VERSION = r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?"
 # A plain address, without comments or quotes.
 EMAIL = r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}"
@@ -76,16 +75,20 @@ def nearest(text: str, names: list[str], cutoff: float = 0.6) -> str:
     return f"; did you mean {lower[found[0]]}?" if found else ""
 
 
+def matched(text: str, regex: str, right: str) -> re.Match[str]:
+    """Return the match of the whole text with a regular expression."""
+    if match := re.fullmatch(regex, text):
+        return match
+    raise Invalid(f"{shown(text)} is not {right}")
+
+
 def identifier(text: str, what: str, example: str) -> str:
     """Return the name of a table or column. Raise `Invalid` if it has other characters or is too long."""
     name = text.strip()
     if not name:
         raise Invalid(f"the {what} is empty; write it as in the database, e.g. {example}")
-    if not re.fullmatch(r"[^\W\d]\w*([ $-]\w+)*", name):
-        raise Invalid(
-            f"{shown(name)} is not a valid {what}; use letters, digits and _, with single spaces, hyphens or $ "
-            f"between them, and start with a letter or _, e.g. {example}"
-        )
+    allowed = "letters, digits and _, with single spaces, hyphens or $ between them, and start with a letter or _"
+    matched(name, r"[^\W\d]\w*([ $-]\w+)*", f"a valid {what}; use {allowed}, e.g. {example}")
     if len(name.encode("utf-8", "surrogatepass")) > IDENTIFIER_BYTES:
         raise Invalid(f"{shown(name)} is longer than PostgreSQL's {IDENTIFIER_BYTES} bytes for a {what}")
     return name
@@ -109,36 +112,31 @@ def known(text: str, tables: list[str], example: str) -> str:
 
 
 def renamed(text: str, tables: list[str], example: str) -> tuple[str, str]:
-    """Return the name and the source of `NAME = TABLE.COLUMN`."""
-    name, equals, source = text.partition("=")
-    name = name.strip()
+    """Return name and source of `NAME = TABLE.COLUMN`."""
+    name, equals, source = (part.strip() for part in text.partition("="))
     if not equals or not name:
         raise Invalid(f"{shown(text.strip())} has no name; write NAME = TABLE.COLUMN, e.g. {example}")
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name):
-        raise Invalid(f"{shown(name)} is not a valid name; use a to z, digits and _, e.g. {example}")
+    matched(name, r"[a-z_][a-z0-9_]{0,62}", f"a valid name; use a to z, digits and _, e.g. {example}")
     return name, ".".join(reference(source, tables, example.partition("=")[2].strip()))
 
 
 def project_slug() -> None:
     """Check the project's name. Keep its spaces: the folder that cookiecutter created has them."""
     slug = str(ANSWERS.get("project_slug", ""))
-    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug) or len(slug) < 3:
-        raise Invalid(
-            f"{shown(slug)} is not a valid name; use at least three characters a to z and digits, start with a "
-            "letter, and join words with single hyphens, e.g. bank-loans"
-        )
+    use = "at least three characters a to z and digits, start with a letter, and join words with single hyphens"
+    matched(slug, r"(?=...)[a-z][a-z0-9]*(-[a-z0-9]+)*", f"a valid name; use {use}, e.g. bank-loans")
     if len(slug) > SLUG_LENGTH:
         raise Invalid(f"{shown(slug)} has {len(slug)} characters; use at most {SLUG_LENGTH}, e.g. bank-loans")
     if RESERVED_SLUGS.fullmatch(slug):
         raise Invalid(f"{shown(slug)} is reserved by S3 or Windows; use another name, e.g. bank-loans")
 
 
-def entity() -> str:
-    """Return the table of the entity, without its schema."""
-    schema, dot, table = answer("entity").rpartition(".")
+def table_name(text: str, example: str, with_schema: str) -> str:
+    """Return the table of `TABLE` or `SCHEMA.TABLE`."""
+    schema, dot, table = text.rpartition(".")
     if dot:
-        identifier(schema, "schema name", "sales.Loans")
-    return identifier(table, "table name", "Loans")
+        identifier(schema, "schema name", with_schema)
+    return identifier(table, "table name", example)
 
 
 def metric(tables: list[str]) -> tuple[str, str]:
@@ -164,8 +162,7 @@ def expression(text: str) -> str:
     name, _, formula = (part.strip() for part in text.partition("="))
     # A name in double quotes may only have these characters. So no answer can end the string in Glue/etl.py.
     plain = re.sub(r'"[^\W\d]\w*([ $-]\w+)*"', "x", formula)
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,50}", name):
-        raise Invalid(f"{shown(name)} is not a valid name; use a to z, digits and _, e.g. amount = price * quantity")
+    matched(name, r"[a-z_][a-z0-9_]{0,50}", "a valid name; use a to z, digits and _, e.g. amount = price * quantity")
     if not re.fullmatch(r"[\w .*+/(),$-]*", plain) or not re.search(r"\w", plain) or "--" in plain or "/*" in plain:
         raise Invalid(f"{shown(formula)} is not an expression of columns, numbers, functions, parentheses and + - * /")
     if plain.count("(") != plain.count(")"):
@@ -179,25 +176,16 @@ def tables_of_metric(text: str) -> list[str]:
     return [quoted or plain for quoted, plain in found]
 
 
-def choice(question: str, *choices: str) -> str:
-    """Check that an answer is one of its choices. cookiecutter checks only answers to a prompt."""
+def choice(question: str, *choices: str, engine: str = "(?!)") -> str:
+    """Check an answer against its choices. cookiecutter does so only after a prompt."""
     chosen = answer(question)
     if chosen not in choices:
         # Short words such as median and min are similar by chance, so the cutoff is higher.
         hint = nearest(chosen, list(choices), cutoff=0.8)
+        if re.fullmatch(engine, chosen):  # the engine has more choices than the template
+            hint = f"; choose one of them, and write {chosen} in Glue/etl.py of the project"
         raise Invalid(f"{shown(chosen)} is not one of {', '.join(choices)}{hint}")
     return chosen
-
-
-def aggregate() -> str:
-    """Check the aggregate. The template accepts fewer aggregates than the engine."""
-    chosen, choices = answer("aggregate"), ("avg", "sum", "count", "min", "max")
-    if re.fullmatch(r"count_distinct|median|stddev|p[1-9][0-9]?", chosen):
-        raise Invalid(
-            f"{shown(chosen)} is not one of {', '.join(choices)}; choose one of them, and write {chosen} in "
-            "Glue/etl.py of the project"
-        )
-    return choice("aggregate", *choices)
 
 
 def date_column(tables: list[str]) -> str:
@@ -211,16 +199,12 @@ def join(text: str, tables: list[str]) -> tuple[str, str]:
     """Return two tables of a join `TABLE: LEFT.COLUMN = COLUMN and ...`: `TABLE`, and the table `LEFT`."""
     example = "Account: Loans.Account_idAccount = idAccount"
     table, colon, condition = text.partition(":")
-    left, equals, right = condition.partition("=")
-    if not colon or not equals:
+    if not colon or "=" not in condition:
         raise Invalid(f"{shown(text.strip())} is not a join; write TABLE: LEFT.COLUMN = COLUMN, e.g. {example}")
-    schema, dot, own = table.rpartition(".")
-    if dot:
-        identifier(schema, "schema name", "production.Product: Sale.product_id = id")
-    name = identifier(own, "table name", example)
+    name = table_name(table, example, "production.Product: Sale.product_id = id")
     if name in tables:
         raise Invalid(f"the table {shown(name)} is joined twice; join each table once")
-    start, _ = reference(left, tables, "Loans.Account_idAccount")
+    start, _ = reference(condition.partition("=")[0], tables, "Loans.Account_idAccount")
     compared: list[str] = []
     for left, equals, right in (piece.partition("=") for piece in equalities(condition)):
         if not equals or "=" in right:
@@ -262,14 +246,13 @@ def alert_email() -> None:
     """Check the alert address. It has no default, because a default address would get the alerts of all users."""
     if not answer("alert_email"):
         raise Invalid("the address is empty, so nobody would get the alerts; write e.g. data-team@example.com")
-    pattern("alert_email", EMAIL, "a mail address; write e.g. data-team@example.com")
+    matched(answer("alert_email"), EMAIL, "a mail address; write e.g. data-team@example.com")
 
 
 def schedule() -> None:
-    """Check the day and the time of the monthly run."""
-    match = re.fullmatch(r"([1-9]|[12][0-9]) ([01][0-9]|2[0-3]):[0-5][0-9]", answer("_schedule"))
-    if not match:
-        raise Invalid(f"{shown(answer('_schedule'))} is not a day of the month and a time, e.g. 1 00:01")
+    """Check day and time of the monthly run."""
+    form = r"([1-9]|[12][0-9]) ([01][0-9]|2[0-3]):[0-5][0-9]"
+    match = matched(answer("_schedule"), form, "a day of the month and a time, e.g. 1 00:01")
     if int(match[1]) > LAST_DAY:
         raise Invalid(
             f"day {match[1]} is after the {LAST_DAY}th; the day after the run must exist in every month, because a "
@@ -289,21 +272,19 @@ def time_zone() -> None:
 
 
 def nearest_zone(text: str) -> str:
-    """Return `; did you mean X?` for the zone of a city or the most similar zone, or an empty text.
-
-    A zone with a number is never suggested, because its sign misleads: Etc/GMT+2 is two hours behind GMT.
-    """
+    """Return `; did you mean X?` for a city or a similar name, or an empty text."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    names = sorted(name for name in zoneinfo.available_timezones() if re.fullmatch(TIME_ZONE, name) and not re.search("[0-9]", name))
+    zones = (name for name in zoneinfo.available_timezones() if re.fullmatch(TIME_ZONE, name))
+    # Without names with a number: Etc/GMT+2 is two hours west of GMT, the opposite of GMT+2.
+    names = sorted(name for name in zones if not re.search("[0-9]", name))
     cities = [name for name in names if name.lower().endswith("/" + plain.replace(" ", "_").lower())]
     return f"; did you mean {cities[0]}?" if cities else nearest(plain, names)
 
 
 def object_lock() -> None:
-    """Check that the answer is `none`, or a mode and a duration."""
-    match = re.fullmatch(r"none|(governance|compliance) ([1-9][0-9]{0,4}) (day|year)s?", answer("_object_lock"))
-    if not match:
-        raise Invalid(f"{shown(answer('_object_lock'))} is not none, or a mode and time, e.g. governance 5 years")
+    """Check that the answer is `none`, or mode and duration."""
+    form = r"none|(governance|compliance) ([1-9][0-9]{0,4}) (day|year)s?"
+    match = matched(answer("_object_lock"), form, "none, or a mode and time, e.g. governance 5 years")
     if match[2] and int(match[2]) > LONGEST_LOCK_YEARS * (1 if match[3] == "year" else 365):
         raise Invalid(f"S3 allows at most {LONGEST_LOCK_YEARS} years; write e.g. governance 5 years")
 
@@ -311,10 +292,8 @@ def object_lock() -> None:
 def contradictions(
     tables: list[str], starts: list[str], measured: str, dated: str, recipient: str, groups: list[str]
 ) -> list[tuple[str, str]]:
-    """Return the question and the reason of each answer that contradicts another answer."""
-    found = []
-    if measured == dated:
-        found.append(("metric", f"{shown(measured)} is also the date column; use another column"))
+    """Return question and reason for answers that contradict each other."""
+    found = [("metric", f"{shown(measured)} is also the date column; use another column")] * (measured == dated)
     if answer("aggregate") != "count":
         reason = f"{shown(measured)} is also the metric; use another column"
         found += [("recipient", reason)] * (measured == recipient) + [("group", reason)] * (measured in groups)
@@ -328,32 +307,26 @@ def contradictions(
     ]
 
 
-def pattern(question: str, regex: str, right: str) -> None:
-    """Check an answer against a regular expression."""
-    if not re.fullmatch(regex, answer(question)):
-        raise Invalid(f"{shown(answer(question))} is not {right}")
-
-
 def invalid_answers() -> dict[str, list[str]]:
     """Return the reason of each invalid answer, keyed by question, in the order of the questions."""
     found: dict[str, list[str]] = {question: [] for question in ANSWERS}
 
-    def check(question: str, rule: Callable[..., Result], *arguments: object) -> Result | None:
-        """Return the result of the rule. If the answer is invalid, add the reason, and return None."""
+    def check(question: str, rule: Callable[..., Any], *arguments: object, **options: str) -> Any:
+        """Return the result of the rule, or None after adding the reason to the invalid answers."""
         text = str(ANSWERS.get(question, ""))
         try:
             if len(text) > 5000:
                 raise Invalid(f"{shown(text)} has {len(text)} characters; use at most 5000")
             if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
                 raise Invalid(f"{shown(text)} contains a line break or a control character; write it on one line")
-            return rule(*arguments)
+            return rule(*arguments, **options)
         except Invalid as reason:
             if str(reason) not in found.setdefault(question, []):
                 found[question].append(str(reason))
             return None
 
     check("project_slug", project_slug)
-    entity_table = check("entity", entity)
+    entity_table = check("entity", table_name, answer("entity"), "Loans", "sales.Loans")
     tables = [entity_table] if entity_table else []
     starts = []
     for piece in parts("joins", ";") if answer("joins").lower() != "none" else []:
@@ -369,9 +342,10 @@ def invalid_answers() -> dict[str, list[str]]:
     measured = check("metric", metric, [entity_table] if entity_table else [])
     for table in tables_of_metric(answer("metric")) if measured else []:
         check("metric", known, table, tables, "amount = unit_price * quantity")
-    aggregated = check("aggregate", aggregate)
+    engine = "count_distinct|median|stddev|p[1-9][0-9]?"
+    aggregated = check("aggregate", choice, "aggregate", "avg", "sum", "count", "min", "max", engine=engine)
     dated = check("date_column", date_column, tables)
-    check("window_months", pattern, "window_months", WINDOW, "a number from 1 to 1200; write e.g. 3")
+    check("window_months", matched, answer("window_months"), WINDOW, "a number from 1 to 1200; write e.g. 3")
     groups = check("group", group, tables) or []
     recipient = check("recipient", renamed, answer("recipient"), tables, "bank_name = Bank.Name")
     check("delimiter", choice, "delimiter", "comma", "semicolon", "tab", "other")
@@ -379,13 +353,13 @@ def invalid_answers() -> dict[str, list[str]]:
     check("alert_email", alert_email)
     check("_schedule", schedule)
     check("_time_zone", time_zone)
-    check("_region", pattern, "_region", REGION, "an AWS region; write e.g. eu-west-1")
+    check("_region", matched, answer("_region"), REGION, "an AWS region; write e.g. eu-west-1")
     check("_github_workflows", choice, "_github_workflows", "yes", "no")
     check("_object_lock", object_lock)
-    check("_version", pattern, "_version", VERSION, "a version; write e.g. 1.2.0")
-    check("_repository", pattern, "_repository", r"https://[A-Za-z0-9._/-]+", "the https address of a repository")
-    source = "a module source; it must contain MODULE once, and no quotes, backslashes or interpolation"
-    check("__module_source", pattern, "__module_source", MODULE_SOURCE, f"{source}, e.g. ../../../modules/MODULE")
+    check("_version", matched, answer("_version"), VERSION, "a version; write e.g. 1.2.0")
+    check("_repository", matched, answer("_repository"), REPOSITORY, "the https address of a repository")
+    rules = "it must contain MODULE once, and no quotes, backslashes or interpolation, e.g. ../../../modules/MODULE"
+    check("__module_source", matched, answer("__module_source"), MODULE_SOURCE, f"a module source; {rules}")
 
     taken = [*RESERVED_NAMES]
     if entity_table and measured and aggregated:

@@ -18,7 +18,8 @@ def environment(
 
     With `archived`, Java uses the archive of Spark's classes, if there is one.
     """
-    local = ["spark.ui.enabled=false", "spark.driver.host=127.0.0.1", "spark.driver.bindAddress=127.0.0.1"]
+    local = ["spark.ui.enabled=false", "spark.authenticate=true"]
+    local += ["spark.driver.host=127.0.0.1", "spark.driver.bindAddress=127.0.0.1"]
     if archived and (java := spark_classes.options()) is not None:
         local.append(f"spark.driver.defaultJavaOptions={java}")
     options = [part for setting in (*settings, *local) for part in ("--conf", setting)]

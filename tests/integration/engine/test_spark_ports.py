@@ -1,0 +1,54 @@
+"""The ports of Spark on a laptop: they are local, and answer only to processes that know a secret."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rolling_extract
+from extracts import programs, spark
+
+# The program prints the two ports of Spark, and ends with its stdin.
+PROGRAM = """
+import sys, rolling_jdbc
+environment = rolling_jdbc.spark_context()._jvm.org.apache.spark.SparkEnv.get()
+for place in (environment.rpcEnv().address(), environment.blockManager().blockManagerId()):
+    print("port", place.host(), place.port(), flush=True)
+sys.stdin.read()
+"""
+
+
+def answer(host: str, port: int) -> bytes:
+    """Send a request without a secret, and return the answer."""
+    body = b"no Java object"
+    request = struct.pack(">BqI", 3, 1, len(body)) + body  # type, number and length of the request
+    with socket.create_connection((host, port), timeout=20) as stranger:
+        stranger.sendall(struct.pack(">Q", 8 + len(request)) + request)
+        return stranger.recv(65536)
+
+
+@pytest.mark.parametrize("way", ["python Glue/etl.py", "extracts preview"])
+def test_ports_of_spark_are_local_and_need_a_secret(way: str, tmp_path: Path) -> None:
+    """Otherwise other users of the machine could read rows and the login of the source."""
+    libraries = Path(rolling_extract.__file__).parent
+    variables = {name: value for name, value in os.environ.items() if "SPARK" not in name}
+    variables |= {"JAVA_HOME": str(programs.java_home()), "PYTHONPATH": str(libraries)}
+    if way == "extracts preview":
+        variables |= spark.environment(libraries)
+    command = [sys.executable, "-c", PROGRAM]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=variables, cwd=tmp_path, text=True, **pipes) as started:
+        assert started.stdin is not None
+        assert started.stdout is not None
+        lines = (line.split() for line in started.stdout)
+        ports = [next(line for line in lines if line[:1] == ["port"]) for _ in range(2)]
+        answers = [answer(host, int(port)) for _, host, port in ports]
+        started.stdin.close()
+    assert {host for _, host, _ in ports} == {"127.0.0.1"}
+    assert [found for found in answers if b"Expected SaslMessage" not in found] == []

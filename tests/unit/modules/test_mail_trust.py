@@ -110,6 +110,13 @@ def test_event_of_a_state_machine_with_a_name_of_no_module_is_ignored(name: str)
     assert not facts(execution() | {"detail": detail})["known"]
 
 
+@pytest.mark.parametrize("name", ["x)evil.example", "(evil.example)", "a.example", "'$(id)'", "a b"])
+def test_event_of_an_execution_with_a_name_of_no_service_is_ignored(name: str) -> None:
+    arn = execution()["detail"]["executionArn"]
+    assert facts(execution(executionArn=arn))["known"]
+    assert not facts(execution(executionArn=arn.removesuffix("0123") + name))["known"]
+
+
 SLOW = glue("Glue Job Run Status", jobRunId="jr_0")
 
 

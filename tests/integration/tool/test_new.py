@@ -256,7 +256,7 @@ def test_next_command_has_the_database_without_its_password(
     assert password not in command
     monkeypatch.setenv("PGPASSWORD", password)
     shown = call(*shlex.split(command)[1:], "--history", "0")
-    assert 'public."regions" has no recipient' in shown.stderr  # the tables are empty
+    assert 'public."regions" contains no recipient' in shown.stderr  # the tables are empty
 
 
 def test_next_command_without_a_database_says_what_to_give(tmp_path: Path) -> None:

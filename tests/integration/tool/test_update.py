@@ -246,7 +246,7 @@ def test_error_in_one_project_does_not_stop_the_others(project: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--to", "1.0.5"], "has no version 1.0.5; it has 1.0.0, 1.1.0."),
+        (["--to", "1.0.5"], "has no version 1.0.5; its versions are 1.0.0, 1.1.0."),
         (["--to", "0.9.0"], "has version 1.0.0; choose a version newer than 0.9.0."),
         (["--to", "newest"], '"newest" is not a version; write a version such as 1.2.0.'),
         (["--template", "/nowhere/home"], "git clone: repository '/nowhere/home' does not exist"),

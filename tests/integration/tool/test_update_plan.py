@@ -118,7 +118,7 @@ def test_plan_reports_resources_whose_content_would_be_lost() -> None:
     [change] = plans.compare({}, {"resource_changes": [bucket]})
     assert str(change) == (
         "module.bucket.aws_s3_bucket.this is replaced: because bucket cannot change in place; this"
-        " deletes the files in it"
+        " deletes the files in the bucket"
     )
 
 

@@ -30,6 +30,6 @@ def test_every_right_of_a_role_is_listed(name: str) -> None:
     }
     assert ROLES[name].rights
     assert listed == ROLES[name].rights
-    assert f"Assumed by `{ROLES[name].service}`." in SECTIONS[name]
+    assert f"The service `{ROLES[name].service}` assumes the role." in SECTIONS[name]
     given = {found.removeprefix("var.") for found in ROLES[name].given}
     assert given == set(re.findall(r"The policy `([\w.]+)` is added", SECTIONS[name]))

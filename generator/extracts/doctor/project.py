@@ -46,24 +46,32 @@ def values(project: Path) -> tuple[Values, list[Check]]:
             command_line = [*programs.terraform().command, f"-chdir={folder}", *command.split(), "-no-color"]
             return children.run(command_line, input=text, variables=environment)
 
+        def evaluate(*expressions: str) -> list[str]:
+            """Return the values as Terraform shows them, from one start, which reads all schemas of AWS."""
+            shown = ask("console", f"[{', '.join(f'jsonencode({text})' for text in expressions)}]\n")
+            if shown.returncode:
+                raise ExtractsError(terraform.reason(shown.stderr or shown.stdout))
+            return [line.strip().removesuffix(",") for line in shown.stdout.splitlines()[1:-1]]
+
         found: dict[str, Any] = {}
         expressions = {name: f"var.{name}" for name in VALUES} | _arguments(folder / "main.tf")
+        keys = expressions.pop("pgp", None)
         try:
-            for name, expression in expressions.items():
-                shown = ask("console", f"jsonencode({expression})\n")
-                if shown.returncode:
-                    said = terraform.reason(shown.stderr or shown.stdout)
-                    if name == "pgp":
-                        found[name] = said
-                        continue
-                    remedy = f"terraform -chdir={folder} init"
-                    written = re.fullmatch(r'"([^"\\$%]*)"', expressions.get("time_zone", ""))
-                    return Values(time_zone=written and written[1]), [
-                        failed("Terraform's values", said, remedy)
-                    ]
-                # For a variable without a value, Terraform shows "(known after apply)".
-                if shown.stdout.startswith('"'):
-                    found[name] = json.loads(json.loads(shown.stdout))
+            try:
+                shown = dict(zip(expressions, evaluate(*expressions.values()), strict=False))
+            except ExtractsError as error:
+                remedy = f"terraform -chdir={folder} init"
+                written = re.fullmatch(r'"([^"\\$%]*)"', expressions.get("time_zone", ""))
+                return Values(time_zone=written and written[1]), [
+                    failed("Terraform's values", str(error), remedy)
+                ]
+            try:
+                shown |= zip(["pgp"], evaluate(keys), strict=False) if keys else {}
+            except ExtractsError as error:
+                found["pgp"] = str(error)
+            for name, text in shown.items():
+                if text.startswith('"'):  # a variable without a value is "(known after apply)"
+                    found[name] = json.loads(json.loads(text))
             applied = ask("output -json")
         except OSError as error:
             remedy = 'fix the failed check "Terraform"'

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
-from extracts import terraform
+from extracts import programs, terraform
 from extracts.doctor import pgp_keys
 from extracts.doctor.zone import monthly
 from local_cloud import aws, processes
@@ -97,7 +97,19 @@ def test_error_for_an_old_program_says_what_to_install(extracts: Extracts, tmp_p
     assert "✓ Terraform" not in done.stdout
 
 
-def test_checks_of_the_account_report_missing_parts(
+def test_one_console_of_terraform_reads_all_values(
+    looked: Callable[..., dict[str, Any]], project: Path, tmp_path: Path
+) -> None:
+    """Each start of Terraform with the AWS provider takes three seconds of processor time."""
+    log, program = tmp_path / "log", tmp_path / "terraform"
+    [real] = programs.terraform().command
+    program.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {real} "$@"\n')
+    program.chmod(0o755)
+    looked(str(project), EXTRACTS_TERRAFORM=str(program))
+    assert re.findall(r"Terraform (console|output)", log.read_text()) == ["console", "output"]
+
+
+def test_account_checks_report_what_is_missing(
     cloud: aws.Cloud, project: Path, looked: Callable[..., dict[str, Any]]
 ) -> None:
     made = account.prepare(cloud, username=store.READER, password="not to be told")

@@ -7,7 +7,8 @@ same snapshot. So the control totals show whether Spark has read all rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -47,7 +48,8 @@ def read(
         else:
             work = rolling_transform.Work(resolved, span, cutoff, facts, session, reader.snapshot.spark)
             relation, names = work.relation()
-            resolved, facts, bodies = work.done(reader.frame(relation), names, reader.make_views)
+            [frame] = reader.frames([relation])
+            resolved, facts, bodies = work.done(frame, names, reader.make_views)
         reader.make_views(bodies.relations, is_shared=len(bodies.windows) > 0)
         return rolling_result.read(resolved, span, facts, bodies, _Copy(reader.snapshot.spark), folder)
 
@@ -82,27 +84,32 @@ class _Reader:
     resolved: Resolved
     snapshot: Snapshot
 
-    def make_views(self, relations: Iterable[Relation], *, is_shared: bool = False) -> None:
-        """Make the view of each relation. With `is_shared`, several queries read the entity."""
-        for relation in relations:
-            if relation.name == "t0" and self.resolved.transform is not None:
-                frame = self.snapshot.spark.sql(relation.sql)
-            else:
-                frame = self.frame(relation)
-                if is_shared and relation.name == "t0":
-                    # A checkpoint is used instead of a cache: Spark would read an evicted part of a cache
-                    # again.
-                    quiet_executors(self.snapshot.spark)
-                    frame = frame.localCheckpoint(eager=True)
+    def make_views(self, relations: Sequence[Relation], *, is_shared: bool = False) -> None:
+        """Make the view of each relation. Several queries read the entity if it `is_shared`."""
+        transformed = [each for each in relations if each.name == "t0" and self.resolved.transform]
+        for relation in transformed:
+            self.snapshot.spark.sql(relation.sql).createOrReplaceTempView(relation.name)
+        read = [relation for relation in relations if relation not in transformed]
+        for relation, frame in zip(read, self.frames(read), strict=True):
+            if is_shared and relation.name == "t0":
+                # Rather than a cache: a cached part that is evicted would be read again.
+                quiet_executors(self.snapshot.spark)
+                frame = frame.localCheckpoint(eager=True)
             frame.createOrReplaceTempView(relation.name)
 
-    def frame(self, relation: Relation) -> DataFrame:
-        """Return a relation with Spark's types. A small joined table is broadcast."""
+    def frames(self, relations: Sequence[Relation]) -> list[DataFrame]:
+        """Return relations with Spark's types. Spark logs in for the columns of each, all at once."""
+        conditions = [self.snapshot.conditions(self.resolved, relation) for relation in relations]
+        for relation, parts in zip(relations, conditions, strict=True):
+            count = "1 part" if len(parts) == 1 else f"{len(parts)} parts"
+            log("statement", f"reading {relation.name} in {count} of one snapshot", sql=relation.sql)
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(self._frame, relations, conditions))
+
+    def _frame(self, relation: Relation, conditions: Sequence[str]) -> DataFrame:
+        """Return a relation. A small joined table goes to where the rows are."""
         from pyspark.sql import functions as F
 
-        conditions = self.snapshot.conditions(self.resolved, relation)
-        parts = "1 part" if len(conditions) == 1 else f"{len(conditions)} parts"
-        log("statement", f"reading {relation.name} in {parts} of one snapshot", sql=relation.sql)
         frame = self.snapshot.read(relation.sql, conditions).drop("part")
         typed = [
             F.col(name).cast(relation.types[name]).alias(name) if name in relation.types else F.col(name)

@@ -70,7 +70,8 @@ def test_source_is_checked_while_spark_starts(
     monkeypatch.setattr(rolling_jdbc, "_context", slow_start)
     monkeypatch.setattr(rolling_resolve, "read", read)
     assert engine("2026-10", aggregate_in="spark").figures("Alpha")
-    assert waited and all(waited)
+    assert waited
+    assert all(waited)
 
 
 def test_spark_that_does_not_start_is_the_error_of_the_run(

@@ -41,7 +41,9 @@ def wide_squares(relations: Relations, index: int, place: int) -> str:
     The digits of a value without its point are `GROUPS` groups. The part is the sum of the products of every
     two groups whose places add up to `place`.
     """
-    value, width = relations.measure(index), GROUPS * GROUP_DIGITS
+    width = GROUPS * GROUP_DIGITS
+    # Some expressions have fewer digits in Spark: nullif(1, 0.5) has none there.
+    value = f"CAST({relations.measure(index)} AS {decimal(relations.spark_digits(index))})"
     text = f"lpad(translate(CAST({value} AS string), '-.', ''), {width}, '0')"
     groups = [
         f"CAST(substr({text}, {1 + start}, {GROUP_DIGITS}) AS DECIMAL({GROUP_DIGITS}, 0))"

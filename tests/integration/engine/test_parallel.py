@@ -142,6 +142,7 @@ def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, en
         "long": "14142135623730950488016887242096980784.282505191396385683",
         "big": "4242640687119285146.405066172629094236",
         "rate": "872.711189340436954587",
+        "nullif(big - Account.Balance, 0.5)": "4242640687119285146.405066172629094236",
         "nullif(price, 3)": "",
     }
     metrics = {f"m{i}": Metric("stddev", text, window=3, scale=18) for i, text in enumerate(expected)}

@@ -84,6 +84,30 @@ def _context() -> SparkContext:
     return context
 
 
+@functools.cache
+def _local_folder() -> str:
+    """Return a folder for the files of Spark, which contain rows. It is deleted when this process ends.
+
+    Otherwise every user of the machine could read the files, and they would stay if the process of Spark is
+    killed.
+    """
+    ended = ExitStack()
+    folder = ended.enter_context(rolling_file.scratch())
+    ended.callback(_end_spark)
+    atexit.register(ended.close)
+    return str(folder)
+
+
+def _end_spark() -> None:
+    """End the process of Spark, so that it writes no more files."""
+    from pyspark import SparkContext
+
+    process = getattr(SparkContext._gateway, "proc", None)
+    if process is not None:
+        process.kill()
+        process.wait()
+
+
 def connect(database: Database, application: str, limit: int) -> JdbcConnection:
     """Log in with the driver from Spark's registry of drivers.
 

@@ -38,7 +38,11 @@ def test_ports_of_spark_are_local_and_need_a_secret(way: str, tmp_path: Path) ->
     """Otherwise other users of the machine could read rows and the login of the source."""
     libraries = Path(rolling_extract.__file__).parent
     variables = {name: value for name, value in os.environ.items() if "SPARK" not in name}
-    variables |= {"JAVA_HOME": str(programs.java_home()), "PYTHONPATH": str(libraries)}
+    variables |= {
+        "TMPDIR": str(tmp_path),
+        "JAVA_HOME": str(programs.java_home()),
+        "PYTHONPATH": str(libraries),
+    }
     if way == "extracts preview":
         variables |= spark.environment(libraries)
     command = [sys.executable, "-c", PROGRAM]

@@ -248,7 +248,9 @@ def send_all(journal: subprocess.Popen[str], state: dict[str, Any]) -> None:
     threading.Thread(target=follow, args=(journal.stdout, lines), daemon=True).start()
     while True:
         batch = [lines.get()]
-        time.sleep(SECONDS)
+        # Wait for more entries, unless enough wait already: one recipient may cause many.
+        if lines.qsize() < BATCH - 1:
+            time.sleep(SECONDS)
         while len(batch) < BATCH and not lines.empty():
             batch.append(lines.get())
         if "" in batch:

@@ -46,8 +46,14 @@ def test_ports_of_spark_are_local_and_need_a_secret(way: str, tmp_path: Path) ->
     if way == "extracts preview":
         variables |= spark.environment(libraries)
     command = [sys.executable, "-c", PROGRAM]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, env=variables, cwd=tmp_path, text=True, **pipes) as started:
+    with subprocess.Popen(
+        command,
+        env=variables,
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as started:
         assert started.stdin is not None
         assert started.stdout is not None
         lines = (line.split() for line in started.stdout)

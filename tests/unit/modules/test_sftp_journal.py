@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import subprocess
+import threading
+import types
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -258,3 +261,20 @@ def test_public_key_with_options_that_could_add_rights_is_left_out(
     value = json.dumps({"prefix": "p", "keys": ["ssh-ed25519 AAAA", key]})
     assert recipients.parsed(value) == ("p", "ssh-ed25519 AAAA\n")
     assert "was left out" in capsys.readouterr().err
+
+
+def test_many_entries_are_sent_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries of one recipient must not delay the receipts of the others for hours."""
+    pauses, sent = [], []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        threading.Event().wait(0.2)  # the reader fills the queue
+
+    monkeypatch.setattr(journal.time, "sleep", pause)
+    monkeypatch.setattr(journal, "send", lambda batch, state: sent.extend(batch))
+    source = io.StringIO("{}\n" * 20 * journal.BATCH)
+    with pytest.raises(RuntimeError, match="journalctl has ended"):
+        journal.send_all(types.SimpleNamespace(stdout=source), {})
+    assert len(sent) > 18 * journal.BATCH
+    assert len(pauses) <= 3

@@ -12,9 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import boto3
+from botocore.config import Config
 from ministack.services import eventbridge
 
 log = logging.getLogger("extracts.emulator")
+_creation = threading.Lock()  # threads must not create clients of boto3's default session at the same time
 
 # Types of ministack, with only the parts that we use.
 Body = dict[str, Any]
@@ -74,6 +77,18 @@ def in_background(function: Callable[..., Any], *arguments: Any) -> None:
     """Run a function in a thread, with the account and the region of the current request."""
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(function, *arguments), daemon=True).start()
+
+
+def client(service: str, role: Mapping[str, str], config: Config | None = None) -> Any:
+    """Return a client with the credentials of a role, for a service that calls another one."""
+    with _creation:
+        return boto3.client(
+            service,
+            aws_access_key_id=role["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=role["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=role["AWS_SESSION_TOKEN"],
+            config=config,
+        )
 
 
 def seconds_now() -> int:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import boto3
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
@@ -26,7 +25,7 @@ from ministack.core.responses import (
 )
 from ministack.services import eventbridge, scheduler, sqs
 
-from local_cloud.aws.common import Body, in_background, log
+from local_cloud.aws.common import Body, client, in_background, log
 from local_cloud.aws.identity import credentials
 
 UNIVERSAL = re.compile(r"arn:[^:]+:scheduler:::aws-sdk:(?P<service>[a-z0-9]+):(?P<action>[A-Za-z0-9]+)")
@@ -34,6 +33,7 @@ UNIVERSAL = re.compile(r"arn:[^:]+:scheduler:::aws-sdk:(?P<service>[a-z0-9]+):(?
 # Universal targets use the service names of the SDK for Java. This table has the names that differ in
 # botocore.
 SERVICES = {"cloudwatchlogs": "logs", "eventbridge": "events", "sfn": "stepfunctions"}
+ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 
 
 ################################################################################
@@ -84,25 +84,15 @@ def _deliver(target: Body, schedule: Body, scheduled: float) -> None:
             _keep_dead_letter(target, schedule, scheduled, role, refused)
 
 
-def _client(service: str, role: Mapping[str, str]) -> Any:
-    return boto3.client(
-        service,
-        aws_access_key_id=role["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=role["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=role["AWS_SESSION_TOKEN"],
-        config=Config(retries={"total_max_attempts": 1}),
-    )
-
-
 def _call(target: Body, role: Mapping[str, str]) -> None:
     found = UNIVERSAL.fullmatch(target["Arn"])
     assert found
-    client = _client(SERVICES.get(found["service"], found["service"]), role)
+    service = client(SERVICES.get(found["service"], found["service"]), role, ONE_ATTEMPT)
     operation = found["action"][:1].upper() + found["action"][1:]
-    if operation not in client.meta.service_model.operation_names:
+    if operation not in service.meta.service_model.operation_names:
         raise Refused("ValidationException", f"{target['Arn']} is not an operation")
     try:
-        getattr(client, xform_name(operation))(**json.loads(target.get("Input") or "{}"))
+        getattr(service, xform_name(operation))(**json.loads(target.get("Input") or "{}"))
     except ParamValidationError as error:
         raise Refused("ValidationException", str(error)) from error
     except ClientError as error:
@@ -128,7 +118,7 @@ def _keep_dead_letter(
         "TARGET_ARN": target["Arn"],
     }
     try:
-        _client("sqs", role).send_message(
+        client("sqs", role, ONE_ATTEMPT).send_message(
             QueueUrl=sqs._queue_url(queue.rsplit(":", 1)[-1]),
             MessageBody=target.get("Input") or "{}",
             MessageAttributes={

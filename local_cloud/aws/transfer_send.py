@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncssh
-import boto3
 from botocore.exceptions import ClientError
+
+from local_cloud.aws.common import client
 
 HOST_KEY_ALGORITHMS = (
     "ecdsa-sha2-nistp256",
@@ -25,24 +26,15 @@ HOST_KEY_ALGORITHMS = (
 def refusal(connector: Mapping[str, Any], path: str, folder: str, role: Mapping[str, str]) -> str:
     """Send the file with the role's credentials. Return why that failed, or an empty text."""
     try:
-        secrets = _client("secretsmanager", role)
+        secrets = client("secretsmanager", role)
         secret = secrets.get_secret_value(SecretId=connector["SftpConfig"]["UserSecretId"])
         bucket, key = path.lstrip("/").split("/", 1)
-        body = _client("s3", role).get_object(Bucket=bucket, Key=key)["Body"].read()
+        body = client("s3", role).get_object(Bucket=bucket, Key=key)["Body"].read()
         target = PurePosixPath(folder) / PurePosixPath(key).name
         asyncio.run(send(connector, json.loads(secret["SecretString"]), str(target), body))
     except (ClientError, LookupError, OSError, asyncssh.Error, ValueError) as error:
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
     return ""
-
-
-def _client(service: str, role: Mapping[str, str]) -> Any:
-    return boto3.client(
-        service,
-        aws_access_key_id=role["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=role["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=role["AWS_SESSION_TOKEN"],
-    )
 
 
 async def send(connector: Mapping[str, Any], login: dict[str, str], target: str, body: bytes) -> None:

@@ -18,6 +18,7 @@ from extracts import terraform
 from local_cloud import aws, database
 from local_cloud.aws.scheduler import next_start
 from local_cloud.demo import account, store
+from tests.support.provider import Provider
 from tests.support.terraform import Root
 from tools.hcl import REPOSITORY
 
@@ -116,7 +117,7 @@ def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def deployed(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("schedules")
     (folder / "modules").symlink_to(REPOSITORY / "modules")
     (folder / "etl.py").write_text((REPOSITORY / "examples/bank-loans/Glue/etl.py").read_text())
@@ -125,7 +126,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     # This test has its own AWS account, because other tests create a secret with the same name in the shared
     # account.
     with aws.serve(folder / "aws") as cloud, database.serve(folder / "database") as served:
-        root = Root(folder, terraform.environment(folder) | cloud.environment)
+        root = Root(folder, terraform.environment(folder) | cloud.environment, provider)
         last_month = store.last_complete_month(datetime.now(UTC).date())
         store.load(served.url, store.generate(last_month, loans=500), PASSWORD)
         with psycopg.connect(served.url) as connection:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 import rolling_description
-from extracts import programs, terraform
+from extracts import terraform
 from tests.support import options
 from tests.support.files import tree
 from tests.support.planning import plan_test
@@ -59,10 +59,10 @@ def planned(
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def environment(tmp_path: Path, terraform_program: Path) -> dict[str, str]:
     ours = terraform.environment(tmp_path)
     return {name: value for name, value in ours.items() if name not in ("MAKEFLAGS", "MAKELEVEL")} | {
-        "TERRAFORM": programs.terraform().command[0],
+        "TERRAFORM": str(terraform_program),
         "PYTHON": sys.executable,
         "PYTHONDONTWRITEBYTECODE": "1",  # the engine is in this working copy
     }

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import socketserver
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -108,9 +109,17 @@ def _ready(log: Path) -> bool:
     return bool(_started(log))
 
 
-@contextmanager
-def serve(provider: Provider) -> Iterator[list[str]]:
-    """Yield the command of a `terraform` with the shared provider, for programs that a test starts."""
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    """Return the provider that the commands of a whole test run share."""
+    shared = Provider(tmp_path_factory.mktemp("provider"))
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture(scope="session")
+def terraform_program(provider: Provider) -> Iterator[Path]:
+    """Return a program `terraform` with the shared provider, for programs that a test starts."""
 
     class Asked(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -120,24 +129,15 @@ def serve(provider: Provider) -> Iterator[list[str]]:
 
     # The folder is private. Its path is short, as that of a Unix socket must be.
     with tempfile.TemporaryDirectory(prefix="extracts-") as folder:
-        address = str(Path(folder) / "provider")
-        with socketserver.UnixStreamServer(address, Asked) as server:
+        address, program = Path(folder) / "provider", Path(folder) / "terraform"
+        script = Path(__file__).with_name("terraform_program.py")
+        command = (sys.executable, "-I", "-S", script, address, *programs.terraform().command)
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, command))} "$@"\n')
+        program.chmod(0o755)
+        with socketserver.UnixStreamServer(str(address), Asked) as server:
             # One thread, because a process that it starts ends with it.
             thread = threading.Thread(target=server.serve_forever, daemon=True)
             thread.start()
-            try:
-                program = Path(__file__).with_name("terraform_program.py")
-                [terraform] = programs.terraform().command
-                yield [sys.executable, "-I", "-S", str(program), address, terraform]
-            finally:
-                server.shutdown()
-                thread.join()
-                provider.stop()
-
-
-@pytest.fixture(scope="session")
-def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
-    """Return the provider that the commands of a whole test run share."""
-    shared = Provider(tmp_path_factory.mktemp("provider"))
-    yield shared
-    shared.stop()
+            yield program
+            server.shutdown()
+            thread.join()

@@ -18,7 +18,7 @@ from local_cloud import aws, database
 from local_cloud.demo import account, store
 from tests.support.github import ROOT, Event, GitHub
 from tests.support.options import BANK
-from tests.support.provider import Provider, serve
+from tests.support.provider import Provider
 from tests.support.terraform import Root
 
 
@@ -40,11 +40,16 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud, provider: Provider) -> Iterator[Story]:
+def story(
+    tmp_path_factory: pytest.TempPathFactory,
+    cloud: aws.Cloud,
+    provider: Provider,
+    terraform_program: Path,
+) -> Iterator[Story]:
     """Create the project with its values, pushed to an empty repository; nothing is deployed yet."""
     folder = tmp_path_factory.mktemp("pipelines")
     login = token_urlsafe(18)
-    with database.serve(folder / "database") as served, serve(provider) as program:
+    with database.serve(folder / "database") as served:
         last_month = store.last_complete_month(datetime.now(UTC).date())
         store.load(served.url, store.generate(last_month, loans=2_000), login)
         made = account.prepare(cloud, username=store.READER, password=login)
@@ -68,13 +73,13 @@ def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud, provider: 
             Bucket="terraform-states", CreateBucketConfiguration={"LocationConstraint": aws.REGION}
         )
         settings = terraform.environment(folder)
-        github = GitHub(folder / "github", cloud, settings, terraform=program)
-        github.variables |= roles(github, folder, cloud)
+        github = GitHub(folder / "github", cloud, settings, terraform=terraform_program)
+        github.variables |= roles(github, folder, cloud, provider)
         yield Story(github, project, cloud)
 
 
-def roles(github: GitHub, folder: Path, cloud: aws.Cloud) -> dict[str, str]:
-    """Create the roles of the example github-roles, and return the variables that name the roles."""
+def roles(github: GitHub, folder: Path, cloud: aws.Cloud, provider: Provider) -> dict[str, str]:
+    """Create the roles of the example, and return the variables that name them."""
     shutil.copytree(ROOT / "examples/github-roles", folder / "roles")
     values = {
         "repository": github.repository,
@@ -85,7 +90,7 @@ def roles(github: GitHub, folder: Path, cloud: aws.Cloud) -> dict[str, str]:
         "apply_policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess",
     }
     (folder / "roles/terraform.tfvars.json").write_text(json.dumps(values))
-    root = Root(folder / "roles", {**terraform.environment(folder), **cloud.environment})
+    root = Root(folder / "roles", {**terraform.environment(folder), **cloud.environment}, provider)
     root.setup()
     root.apply()
     found = root.output()["role_arns"]

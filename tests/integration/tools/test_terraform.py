@@ -176,6 +176,23 @@ def test_each_configuration_of_a_command_has_its_own_provider(tmp_path: Path) ->
         provider.stop()
 
 
+def test_program_uses_the_shared_provider_after_init(
+    provider: Provider, terraform_program: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "main.tf").write_text(PLANNED)
+    settings = terraform.environment(tmp_path) | {"AWS_REGION": "eu-west-1"}
+    settings |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
+
+    def run(*arguments: str) -> str:
+        command = [str(terraform_program), f"-chdir={tmp_path}", *arguments, "-no-color"]
+        return subprocess.check_output(command, env=settings, text=True)
+
+    assert "hashicorp/aws" in run("init")
+    assert 'region = "eu-west-1"' in run("plan")
+    assert provider.given
+    assert provider.given[0] == tmp_path
+
+
 def test_other_processes_start_while_the_shared_provider_runs(tmp_path: Path) -> None:
     """PySpark starts Java by fork. Threads of gRPC killed one of about 150 such processes."""
     provider = Provider(tmp_path)

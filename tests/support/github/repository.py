@@ -6,7 +6,7 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class GitHub:
     cloud: aws.Cloud
     settings: Mapping[str, str]  # environment variables with which Terraform finds its provider
     repository: str = "banking-group/bank-loans"
-    terraform: Sequence[str] = ()  # the command that starts it; by default the one on this machine
+    terraform: Path | None = None  # the program; by default the one on this machine
     variables: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # by environment
     runs: list[Run] = field(default_factory=list)
@@ -49,7 +49,7 @@ class GitHub:
             "gh": f"{python} {here / 'gh.py'}",
             "pipx": f"{python} {here / 'pipx.py'}",
             "python": python,
-            "terraform": shlex.join(self.terraform or programs.terraform().command),
+            "terraform": shlex.quote(str(self.terraform or programs.terraform().command[0])),
         }.items():
             (bin_folder / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
             (bin_folder / name).chmod(0o755)

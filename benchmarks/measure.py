@@ -54,10 +54,11 @@ def rounds(count: int, works: Mapping[str, Callable[[], Cost]]) -> dict[str, Cos
 def cost_of(work: Callable[[], object], server: int) -> Cost:
     """Return what `work` costs in this process, and in the server whose process ID is `server`."""
     _adopt()
+    others = _children()  # servers
     began, client, backends = time.monotonic(), _client(), _server(server)
     work()
     wall = time.monotonic() - began
-    _wait_for_orphans(server)
+    _wait_for_orphans(others)
     client = _client() - client
     time.sleep(_REAPED)
     return Cost(wall, client, _server(server) - backends)
@@ -79,11 +80,15 @@ def _adopt() -> None:
         raise OSError("prctl")
 
 
-def _wait_for_orphans(server: int) -> None:
-    own = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
-    while orphans := {int(pid) for pid in own.read_text().split()} - {server}:
+def _wait_for_orphans(others: set[int]) -> None:
+    while orphans := _children() - others:
         for pid in orphans:
             os.waitpid(pid, 0)
+
+
+def _children() -> set[int]:
+    own = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    return {int(pid) for pid in own.read_text().split()}
 
 
 def _client() -> float:

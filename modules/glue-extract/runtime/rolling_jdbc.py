@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,17 +37,20 @@ _CIPHERS = (
 )
 
 
-_starter = ThreadPoolExecutor(1)
 _starting = threading.Lock()
 _announced: set[str] = set()  # the applications that the log has
 
 
-def start_spark() -> None:
-    """Begin to start Spark, while PostgreSQL answers the first queries.
+@contextmanager
+def spark_starting() -> Iterator[None]:
+    """Start Spark while PostgreSQL answers the first queries.
 
-    If it fails, `spark_context` tries again and raises the error.
+    If it does not start, `spark_context` tries again and raises the error. The end of the block waits for the
+    start, so that Spark writes nothing to the terminal after the sentence of a run that fails.
     """
-    _starter.submit(_context)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(_context)
+        yield
 
 
 def spark_context() -> SparkContext:

@@ -22,13 +22,13 @@ def session(arguments: Arguments, time_zone: str, aggregate_in: str) -> Iterator
     refused login, the secret is read again. If it has changed, the login is repeated. A new token always
     differs.
     """
-    driver = _driver(arguments, aggregate_in)
-
-    def source(database: Database) -> Source:
-        limits = arguments.statement_timeout, arguments.lock_timeout
-        return Source(database, driver, time_zone, arguments.run_id, *limits)
-
     with ExitStack() as stack:
+        driver = _driver(arguments, aggregate_in, stack)
+
+        def source(database: Database) -> Source:
+            limits = arguments.statement_timeout, arguments.lock_timeout
+            return Source(database, driver, time_zone, arguments.run_id, *limits)
+
         database = _database(arguments)
         try:
             found = stack.enter_context(source(database).session())
@@ -42,15 +42,15 @@ def session(arguments: Arguments, time_zone: str, aggregate_in: str) -> Iterator
         yield found
 
 
-def _driver(arguments: Arguments, aggregate_in: str) -> Driver:
-    """Return psycopg for a URL if it is there, else the driver of the JVM. Spark starts if it is needed."""
+def _driver(arguments: Arguments, aggregate_in: str, stack: ExitStack) -> Driver:
+    """Return psycopg for a URL if it is there, else the driver of the JVM. `stack` starts Spark."""
     has_psycopg = arguments.database_url is not None and rolling_psycopg.is_installed()
     if has_psycopg and aggregate_in == "database":
         return rolling_psycopg.connect
     import rolling_jdbc
 
     if has_psycopg:
-        rolling_jdbc.start_spark()
+        stack.enter_context(rolling_jdbc.spark_starting())
         return rolling_psycopg.connect
     rolling_jdbc.spark_context()  # takes seconds: a secret is read after it
     return rolling_jdbc.connect

@@ -93,10 +93,11 @@ def test_unexpected_error_is_reported_in_one_sentence(
     )  # the text of the error may contain a value of a row, so the log must not contain it
 
 
-def test_missing_driver_jar_is_reported_in_one_sentence(tmp_path: Path) -> None:
+def test_missing_driver_jar_is_reported_in_one_sentence(store: Store, tmp_path: Path) -> None:
     """Run `python etl.py` in a separate process that does not give the driver to Spark."""
     script = tmp_path / "etl.py"
-    script.write_text(f"from rolling_extract import *\n\nrun({replace(LOANS, aggregate_in='spark')!r})\n")
+    spec = replace(LOANS, aggregate_in="spark", schema=store.schema)
+    script.write_text(f"from rolling_extract import *\n\nrun({spec!r})\n")
     environment = {
         "PATH": os.environ["PATH"],
         "JAVA_HOME": str(programs.java_home()),
@@ -108,7 +109,7 @@ def test_missing_driver_jar_is_reported_in_one_sentence(tmp_path: Path) -> None:
             sys.executable,
             script,
             "--database-url",
-            "postgresql://u:p@127.0.0.1:1/x",
+            store.url,
             "--output",
             tmp_path / "out",
         ],

@@ -7,6 +7,7 @@ does not log in. It only requests the certificate of the server, to find out whi
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import ssl
@@ -54,7 +55,10 @@ class Database:
 
 
 def from_url(text: str) -> Database:
-    """Return the database for `postgresql://user:password@host:port/name`, for previews and tests."""
+    """Return the database for `postgresql://user:password@host:port/name`, for previews and tests.
+
+    Without a password in the URL, it is that of the environment variable PGPASSWORD.
+    """
     try:
         parts = urlsplit(text)
         port = parts.port or 5432
@@ -75,7 +79,8 @@ def from_url(text: str) -> Database:
             "--database-url has no user; write postgresql://user:password@host:port/name", kind="arguments"
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    properties = {"user": unquote(parts.username), "password": unquote(parts.password or "")}
+    password = unquote(parts.password or "") or os.environ.get("PGPASSWORD", "")
+    properties = {"user": unquote(parts.username), "password": password}
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := sorted(set(given) - {"sslmode", "sslrootcert"}):
         # An unknown parameter may be about security. If it were ignored, nobody would notice, so it is

@@ -35,6 +35,13 @@ def test_error_for_an_unusable_url_does_not_contain_the_password(url: str, messa
     assert "p[ss" not in refused.value.sentence
 
 
+def test_password_can_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other users of the machine see the arguments of a program."""
+    monkeypatch.setenv("PGPASSWORD", "of the environment")
+    assert from_url("postgresql://reader@host/db").properties["password"] == "of the environment"
+    assert from_url("postgresql://reader:of%20the%20url@host/db").properties["password"] == "of the url"
+
+
 @pytest.mark.parametrize(
     ("url", "place", "properties"),
     [

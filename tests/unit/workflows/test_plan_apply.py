@@ -88,8 +88,8 @@ def digest(project: Path, plan: dict[str, Any]) -> str:
     kept = script('python3 -I -c "$KEPT" < whole.json > plan/plan.json', shown)
     assert kept.returncode == 0, kept.stderr
     write(shown, "plan/files.txt", files(project) + "\n")
-    [read] = [s for s in workflow("extract-plan.yml")["jobs"]["show"]["steps"] if s.get("id") == "read"]
-    environment = {**workflow("extract-plan.yml")["env"], "GITHUB_OUTPUT": str(shown / "output")}
+    [read] = [s for s in workflow("show-plan.yml")["jobs"]["show"]["steps"] if s.get("id") == "read"]
+    environment = {**workflow("show-plan.yml")["env"], "GITHUB_OUTPUT": str(shown / "output")}
     done = script(read["run"], shown, **environment)
     assert done.returncode == 0, done.stderr
     outputs = dict(line.split("=", 1) for line in (shown / "output").read_text().splitlines())
@@ -162,8 +162,8 @@ def test_plan_with_other_files_than_its_digest_is_refused(project: Path) -> None
     approved = digest(project, PLAN)
     shown = project.parent / "shown"
     write(shown, "plan/files.txt", f"{files(project)}\ndigest={'0' * 64}\n")
-    [read] = [s for s in workflow("extract-plan.yml")["jobs"]["show"]["steps"] if s.get("id") == "read"]
-    environment = {**workflow("extract-plan.yml")["env"], "GITHUB_OUTPUT": str(shown / "again")}
+    [read] = [s for s in workflow("show-plan.yml")["jobs"]["show"]["steps"] if s.get("id") == "read"]
+    environment = {**workflow("show-plan.yml")["env"], "GITHUB_OUTPUT": str(shown / "again")}
     shutil.rmtree(shown / "shown")
     done = script(read["run"], shown, **environment)
     assert done.returncode == 0, done.stderr
@@ -197,6 +197,7 @@ def test_digest_ignores_programs_of_providers_and_the_history(project: Path) -> 
 
 
 def test_workflows_have_the_same_programs_for_the_digest() -> None:
-    ours, theirs = workflow("extract-plan.yml")["env"], workflow("extract-apply.yml")["env"]
+    ours = workflow("extract-plan.yml")["env"] | workflow("show-plan.yml")["env"]
+    theirs = workflow("extract-apply.yml")["env"]
     assert {name: ours[name] for name in theirs} == theirs
     assert theirs.keys() == {"DIGEST", "FILES", "KEPT"}

@@ -24,14 +24,14 @@ def program(workflow: str, name: str) -> str:
 
 def digest(plan: dict[str, Any]) -> str:
     text = json.dumps(plan)
-    for name in ("KEPT", "DIGEST"):
-        command = [sys.executable, "-c", program("extract-plan.yml", name), "0" * 64]
+    for workflow, name in (("extract-plan.yml", "KEPT"), ("show-plan.yml", "DIGEST")):
+        command = [sys.executable, "-c", program(workflow, name), "0" * 64]
         text = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
     return text.strip()
 
 
 def fenced(text: str, limit: int = 1_000) -> str:
-    command = [sys.executable, "-c", program("extract-plan.yml", "FENCED"), str(limit), "https://run"]
+    command = [sys.executable, "-c", program("show-plan.yml", "FENCED"), str(limit), "https://run"]
     return subprocess.run(command, input=text.encode(), capture_output=True, check=True).stdout.decode()
 
 
@@ -102,7 +102,7 @@ def test_imported_resource_changes_the_digest() -> None:
 
 @pytest.mark.parametrize("workflow", ["extract-backfill.yml", "extract-drift.yml"])
 def test_workflows_have_the_same_program_for_the_code_block(workflow: str) -> None:
-    assert program(workflow, "FENCED") == program("extract-plan.yml", "FENCED")
+    assert program(workflow, "FENCED") == program("show-plan.yml", "FENCED")
 
 
 @pytest.mark.parametrize(

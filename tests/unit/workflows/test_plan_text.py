@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-WORKFLOW = yaml.safe_load((Path(__file__).parents[3] / ".github/workflows/extract-plan.yml").read_text())
+WORKFLOW = yaml.safe_load((Path(__file__).parents[3] / ".github/workflows/show-plan.yml").read_text())
 
 
 def resource(address: str, actions: list[str], **change: Any) -> dict[str, Any]:

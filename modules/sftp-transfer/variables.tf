@@ -89,8 +89,7 @@ variable "dead_letter_queue" {
 
 variable "endpoint" {
   description = <<-EOT
-    Network endpoint of the server or the instance. Required if the module creates a server or an
-    instance.
+    Network endpoint of the server or the instance, unless an existing server is given.
     - `allowed_cidrs`  - (Optional) IPv4 ranges that may connect to a VPC endpoint, keyed by a name
                          of your choice.
     - `elastic_ip_ids` - (Optional) Allocation IDs of Elastic IP addresses, one per subnet, which
@@ -274,8 +273,7 @@ variable "log_retention_days" {
 variable "manifest_prefix" {
   description = <<-EOT
     Bucket prefix of the manifests. In mode "connector", a new manifest starts the transfer of its
-    period. With `receipts.due_day`, the manifest of the month names the files that must be
-    downloaded.
+    period. With `receipts.due_day`, the manifest of the month names the files that are due.
   EOT
   type        = string
   default     = null

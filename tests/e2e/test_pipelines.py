@@ -392,9 +392,11 @@ def test_every_step_of_the_called_workflows_was_executed(
     story: Story, proposed: Run, deployed: Run, unchanged: Run, published: Run, started_by_hand: Run
 ) -> None:
     executed = {command for run in story.github.runs for job in run.jobs.values() for command in job.commands}
-    called = sorted((ROOT / ".github/workflows").glob("extract-*.yml"))
+    called = [
+        path for each in ("extract-*", "s*-plan") for path in (ROOT / ".github/workflows").glob(f"{each}.yml")
+    ]
     for path in called:
         for name, job in yaml.safe_load(path.read_text())["jobs"].items():
             for step in job.get("steps", []):
                 assert step.get("run") in {None, *executed}, f"{path.name}: {name}"
-    assert len(called) == 4
+    assert len(called) == 6

@@ -26,20 +26,9 @@ import extracts
 from local_cloud import aws
 from local_cloud.demo import store
 from tests.support.github import HOME, ROOT, Run, assume
-from tests.support.story import Story
+from tests.support.story import BACKEND, Story
 
 REASON = 'late bookings, "again"; $(id)'
-BACKEND = """\
-terraform {
-  backend "s3" {
-    bucket         = "terraform-states"
-    key            = "bank-loans.tfstate"
-    region         = "eu-west-1"
-    use_lockfile   = true
-    use_path_style = true
-  }
-}
-"""
 
 
 def refusal(run: Run, job: str) -> str:
@@ -77,7 +66,7 @@ def test_pull_request_shows_its_plan_in_a_comment(story: Story, proposed: Run) -
     assert proposed.failures == {}
     [comment] = story.github.comments(2)
     assert comment.startswith("<!-- extract-plan . -->\n### Plan of `.`\nPlan: ")
-    assert f"`{proposed.jobs['plan / show'].outputs['digest']}`" in comment
+    assert f"`{proposed.jobs['plan / show / show'].outputs['digest']}`" in comment
     assert len(comment) < 65_536, "GitHub refuses a longer comment"
 
 
@@ -88,7 +77,7 @@ def test_shortened_comment_has_a_note_and_a_link_to_the_whole_plan(story: Story,
     assert (0 < shown < of, of) == (True, len(whole.read_text().splitlines()))
     assert f"/actions/runs/{proposed.number}/artifacts/" in comment.splitlines()[-3]
     # The artifact and the summary of the run contain the lines that the comment leaves out.
-    for text in (whole.read_text(), proposed.jobs["plan / show"].summary):
+    for text in (whole.read_text(), proposed.jobs["plan / show / show"].summary):
         assert "# module.sftp.aws_transfer_server.this[0] will be created" in text
         assert len(re.findall(r"^  # \S+ will be", text, re.MULTILINE)) > 100
 
@@ -97,7 +86,7 @@ def test_next_push_updates_the_same_comment(story: Story, proposed: Run) -> None
     story.push("Say whose it is", branch="backend")
     again = story.github.run("extract.yml", story.github.pull_request(2, "backend"))
     [comment] = story.github.comments(2)
-    assert again.jobs["plan / show"].outputs["digest"] in comment
+    assert again.jobs["plan / show / show"].outputs["digest"] in comment
     [whole] = story.github.shown(again)
     assert 'tags.team = "data"' in whole.read_text()
 
@@ -111,7 +100,10 @@ def test_different_hidden_values_have_different_digests(story: Story, proposed: 
     other = story.github.run("extract.yml", story.github.pull_request(5, "elsewhere"))
     story.write("Terraform/team.auto.tfvars.json", before)
     last = story.github.runs[-2]
-    assert last.jobs["plan / show"].outputs["digest"] != other.jobs["plan / show"].outputs["digest"]
+    assert (
+        last.jobs["plan / show / show"].outputs["digest"]
+        != other.jobs["plan / show / show"].outputs["digest"]
+    )
 
 
 HERE = f"{HOME}/.github/workflows"

@@ -21,6 +21,18 @@ from tests.support.options import BANK
 from tests.support.provider import Provider
 from tests.support.terraform import Root
 
+BACKEND = """\
+terraform {
+  backend "s3" {
+    bucket         = "terraform-states"
+    key            = "bank-loans.tfstate"
+    region         = "eu-west-1"
+    use_lockfile   = true
+    use_path_style = true
+  }
+}
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Story:

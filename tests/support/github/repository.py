@@ -171,7 +171,7 @@ class GitHub:
         )
         self.write_state(state)
         source = f"{self.repository}/.github/workflows/{workflow}@{event.ref}"
-        jobs = run_jobs(self, parsed, event, event.inputs, permitted=None, number=number, source=source)
+        jobs, _ = run_jobs(self, parsed, event, event.inputs, permitted=None, number=number, source=source)
         state = self.state
         # Find the run by its ID, because a test may have removed other runs from the state.
         [own] = [run for run in state["runs"] if run["id"] == number]

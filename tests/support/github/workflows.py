@@ -31,10 +31,13 @@ def run_jobs(
     permitted: Mapping[str, str] | None,
     number: int,
     source: str,
-) -> dict[str, Job]:
-    """Run the jobs of a workflow. `permitted` has the permissions of the calling job, if a job calls it."""
+) -> tuple[dict[str, Job], dict[str, Job]]:
+    """Run the jobs of a workflow. Return all jobs by their names, and the jobs of this workflow by their keys.
+
+    `permitted` has the permissions of the calling job, if a job calls the workflow.
+    """
     found: dict[str, Job] = {}
-    ended: dict[str, Job] = {}  # jobs of this workflow only, because `needs` names them
+    ended: dict[str, Job] = {}  # jobs of this workflow only, for `needs` and outputs
     for name, job in _in_order(workflow["jobs"]):
         check_supported(job.keys(), JOB_KEYS, f"job {name}")
         needs = {other: ended[other] for other in _as_list(job.get("needs", []))}
@@ -54,7 +57,7 @@ def run_jobs(
             given = {key: interpolate(value, contexts) for key, value in job.get("with", {}).items()}
             called = _read_called(job["uses"])
             call = called[True]["workflow_call"] or {}  # YAML 1.1 reads the key `on` as true
-            jobs = run_jobs(
+            jobs, called_jobs = run_jobs(
                 github,
                 called,
                 event,
@@ -64,7 +67,7 @@ def run_jobs(
                 source=_path(job["uses"]),
             )
             found |= {f"{name} / {inner}": result for inner, result in jobs.items()}
-            ended[name] = _as_one(jobs, call)
+            ended[name] = _as_one(called_jobs, call)
         else:
             jobs = {
                 label: Runner(github, event, workflow, job, permissions, number, source).run(
@@ -76,7 +79,7 @@ def run_jobs(
             if "name" in job:
                 jobs = {str(interpolate(job["name"], contexts)): jobs[name]}
             found |= jobs
-    return found
+    return found, ended
 
 
 def _matrix(name: str, job: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:

@@ -94,8 +94,22 @@ def test_unexpected_error_is_reported_in_one_sentence(
 
 
 def test_missing_driver_jar_is_reported_in_one_sentence(store: Store, tmp_path: Path) -> None:
-    """Run `python etl.py` in a separate process that does not give the driver to Spark."""
-    script = tmp_path / "etl.py"
+    done = ended_in_spark(store, store.url, tmp_path)
+    assert done.stderr.splitlines()[-1].endswith(
+        "Spark has no PostgreSQL driver (org.postgresql.Driver); give it the driver's jar,"
+        " e.g. with spark.jars. Nothing was published."
+    )
+    assert "Traceback" not in done.stdout.replace("cause", "") + done.stderr
+
+
+def test_sentence_of_a_run_comes_after_the_messages_of_spark(store: Store, tmp_path: Path) -> None:
+    done = ended_in_spark(store, "postgresql://u:p@127.0.0.1:1/x", tmp_path)
+    assert "cannot reach the database at 127.0.0.1:1/x" in done.stderr.splitlines()[-1]
+
+
+def ended_in_spark(store: Store, url: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `python etl.py` in a separate process that does not give the driver to Spark, and fails."""
+    script = folder / "etl.py"
     spec = replace(LOANS, aggregate_in="spark", schema=store.schema)
     script.write_text(f"from rolling_extract import *\n\nrun({spec!r})\n")
     environment = {
@@ -105,22 +119,11 @@ def test_missing_driver_jar_is_reported_in_one_sentence(store: Store, tmp_path: 
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
     done = subprocess.run(
-        [
-            sys.executable,
-            script,
-            "--database-url",
-            store.url,
-            "--output",
-            tmp_path / "out",
-        ],
+        [sys.executable, script, "--database-url", url, "--output", folder / "out"],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith(
-        "Spark has no PostgreSQL driver (org.postgresql.Driver); add the jar of the driver,"
-        " e.g. with spark.jars. Nothing was published."
-    )
-    assert "Traceback" not in done.stdout.replace("cause", "") + done.stderr
+    return done

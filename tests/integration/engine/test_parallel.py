@@ -154,6 +154,15 @@ def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, en
     both_ways(apart, "--from", "2026-09", "--to", "2026-10", metrics=metrics)
     assert Delivered(apart.folder / "spark", []).bytes("Alpha") == found
 
+    # After a transform, Spark computes every expression, and takes no more than 19 digits after the point.
+    del metrics["m2"]
+    transformed = replace(engine, folder=engine.folder / "transformed")
+    done = transformed("2026-10", metrics=metrics, aggregate_in="spark", transform=lambda rows: rows)
+    [line] = done.lines("Alpha")
+    assert [line[f"m{i}"] for i, text in enumerate(expected) if text != "tiny"] == [
+        value for text, value in expected.items() if text != "tiny"
+    ]
+
 
 def test_sum_of_bigint_has_38_digits(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Loans" ADD big bigint DEFAULT 9223372036854775807')

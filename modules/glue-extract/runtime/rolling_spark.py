@@ -66,8 +66,9 @@ def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
         "session.timeZone": "UTC",
         # A product with too many digits must be an error or NULL. It must never be rounded.
         "decimalOperations.allowPrecisionLoss": "false",
-        # The defaults of Glue are for terabytes. For a few thousand rows, one task with a fixed plan is
-        # faster.
+        # The common type of two decimals keeps the digits after the point, as before Spark 4.
+        "legacy.decimal.retainFractionDigitsOnTruncate": "true",
+        # Glue's defaults suit terabytes. For a few thousand rows, one task with a fixed plan is faster.
         "shuffle.partitions": "1" if is_small else str(_PARTITIONS),
         "adaptive.enabled": str(not is_small).lower(),
         "codegen.wholeStage": str(not is_small).lower(),

@@ -164,6 +164,23 @@ def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, en
     ]
 
 
+def test_numbers_with_other_digits_are_compared_exactly(store: Store, engine: Engine) -> None:
+    """Spark 4 rounds the number with more digits, unless it retains the digits after the point."""
+    store.sql(
+        'ALTER TABLE "Account" ADD fee numeric(20,2) DEFAULT 0.01;'
+        ' ALTER TABLE "Loans" ADD discount numeric(6,4) DEFAULT 0.0108'
+    )
+    store.loan(store.branch(), "2026-10-01", 4)
+    metrics = {
+        "filtered": Metric("count", where="Account.fee >= discount"),
+        "whole": Metric("count", where="Account.Balance + Amount * 0.1 < 0.5"),
+        "greatest": Metric("sum", "greatest(Account.fee, discount)", scale=4),
+        "chosen": Metric("sum", "CASE WHEN Account.fee < 1 THEN discount ELSE Account.fee END", scale=4),
+    }
+    found = both_ways(engine, "2026-10", metrics=metrics).decode()
+    assert found.splitlines()[1].endswith(",0,1,0.0108,0.0108")
+
+
 def test_sum_of_bigint_has_38_digits(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Loans" ADD big bigint DEFAULT 9223372036854775807')
     branch = store.branch()

@@ -194,6 +194,14 @@ def _opened(folder: Path, place: str, *, create: bool = False) -> Iterator[tuple
         os.close(descriptor)
 
 
+def _is_open(folder: Path) -> bool:
+    """Return whether users outside of the user's own group can rename a folder inside this folder."""
+    status = folder.stat()
+    by_group = status.st_mode & stat.S_IWGRP and status.st_gid != os.getegid()
+    is_writable = bool(by_group or status.st_mode & stat.S_IWOTH)
+    return is_writable and not status.st_mode & stat.S_ISVTX
+
+
 _LOCK = ".extracts.lock"
 
 
@@ -202,8 +210,8 @@ def private_folder(folder: Path) -> Iterator[None]:
     """Lock a folder for this process. Other users can neither read the folder nor write to it.
 
     The folder is created if it does not exist. It is deleted at the end if it is empty. Raises ExtractsError
-    if the folder belongs to another user, if other users have rights to it, or if another process has locked
-    it.
+    if the folder belongs to another user, if other users have rights to it, if they can write to a parent, or
+    if another process has locked it.
     """
     created = not folder.exists()
     if created:
@@ -213,6 +221,11 @@ def private_folder(folder: Path) -> Iterator[None]:
         status = os.fstat(descriptor)
         if status.st_uid != os.geteuid():
             raise ExtractsError(f"{folder} belongs to another user; choose a folder of your own.")
+        for parent in folder.resolve().parents:
+            if _is_open(parent):
+                raise ExtractsError(
+                    f"Other users can write to {parent}, and so replace {folder}; choose another place."
+                )
         if status.st_mode & 0o077:
             # A folder with a record of the tool belongs to the tool. Other folders may have to stay open for
             # other users.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,19 @@ def test_lock_does_not_follow_a_link(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"symbolic links"), files.private_folder(tmp_path):
         pass
     assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize("mode", [0o757, 0o2775])
+def test_private_folder_that_other_users_could_replace_is_refused(
+    mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, folder = tmp_path / "shared", tmp_path / "shared/own/preview"
+    folder.parent.mkdir(parents=True)
+    monkeypatch.setattr(os, "getegid", lambda: shared.stat().st_gid + 1)
+    shared.chmod(mode)
+    with pytest.raises(ExtractsError, match=f"Other users can write to {shared}, and so"):
+        files.private_folder(folder).__enter__()
+    for safe in (mode | stat.S_ISVTX, 0o755):  # in a sticky folder, only the owner may rename a folder
+        shared.chmod(safe)
+        with files.private_folder(folder):
+            pass

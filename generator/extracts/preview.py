@@ -65,8 +65,7 @@ def failure(log: Sequence[Mapping[str, Any]], stderr: str) -> str:
 def with_password(database_url: str) -> str:
     """Return the URL with the password from PGPASSWORD.
 
-    The programs of PostgreSQL read PGPASSWORD. The engine does not read it, because on AWS the login is a
-    secret or a token.
+    The engine's process does not get PGPASSWORD, because a spec could print its environment.
     """
     password = os.environ.get("PGPASSWORD")
     place = re.fullmatch(r"(\w+://[^/?#@:]+)(@.*)", database_url)

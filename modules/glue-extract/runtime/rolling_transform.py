@@ -190,7 +190,7 @@ class Work:
         if isinstance(kind, types.ByteType | types.ShortType | types.IntegerType | types.LongType):
             return replace(column, type="bigint", digits=0)
         raise _refused(
-            f'changed "{column.name}" to {kind.simpleString()}; it must stay a decimal or a whole number'
+            f'changed "{column.name}" to {kind.typeName()}; it must stay a decimal or a whole number'
         )
 
     # -- totals ----------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-UNSPOKEN = "its text may contain values"
+UNSPOKEN = "the error text is hidden, because it may contain values"
 
 
 @pytest.mark.parametrize(

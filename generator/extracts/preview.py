@@ -65,7 +65,7 @@ def failure(log: Sequence[Mapping[str, Any]], stderr: str) -> str:
 def with_password(database_url: str) -> str:
     """Return the URL with the password from PGPASSWORD.
 
-    The engine's process does not get PGPASSWORD, because a spec could print its environment.
+    The process of the engine gets only this URL, because programs that the tool starts inherit no passwords.
     """
     password = os.environ.get("PGPASSWORD")
     place = re.fullmatch(r"(\w+://[^/?#@:]+)(@.*)", database_url)

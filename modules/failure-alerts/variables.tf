@@ -284,8 +284,8 @@ variable "runbook_url" {
 variable "subscriptions" {
   description = <<-EOT
     Subscribers that get the mails, keyed by a name of your choice. For an email subscription, AWS
-    first sends a mail with a link that the reader must open. A queue or a function must allow the
-    topic to send messages to it.
+    first sends a mail with a link. A person must confirm the subscription with the token in this
+    link; see the README. A queue or a function must allow the topic to send messages to it.
     - `endpoint` - Mail address, URL or ARN, depending on `protocol`.
     - `protocol` - (Optional) "email", "https", "lambda" or "sqs".
   EOT

@@ -203,10 +203,10 @@ variable "crawler" {
                               account's Data Catalog, if there is one.
     - `driver_class`        - (Optional) Class of the driver in `driver_jar_path`.
     - `driver_jar_path`     - (Optional) Local path of a PostgreSQL JDBC driver, 42.2.0 or later.
-                              The crawler's own driver cannot log in to a source that requires
-                              SCRAM, as Aurora PostgreSQL 14 and later do. With a driver, the
-                              crawler runs a Glue job, so its role may create, start and delete Glue
-                              jobs.
+                              Set it if the crawler's own driver cannot log in to a source that
+                              requires SCRAM, as Aurora PostgreSQL 14 and later do. With a driver,
+                              the crawler runs a Glue job, so its role may create, start and delete
+                              Glue jobs.
     - `enabled`             - (Optional) Create a crawler. If false, the workflow has only the job.
   EOT
   type = object({

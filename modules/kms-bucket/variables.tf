@@ -75,8 +75,8 @@ variable "eventbridge_notifications" {
 
 variable "force_destroy" {
   description = <<-EOT
-    Whether destroying the bucket first deletes all files in it, including old versions. Refused
-    if the tags name a production environment.
+    Whether `terraform destroy` first deletes all files in the bucket, including old versions. It is
+    refused if the tags name a production environment.
   EOT
   type        = bool
   default     = false

@@ -89,7 +89,7 @@ variable "dead_letter_queue" {
 
 variable "endpoint" {
   description = <<-EOT
-    Network endpoint of the server or the instance, unless an existing server is given.
+    Network endpoint of the server or the instance. Required if the module creates one of them.
     - `allowed_cidrs`  - (Optional) IPv4 ranges that may connect to a VPC endpoint, keyed by a name
                          of your choice.
     - `elastic_ip_ids` - (Optional) Allocation IDs of Elastic IP addresses, one per subnet, which

@@ -1,7 +1,7 @@
 output "alert_emails_pending" {
   description = <<-EOT
-    Mail addresses that get no alerts yet, because nobody has followed the link in the confirmation
-    mail from AWS.
+    Mail addresses that get no alerts yet, because nobody has confirmed the subscription that the
+    mail from AWS asks for.
   EOT
   value       = module.alerts.pending_subscriptions
 }

@@ -168,7 +168,8 @@ def subscriptions(aws: Client, topic: str) -> Iterator[Check]:
                 yield ok("alert mails", f"{address} is confirmed")
         else:
             remedy = (
-                f"follow the link in AWS's mail to {address}; if the mail is older than two days, apply again"
+                f"if AWS's mail to {address} is older than two days, apply again. Then confirm the"
+                f" subscription with the token in the link of the mail: {_confirm(topic)}"
             )
             yield failed("alert mails", f"{address} is not confirmed and gets no mails", remedy)
 
@@ -176,8 +177,13 @@ def subscriptions(aws: Client, topic: str) -> Iterator[Check]:
 def _authenticated(topic: str) -> str:
     return (
         "delete the subscription and apply again. Then confirm it with the token in the link of AWS's mail:"
-        f" aws sns confirm-subscription --topic-arn {topic} --token TOKEN --authenticate-on-unsubscribe true"
+        f" {_confirm(topic)}"
     )
+
+
+def _confirm(topic: str) -> str:
+    options = "--token TOKEN --authenticate-on-unsubscribe true"
+    return f"aws sns confirm-subscription --topic-arn {topic} {options}"
 
 
 def _attributes(sns: Any, arn: str) -> dict[str, str]:

@@ -155,8 +155,8 @@ def parse(argv: list[str]) -> Arguments:
 def _next(name: str, rest: list[str]) -> str:
     """Return the value of an argument of Glue, and remove it from `rest`.
 
-    A run could leave out this value. Then the next token, an argument of the module, must not count as the
-    value.
+    A run can pass the name of an argument as the value of another argument. Then the next token, an argument
+    of the module, must not count as its value.
     """
     if not rest or rest[0].strip().startswith("--"):
         raise _wrong(f"--{name} needs a value")

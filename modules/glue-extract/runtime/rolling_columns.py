@@ -30,7 +30,7 @@ def decimal(digits: int) -> str:
 
 
 def finite(sql: str) -> str:
-    """Return a number as text for Spark, NULL for NaN and Infinity. The control totals report these."""
+    """Return a number as text for Spark, or NULL for NaN and Infinity, which the control totals report."""
     return f"nullif(nullif(nullif({sql}::text, 'NaN'), 'Infinity'), '-Infinity')"
 
 

@@ -241,7 +241,7 @@ def _only(resolved: Resolved, recipient: str, key: str, values: frozenset[str | 
         shown = f"U+{ord(character):04X} ({unicodedata.name(character, 'a control character')})"
         why = (
             f"has the character {shown} in its value of {where}; a value must begin with a letter or digit,"
-            ' and can contain only letters, digits, "_", "-", "." and spaces'
+            ' can contain only letters, digits, "_", "-", "." and spaces, and must not end with a space'
         )
     else:
         return value

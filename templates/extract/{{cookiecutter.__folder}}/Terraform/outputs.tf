@@ -1,8 +1,8 @@
 {%- import 'answers.jinja' as answers with context -%}
 output "alert_emails_pending" {
   description = <<-EOT
-    Mail addresses that get no alerts yet, because nobody has followed the link in the confirmation
-    mail from AWS.
+    Mail addresses that get no alerts yet, because nobody has confirmed the subscription that the
+    mail from AWS asks for.
   EOT
   value       = module.alerts.pending_subscriptions
 }

@@ -271,7 +271,9 @@ variable "permissions_boundary_arn" {
 }
 
 variable "runbook_url" {
-  description = "URL of your own runbook. If set, every mail contains it."
+  description = <<-EOT
+    URL of your own runbook. If set, mails about failures and missing months contain it.
+  EOT
   type        = string
   default     = null
 

@@ -181,7 +181,7 @@ class Work:
         done = rolling_publication.publish(store, plan, manifest, self.folder)
         if plan.withdrawn and not plan.idle:
             names = listed([key.rpartition("/")[2] for key in plan.withdrawn])
-            log("withdrawn", f"{period}: {names} of an earlier revision was removed", level="warning")
+            log("withdrawn", f"{period}: removed {names} of an earlier revision", level="warning")
         files = [file for file in plan.files if not file.marker]
         log(
             "unchanged" if plan.idle else "published",

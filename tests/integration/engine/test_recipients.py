@@ -54,7 +54,7 @@ def test_old_file_of_a_renamed_recipient_is_deleted_and_listed_in_the_manifest(
         "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv",
     ]
     [told] = [line["message"] for line in delivered.log if line["event"] == "withdrawn"]
-    assert told == "2026-10: Before_20261031.csv of an earlier revision was removed"
+    assert told == "2026-10: removed Before_20261031.csv of an earlier revision"
 
 
 def test_group_without_a_recipient_is_reported(store: Store, engine: Engine) -> None:

@@ -96,7 +96,7 @@ run "longest_names_are_within_all_limits" {
         aws_iam_role.states,
       ] : length(role.name) == 64 && can(regex("^loans-of-forty.*-[0-9a-f]{8}$", role.name))
     ])
-    error_message = "A longer role name becomes 55 of its characters and 8 of its SHA-1."
+    error_message = "A longer role name becomes its first 55 characters and 8 of its SHA-1."
   }
 }
 

@@ -83,7 +83,7 @@ run "receipts_record_downloads" {
       source = "sftp-transfer"
       table  = "bank-loans-receipts"
     }
-    error_message = "On a shared server, only users of this module get receipts."
+    error_message = "On a shared server, only users of this module get receipts, for own files."
   }
   assert {
     condition = (

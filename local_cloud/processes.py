@@ -174,10 +174,17 @@ def end(noted: Sequence[tuple[int, str]]) -> None:
     for number, command in noted:
         if not command or _command(number) != command:
             continue
-        os.kill(number, signal.SIGINT if "postgres" in command else signal.SIGTERM)
-        deadline = time.monotonic() + 10
-        while _command(number) == command and time.monotonic() < deadline:
-            time.sleep(0.1)
+        is_database = "postgres" in command
+        for stop_signal in (
+            signal.SIGINT if is_database else signal.SIGTERM,
+            signal.SIGQUIT if is_database else signal.SIGKILL,  # a client can keep a server waiting
+        ):
+            os.kill(number, stop_signal)
+            deadline = time.monotonic() + 5
+            while _command(number) == command and time.monotonic() < deadline:
+                time.sleep(0.1)
+            if _command(number) != command:
+                break
 
 
 def _command(number: int) -> str:

@@ -317,7 +317,7 @@ def test_project_tests_recover_after_a_failed_download(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_download_of_modules_that_fails_is_named_with_its_reason(
+def test_failed_download_of_modules_is_reported_with_its_reason(
     stamp: Callable[..., Path], environment: dict[str, str], tmp_path: Path
 ) -> None:
     source = f"git::file://{tmp_path}/nowhere.git//modules/MODULE?ref=v1"

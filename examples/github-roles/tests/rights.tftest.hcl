@@ -304,7 +304,7 @@ run "created_secret_without_a_plan_environment_is_refused" {
   expect_failures = [var.created_secret]
 }
 
-run "role_decrypts_with_the_key_of_the_state_only_through_s3" {
+run "role_uses_the_key_of_the_state_only_through_s3" {
   command = plan
 
   variables {

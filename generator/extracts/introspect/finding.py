@@ -27,7 +27,10 @@ class Finding:
 
 
 Choose = Callable[[Finding, str], str]
-"""Ask a person an open question. The text is the error message for the last answer, or empty."""
+"""A function that asks the user a question and returns the answer.
+
+The second argument is the error message for the previous answer, or empty.
+"""
 
 
 class Ambiguous(ExtractsError):

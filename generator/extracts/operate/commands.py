@@ -45,8 +45,8 @@ def run(
 ) -> None:
     """Run the deployed job, show its log, and end with its message.
 
-    The command uses the outputs in the project's Terraform state and your own AWS credentials. The exit code
-    is 1 if the run fails. Ctrl-C ends the command, but not the run.
+    Uses the outputs in the project's Terraform state and your own AWS credentials. The exit code is 1 if the
+    run fails. Ctrl-C ends this command, but not the run.
     """
     from extracts.operate import run as running
     from extracts.operate.deployment import deployment

@@ -219,7 +219,7 @@ def _check_record_type(what: str, form: Csv) -> None:
         )
     if kind and form.header:
         raise _wrong(
-            f"{what}: record_type={_kind(kind)} would move the columns below their names; set header=False"
+            f"{what}: record_type={_kind(kind)} adds a field without a name in the header; set header=False"
         )
 
 

@@ -315,7 +315,7 @@ run "job_settings_are_passed_to_glue" {
   }
 }
 
-run "catch_up_and_queuing_and_slow_event_are_off_by_default" {
+run "catch_up_queuing_and_slow_event_are_off_by_default" {
   command = plan
 
   assert {

@@ -88,7 +88,7 @@ run "pgp_private_key_is_refused" {
   expect_failures = [var.pgp]
 }
 
-run "pgp_path_in_place_of_a_key_is_refused" {
+run "path_instead_of_a_pgp_key_is_refused" {
   command = plan
   variables {
     recipients = { first-bank = "First Bank" }

@@ -18,7 +18,7 @@ variables {
   name = "bank-loans"
 }
 
-run "prefixes_that_differ_only_above_u_00ff_are_refused" {
+run "prefixes_that_look_the_same_in_policies_are_refused" {
   command = plan
   variables {
     prefixes = { first = "loans/bank_name=Łódź" }
@@ -40,7 +40,7 @@ run "prefix_that_matches_the_pattern_of_another_is_refused" {
   expect_failures = [aws_s3_bucket_policy.this]
 }
 
-run "prefix_within_a_prefix_that_differs_only_above_u_00ff_is_refused" {
+run "prefix_below_a_prefix_that_looks_the_same_in_policies_is_refused" {
   command = plan
   variables {
     prefixes = { first = "loans/bank_name=Łódź/year=2026", second = "loans/bank_name=Łódż" }

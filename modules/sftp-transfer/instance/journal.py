@@ -193,7 +193,7 @@ def attempt(download: Download, state: dict[str, Any]) -> None:
             machine = ("--state-machine-arn", os.environ["SFTP_RECEIPTS"])
             aws_with(made, "stepfunctions", "start-execution", *machine, "--input")
     else:
-        why = f"because it failed {tried} times"
+        why = f"because {tried} attempts to start its receipt failed"
         print(f"{download.path} of {download.user} has no receipt, {why}.", file=sys.stderr)
     state["tries"] = 0
 

@@ -118,7 +118,7 @@ def test_decrypted_file_is_the_same_as_without_encryption(
             assert archive.namelist() == ["Alpha_20261031.csv"]
 
 
-def test_only_changes_of_content_or_keys_are_published_again(
+def test_file_is_published_again_only_if_content_or_keys_change(
     loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
 ) -> None:
     (keys / "Alpha.asc").write_text(gpg.public(alpha))

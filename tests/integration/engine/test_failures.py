@@ -102,7 +102,7 @@ def test_missing_driver_jar_is_reported_in_one_sentence(store: Store, tmp_path: 
     assert "Traceback" not in done.stdout.replace("cause", "") + done.stderr
 
 
-def test_sentence_of_a_run_comes_after_the_messages_of_spark(store: Store, tmp_path: Path) -> None:
+def test_error_of_a_run_comes_after_the_messages_of_spark(store: Store, tmp_path: Path) -> None:
     done = ended_in_spark(store, "postgresql://u:p@127.0.0.1:1/x", tmp_path)
     assert "cannot reach the database at 127.0.0.1:1/x" in done.stderr.splitlines()[-1]
 

@@ -144,7 +144,7 @@ def test_compressed_files_have_repeatable_bytes(loans: Store, engine: Engine, tm
         assert archive.read("Alpha_20261031.csv") == plain
 
 
-def test_archive_has_its_sizes_before_the_content(loans: Store, engine: Engine) -> None:
+def test_archive_has_the_sizes_of_a_file_before_its_content(loans: Store, engine: Engine) -> None:
     """Java before version 23 cannot read a zip file as a stream if 64-bit sizes come after the content."""
     engine("2026-10", file=File(compression="zip", header_record="H{rows}"))
     data = content(engine, "Alpha_20261031.csv.zip")

@@ -45,7 +45,7 @@ def test_loans_without_a_branch_are_in_one_row_of_unassigned(store: Store, engin
     assert engine("2026-10", joins=optional("Account")).figures("Alpha") == {str(branch): "5.00"}
 
 
-def test_mandatory_join_without_a_row_is_ignored_only_after_an_optional_join_without_a_row(
+def test_missing_row_of_a_mandatory_join_is_ignored_after_a_missing_optional_row(
     store: Store, engine: Engine
 ) -> None:
     branch = store.branch()
@@ -58,7 +58,7 @@ def test_mandatory_join_without_a_row_is_ignored_only_after_an_optional_join_wit
     assert unassigned(engine, joins=optional("Account", "Branch")) == [("", "2", "75")]
 
 
-def test_row_that_fails_a_mandatory_join_before_an_optional_join_is_an_orphan(
+def test_row_without_a_mandatory_join_is_an_orphan_despite_an_optional_join(
     store: Store, engine: Engine
 ) -> None:
     store.loan(store.branch(), "2026-10-01", 5)

@@ -92,7 +92,7 @@ def twice_null(loans: Store) -> None:
         (twice_null, '"Beta" has several values of "code" in SCHEMA."Bank"; correct the rows'),
     ],
 )
-def test_recipient_without_one_usable_value_is_refused(
+def test_recipient_with_no_value_or_several_values_is_refused(
     loans: Store, engine: Engine, spoil: Callable[[Store], None], sentence: str
 ) -> None:
     spoil(loans)
@@ -180,7 +180,7 @@ def test_recipient_column_that_does_not_exist_is_refused(loans: Store, engine: E
     assert f'no column "cdoe" in {loans.schema}."Bank". Did you mean "code"?' in sentence
 
 
-def test_unassigned_recipient_needs_a_file_without_recipient_columns(loans: Store, engine: Engine) -> None:
+def test_file_name_with_a_recipient_column_is_refused_for_unassigned(loans: Store, engine: Engine) -> None:
     *joins, last = engine.spec.joins
     optional = (*joins, Join(last.table, last.left, last.right, optional=True))
     sentence = engine.refusal("2026-10", file=CODED, joins=optional)

@@ -74,7 +74,7 @@ def test_source_is_checked_while_spark_starts(
     assert all(waited)
 
 
-def test_spark_that_does_not_start_is_the_error_of_the_run(
+def test_run_fails_with_the_error_if_spark_does_not_start(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.loan(store.branch(), "2026-10-01", 4)
@@ -164,7 +164,7 @@ def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, en
     ]
 
 
-def test_numbers_with_other_digits_are_compared_exactly(store: Store, engine: Engine) -> None:
+def test_numbers_with_different_digits_are_compared_exactly(store: Store, engine: Engine) -> None:
     """Spark 4 rounds the number with more digits, unless it retains the digits after the point."""
     store.sql(
         'ALTER TABLE "Account" ADD fee numeric(20,2) DEFAULT 0.01;'
@@ -205,7 +205,7 @@ def test_rows_with_a_null_partition_column_are_read(store: Store, in_spark: Engi
     assert in_spark("2026-10", partition_by="shard").figures("Alpha") == {str(branch): "4.50"}
 
 
-def test_control_totals_do_not_reconcile_without_one_partition(
+def test_totals_do_not_reconcile_if_a_partition_is_missing(
     store: Store, in_spark: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     branch = store.branch()

@@ -157,7 +157,7 @@ def test_expression_may_use_columns_of_joined_tables(store: Store, either: Read)
     ]
 
 
-def test_group_of_an_entity_column_exists_from_its_first_entity_row_on(store: Store, either: Read) -> None:
+def test_group_exists_since_the_month_of_its_first_entity_row(store: Store, either: Read) -> None:
     found = spec(store, group_by={"kind": KIND, "amount": AMOUNT})
     result = either(found, "2026-09", "2026-10")
     assert figures(result, "2026-09") == [("Alpha", "a", "5.00", "5.00")]
@@ -218,7 +218,7 @@ def test_rows_without_a_recipient_go_to_unassigned(
     assert result.orphans(OCTOBER).totals.rows == 0
 
 
-def test_excluded_recipients_get_no_rows_and_reconcile(store: Store, either: Read) -> None:
+def test_excluded_recipients_get_no_rows_and_their_totals_are_counted(store: Store, either: Read) -> None:
     active = column("t2", "active", "boolean")
     store.connection.execute("update bank set active = null where id = 2")
     for groups in ({"account": column("t1", "id", "integer")}, {"kind": KIND}):
@@ -317,7 +317,7 @@ def test_floats_are_summed_as_their_printed_decimals(store: Store, reading: Read
     assert figures(reading(found))[0] == ("Alpha", "10", "0.20000000000000000000")
 
 
-def test_function_of_a_table_that_is_not_reached(store: Store, either: Read) -> None:
+def test_function_gets_nulls_if_a_join_finds_no_row(store: Store, either: Read) -> None:
     """If no row is joined, the result is the expression for NULL arguments, and not always NULL."""
     store.connection.execute("insert into loan values (7, null, 4.00, '2026-10-02', 'c')")
     steps = (replace(ACCOUNT, optional=True), BANK)
@@ -328,7 +328,7 @@ def test_function_of_a_table_that_is_not_reached(store: Store, either: Read) -> 
     assert figures(either(found)) == [("Alpha", "1.00"), ("Empty", ""), ("Nobody", "9.00"), ("beta", "4.00")]
 
 
-def test_division_before_the_window_is_not_computed(store: Store, reading: Read) -> None:
+def test_division_by_zero_before_the_window_is_not_an_error(store: Store, reading: Read) -> None:
     store.connection.execute("update loan set amount = 0 where day < '2026-10-01'")
     one = Binary("/", Number("1"), Ref(AMOUNT))
     over_rate = Case(((Binary(">", Ref(RATE), Number("0")), one),))

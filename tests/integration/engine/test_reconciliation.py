@@ -94,7 +94,7 @@ def test_totals_that_do_not_reconcile_fail_the_run(
     assert not engine.folder.exists()
 
 
-def test_undetected_duplicate_key_does_not_reconcile(
+def test_totals_do_not_reconcile_if_a_duplicate_key_is_undetected(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control totals use no joins. So they find a duplicate key even if the check of the joins is off."""

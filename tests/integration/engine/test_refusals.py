@@ -116,7 +116,7 @@ def test_spark_error_is_reported_with_its_error_classes() -> None:
     "row",
     ["[PAY_NOW]", "pay.your.InvoiceError: x", "java.PayError: x", "\nPayError: x", "\n[PAY_NOW]"],
 )
-def test_text_of_a_row_that_looks_like_a_class_is_not_quoted(begun: str, row: str) -> None:
+def test_row_text_that_looks_like_an_error_class_is_not_quoted(begun: str, row: str) -> None:
     database = rolling_database.from_url("postgresql://u:p@h:1/d?sslmode=require")
     found = rolling_refusals.explained(RuntimeError(begun + row), database)
     assert "pay" not in f"{found} {found.cause}".lower()

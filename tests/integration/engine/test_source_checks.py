@@ -47,7 +47,7 @@ def test_exact_spelling_is_preferred_over_another_case(store: Store, engine: Eng
     ("entity", "shadow"),
     [("loans", 'SCHEMA."loans"'), ("Loans", 'SCHEMA."loans"'), ("SCHEMA.Loans", 'SCHEMA."SCHEMA.Loans"')],
 )
-def test_created_table_replaces_no_table_of_the_spec(
+def test_new_table_with_the_name_of_a_spec_table_is_not_read(
     store: Store, engine: Engine, entity: str, shadow: str
 ) -> None:
     """A role that may create tables needs no right on the table whose place its own would take."""
@@ -63,7 +63,7 @@ def test_created_table_replaces_no_table_of_the_spec(
     engine("2026-10", **changes)
 
 
-def test_created_schema_replaces_no_schema_of_the_spec(store: Store, engine: Engine) -> None:
+def test_new_schema_with_the_name_of_a_spec_schema_is_not_read(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-05", 100)
     upper = store.schema.upper()

@@ -153,7 +153,7 @@ def test_failed_transform_is_reported_in_one_sentence(
     assert in_spark.log[-1]["kind"] == "transform"
 
 
-def test_nondeterministic_transform_does_not_reconcile(store: Store, in_spark: Engine) -> None:
+def test_totals_do_not_reconcile_with_a_nondeterministic_transform(store: Store, in_spark: Engine) -> None:
     store.loan(store.branch(), "2026-10-05", 10)
 
     def diced(rows: Any) -> Any:

@@ -323,7 +323,7 @@ FORM = "application/x-www-form-urlencoded"
         ("s3", "/", "", {}, 405, "<Code>MethodNotAllowed</Code>"),
     ],
 )
-def test_request_that_is_not_a_call_is_refused(
+def test_request_that_names_no_aws_operation_is_refused(
     refusing: aws.Cloud, service: str, path: str, body: str, headers: dict[str, str], status: int, said: str
 ) -> None:
     found, text = raw(refusing, service, path, body, **({"Content_Type": JSON} | headers))

@@ -165,7 +165,7 @@ reset role; revoke all on schema public from stranger_ROLE;
 """
 
 
-def test_guess_leads_to_no_table_of_another_owner(
+def test_joins_to_a_table_of_another_owner_are_not_guessed(
     made: Callable[[str, str], str], entities: Callable[..., dict[str, Any]]
 ) -> None:
     """Its functions, in policies or indexes, would run with the rights of the user."""
@@ -215,7 +215,7 @@ create table loans (id int primary key, bank_id int not null references crm.bank
         ),
     ],
 )
-def test_created_table_replaces_no_table_of_an_answer(
+def test_new_table_with_the_name_of_an_answer_is_not_chosen(
     made: Callable[[str, str], str], extracts: Extracts, shadow: str, arguments: list[str], sentence: str
 ) -> None:
     name = f"shadow_{len(arguments)}"

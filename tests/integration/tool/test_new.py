@@ -259,13 +259,13 @@ def test_next_command_has_the_database_without_its_password(
     assert 'public."regions" contains no recipient' in shown.stderr  # the tables are empty
 
 
-def test_next_command_without_a_database_says_what_to_give(tmp_path: Path) -> None:
+def test_next_command_without_a_database_names_the_missing_option(tmp_path: Path) -> None:
     done = run_new(tmp_path, "--no-input")
     assert f"Next: extracts preview {tmp_path}/bank-loans --database-url URL; " in done.stdout
 
 
 @pytest.mark.parametrize(("given", "is_told"), [((), True), (("--time-zone", "Asia/Tokyo"), False)])
-def test_time_zone_of_a_timestamp_is_told_without_a_prompt(
+def test_message_names_the_time_zone_of_a_timestamp_without_a_prompt(
     given: tuple[str, ...], is_told: bool, shops: str, tmp_path: Path
 ) -> None:
     options = ("--no-input", "--database-url", shops, "--recipient", "region_name = regions.name")
@@ -286,7 +286,7 @@ def test_time_zone_of_a_timestamp_is_told_without_a_prompt(
         ("order", "erfasst am", False),
     ],
 )
-def test_time_zone_is_open_for_timestamps_with_time_zone(
+def test_time_zone_matters_only_for_timestamps_with_time_zone(
     entity: str, date: str, has_zone: bool, ledger: str
 ) -> None:
     answers = {"entity": entity, "date_column": date}

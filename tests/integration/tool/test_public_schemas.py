@@ -170,7 +170,7 @@ def first_joins(created: Callable[..., Path], url: str, *options: str) -> str:
     return open_question.candidates[0]
 
 
-def test_order_value_per_product_and_territory_over_12_months(
+def test_order_values_per_product_and_territory_are_correct(
     public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
     url = public("adventureworks")

@@ -215,7 +215,7 @@ def test_recipients_that_differ_only_by_case_are_refused() -> None:
         check_names(["Alpha", "ALPHA"])
 
 
-def test_rows_with_the_same_name_are_refused_only_if_each_is_a_recipient() -> None:
+def test_recipients_with_the_same_name_are_refused_unless_grouped_by_key() -> None:
     bank = {"tables": tables("fees", "Bank"), "recipient": column("t1", "name")}
     assert recipients_of(spec(**bank, group_by={"id": column("t1", "id", "integer")}), {"North": 3}) == [
         "North"

@@ -250,7 +250,7 @@ def test_valid_file_is_accepted(file: File) -> None:
             File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(2, null="n/a")})),
             "\"period\": null='n/a' has 3 bytes in utf-8, but the field has 2",
         ),
-        (File(format=Csv(record_type="D")), "record_type='D' would move the columns below their names; set"),
+        (File(format=Csv(record_type="D")), "record_type='D' adds a field without a name in the header; set"),
         *(
             (
                 _made(File, format=_made(Csv, header=False, record_type=kind)),
@@ -325,7 +325,7 @@ def test_recipient_column_in_a_file_name_needs_a_recipients_table() -> None:
 
 
 @pytest.mark.parametrize("name", [1, None])
-def test_key_of_files_must_be_a_text(name: Any) -> None:
+def test_key_of_files_must_be_a_string(name: Any) -> None:
     with pytest.raises(ExtractError, match=f"^files has {name}, which is not the name of a recipient"):
         check(dataclasses.replace(LOANS, files={name: File()}))
 

@@ -69,7 +69,7 @@ def test_manifest_that_lists_its_files_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "place", ["", ".", "/", "//x", "./x", "x/", "x/./y", "x//y", "_manifests", "_manifests/x"]
 )
-def test_location_of_a_file_in_a_bucket_has_one_spelling(place: str) -> None:
+def test_unusual_spelling_of_a_file_location_is_refused(place: str) -> None:
     assert not rolling_forged.is_file_place(place)
     assert rolling_forged.is_file_place("x/y")
 

@@ -44,7 +44,7 @@ def test_window_ends_on_the_day_before_the_next_period(period: Period, months: i
 
 
 @given(first=periods, count=st.integers(1, 12), months=st.integers(1, 12))
-def test_segments_of_a_window_begin_and_end_with_it(first: Period, count: int, months: int) -> None:
+def test_first_and_last_segment_have_the_bounds_of_the_window(first: Period, count: int, months: int) -> None:
     span = Span(tuple(first.shift(i) for i in range(count)), (months,))
     assert span.bounds[0] == days_of(span.periods[0], months)[0]
     assert span.bounds[-1] == days_of(span.periods[-1], months)[1]

@@ -171,7 +171,7 @@ def test_folder_without_keys_is_refused(tmp_path: Path) -> None:
             rolling_pgp.load(ENCRYPTED, str(folder), None)
 
 
-def test_changed_object_with_keys_is_refused(gpg: Gpg, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pgp_keys_with_a_wrong_sha256_are_refused(gpg: Gpg, monkeypatch: pytest.MonkeyPatch) -> None:
     data = json.dumps({"Łódź Bank": {"laptop": gpg.public(gpg.key("łódź"))}}, ensure_ascii=False).encode()
     monkeypatch.setattr(rolling_database, "object_bytes", lambda address, kind: data)
     digest = hashlib.sha256(data).hexdigest()

@@ -284,7 +284,7 @@ def test_reference_is_split_into_table_and_column(reference: str, table: str, co
     assert replace(LOANS, joins=joins).split(reference) == (table, column)
 
 
-def test_file_has_all_labels_dates_and_metrics_by_default() -> None:
+def test_file_has_all_columns_by_default() -> None:
     assert LOANS.file_columns == (
         "bank_name",
         "account_id",

@@ -47,7 +47,7 @@ def test_random_quotients_are_rounded_like_decimals() -> None:
         assert not (text.startswith("-") and expected == 0)
 
 
-def test_quotient_within_the_precision_of_a_tie_is_the_tie() -> None:
+def test_quotient_almost_equal_to_a_tie_is_rounded_as_a_tie() -> None:
     third = scaled("0." + "3" * 60, 60)
     assert rounded(third * 3 + 5 * 10**59 - 10**60, 10**60, 0, 60) == "1"
     assert rounded(5 * 10**59 - 10**19, 10**60, 0, 60) == "1"

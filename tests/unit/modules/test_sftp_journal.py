@@ -232,7 +232,10 @@ def test_receipt_that_aws_always_refuses_does_not_stop_other_receipts(
     assert send(*lines, starts=journal.TRIES) == ["a.csv"]
     aws.started.clear()
     assert send(*lines, starts=journal.TRIES + 1) == ["a.csv", "a.csv"]
-    assert "/b.csv of first-bank has no receipt, because it failed 10 times." in capsys.readouterr().err
+    assert (
+        "/b.csv of first-bank has no receipt, because 10 attempts to start its receipt failed."
+        in capsys.readouterr().err
+    )
     state = json.loads(journal.STATE.read_text())
     assert (state["cursor"], state["tries"]) == ("4", 0)
 

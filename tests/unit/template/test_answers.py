@@ -248,7 +248,7 @@ def test_invalid_answer_is_reported_with_a_valid_example(
 
 
 @pytest.mark.parametrize("aggregate", ["median", "count_distinct", "stddev", "p95"])
-def test_aggregate_that_only_a_spec_can_have_is_refused_with_the_place_for_it(
+def test_error_for_an_aggregate_that_is_no_answer_names_the_file_for_it(
     aggregate: str, refused: Callable[..., dict[str, list[str]]]
 ) -> None:
     reason = (

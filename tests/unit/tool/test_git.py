@@ -44,7 +44,9 @@ def test_changes_of_a_repository_are_read_without_its_filters(
     assert not trace.exists()
 
 
-def test_changes_runs_no_filter_of_the_user(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_changes_runs_no_filter_of_the_user(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Such a filter can run what the repository's settings name, as git-lfs runs its extensions."""
     home = repository.parent / "home"
     home.mkdir()

@@ -157,7 +157,31 @@ def test_plan_with_a_changed_file_is_refused_even_if_its_json_is_the_same(projec
     assert not (project.parent / "planned").exists()
 
 
-def test_plan_with_other_files_than_its_digest_is_refused(project: Path) -> None:
+def test_code_in_a_git_folder_of_a_module_is_deleted_before_the_plan(project: Path) -> None:
+    """Terraform loads a module from there: `source = "https://host/module.zip//.git"`."""
+    modules = project / "Terraform/.terraform/modules"
+    for place in ("m/.git", "m/sub/.git"):
+        write(modules, f"{place}/main.tf", "harmless")
+    approved = digest(project, PLAN)
+    for place in ("m/.git", "m/sub/.git"):
+        assert not (modules / place).exists()
+        write(modules, f"{place}/main.tf", "other")
+    (modules / "link").symlink_to("m/.git")
+    assert "No such file" in script('bash -eo pipefail -c "$FILES"', project / "Terraform").stderr
+    (modules / "link").unlink()
+    assert apply(project, approved, PLAN).returncode == 0
+    assert not list(modules.rglob(".git"))
+
+
+def test_git_folder_of_the_repository_is_not_part_of_the_files(project: Path) -> None:
+    write(project, "Terraform/.terraform/modules/modules.json", '{"Modules": [{"Dir": "../.."}]}')
+    write(project.parent, ".git/index", "first")
+    before = files(project)
+    write(project.parent, ".git/index", "second")
+    assert files(project) == before
+
+
+def test_plan_whose_files_differ_from_the_digest_is_refused(project: Path) -> None:
     """Code of the branch runs in the job `plan`. It can add lines to the file with the hash of the files."""
     approved = digest(project, PLAN)
     shown = project.parent / "shown"

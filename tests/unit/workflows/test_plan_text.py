@@ -185,6 +185,6 @@ def test_line_breaks_and_invisible_characters_are_escaped(tmp_path: Path) -> Non
     ]
 
 
-def test_part_of_the_plan_without_a_text_form_is_named(tmp_path: Path) -> None:
+def test_part_of_the_plan_that_cannot_be_shown_is_named(tmp_path: Path) -> None:
     lines = shown(tmp_path, deferred_changes=[{"reason": "x"}], action_invocations=[], complete=True)
     assert lines == ["  # not shown, see the JSON of the plan: deferred_changes", "", "No changes."]

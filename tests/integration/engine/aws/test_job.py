@@ -142,7 +142,7 @@ def test_error_names_a_missing_secret(account: Account, engine: Engine) -> None:
     assert engine.refusal(*account.arguments).startswith("2026-10: secret no-such-secret does not exist")
 
 
-def test_secret_without_login_is_refused_without_quoting_it(account: Account, engine: Engine) -> None:
+def test_secret_without_login_is_refused_and_not_quoted(account: Account, engine: Engine) -> None:
     account.secret("swordfish")
     sentence = engine.refusal(*account.arguments)
     assert "is not a JSON object with username and password" in sentence

@@ -137,7 +137,7 @@ def check_one_won(publisher: Publisher, before: dict[str, str], *runs: tuple[str
     assert lying == set(publisher.texts() or {}), runs
 
 
-def test_run_paused_during_another_whole_run_changes_nothing(publisher: Publisher) -> None:
+def test_run_that_pauses_while_another_run_publishes_changes_nothing(publisher: Publisher) -> None:
     """The run is paused after it removed the old manifest, and before its next call."""
     publisher(Alpha="a", Beta="b")
 
@@ -152,7 +152,7 @@ def test_run_paused_during_another_whole_run_changes_nothing(publisher: Publishe
 
 
 @pytest.mark.parametrize("later", [0, 1, 2, 3])
-def test_file_created_after_the_next_run_planned_is_removed(publisher: Publisher, later: int) -> None:
+def test_file_created_after_the_plan_of_the_next_run_is_removed(publisher: Publisher, later: int) -> None:
     """The next run plans before the first run creates the file.
 
     The next run takes over the claim `later` calls after the file is created.

@@ -196,7 +196,10 @@ def _is_in(folder: str, output: str) -> bool:
 
 
 def _is_argument(token: str, *, anything: bool) -> bool:
-    """Return whether a token is an argument: it begins with "--", and is known or `anything` is true."""
+    """Return whether a token is the name of an argument, which begins with "--".
+
+    With `anything`, the name may be unknown.
+    """
     known = (*_VALUES, *_FLAGS, *map(str.lower, _GLUE), "job_run_id", *_GUARDED)
     return token.strip().startswith("--") and (anything or _split(token)[0].lower() in known)
 

@@ -292,7 +292,7 @@ def alerts(deployed: Deployed) -> Iterator[Deployed]:
 def says(mail: inbox.Mail, name: str, **names: str) -> None:
     """Compare a mail with the file in `mails/`.
 
-    Before the comparison, replace values that differ in each run by `names`.
+    Some values differ in each run. `names` maps the pattern of such a value to the word in the file.
     """
     text = f"Subject: {mail.subject}\n\n" + mail.text.split("\n\n--\n")[0].rstrip() + "\n"
     for pattern, stands in {

@@ -81,8 +81,8 @@ BEST = "set jit = off"
 # This program does the same as the public solutions: it reads the five tables over JDBC and joins them in
 # Spark. Public solutions read all loans, compute a rolling average of monthly averages with a window
 # function, and select the month at the end. An average of averages is not the metric that the engine
-# computes. The way "filtered" selects the dates first, as experienced users of Spark do. Spark passes this
-# filter to the database.
+# computes. The variant "filtered" selects the dates first, as experienced users of Spark do. Spark passes
+# this filter to the database.
 IN_SPARK = """
 import json, os, sys, time
 from pyspark.sql import SparkSession, Window, functions as F

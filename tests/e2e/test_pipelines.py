@@ -32,7 +32,7 @@ REASON = 'late bookings, "again"; $(id)'
 
 
 def refusal(run: Run, job: str) -> str:
-    """Return the error message of the run, in which only this job failed, with one error."""
+    """Return the only error message of the run. Fail unless exactly this job has failed."""
     assert run.failures.keys() == {job}, run.failures
     [error] = run.jobs[job].errors
     return error

@@ -127,7 +127,7 @@ def terraform_program(provider: Provider) -> Iterator[Path]:
             found = provider.attach(Path(request["folder"]), request["environment"])
             self.wfile.write(json.dumps(found).encode() + b"\n")
 
-    # The folder is private. Its path is short, as that of a Unix socket must be.
+    # The folder is private. Its path is short, because the path of a Unix socket has a limited length.
     with tempfile.TemporaryDirectory(prefix="extracts-") as folder:
         address, program = Path(folder) / "provider", Path(folder) / "terraform"
         script = Path(__file__).with_name("terraform_program.py")
@@ -135,7 +135,7 @@ def terraform_program(provider: Provider) -> Iterator[Path]:
         program.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, command))} "$@"\n')
         program.chmod(0o755)
         with socketserver.UnixStreamServer(str(address), Asked) as server:
-            # One thread, because a process that it starts ends with it.
+            # All requests use one thread, because a process ends together with the thread that started it.
             thread = threading.Thread(target=server.serve_forever, daemon=True)
             thread.start()
             yield program

@@ -197,9 +197,9 @@ def _own(relations: Relations, far: Sequence[str]) -> list[str]:
 def _bits(relations: Relations, name: str) -> tuple[list[str], str]:
     """Return the bits of the segment's number to group by, and the SQL that makes the number from the bits.
 
-    For an expression, PostgreSQL estimates as many values as for the column in it, here a group for each day.
-    It would then sort millions of rows, although a small hash table is enough. For a condition, PostgreSQL
-    knows that there are only two values.
+    PostgreSQL estimates that an expression has as many values as its column: here it expects a group for each
+    day. It would then sort millions of rows, although a small hash table is enough. So each bit is a
+    condition, because PostgreSQL knows that a condition has only two values.
     """
     if relations.one_segment:
         return [], f"CASE WHEN {name}.n IS NULL THEN 0 ELSE 1 END"

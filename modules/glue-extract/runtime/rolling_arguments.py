@@ -59,8 +59,8 @@ _LOCK_TIMEOUT = 60
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 
-# The state machines cannot read a manifest with a longer reason. If a range has a month too many, an object
-# lock may keep its files.
+# The state machines cannot read a manifest with a longer reason. The limit of months protects against a
+# typing error in a range, because nobody can delete published files that have an object lock.
 LONGEST_REASON = 1000  # characters
 MOST_MONTHS = 120
 

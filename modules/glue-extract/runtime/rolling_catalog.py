@@ -150,7 +150,7 @@ def tables_query(schemas: Iterable[str], functions: Iterable[str]) -> str:
 
 
 def columns_query(oids: Sequence[str]) -> str:
-    """Return the query for columns and keys of tables. The first column says which of these a row is."""
+    """Return the query for columns and keys of tables. The first column is the kind of the row."""
     tables = ", ".join(str(int(oid)) for oid in oids)
     return f"""
     SELECT 'column', a.attrelid::text, a.attname::text,

@@ -1,4 +1,4 @@
-"""Check how this run was started. Who may start a run can weaken it. No setting of a job prevents that.
+"""Check how this run was started. Anyone who may start a run can give it weaker settings than its job has.
 
 With another security configuration, a run writes no log, or a log with other encryption or none. With a
 session policy, a run has fewer rights, and could end in the middle of a restatement.

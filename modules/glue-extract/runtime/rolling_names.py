@@ -117,7 +117,7 @@ def _tables(catalog: Catalog, schema: str, name: str) -> list[CatalogTable]:
 
 
 def _in_any_case(name: str, candidates: Iterable[str]) -> list[str]:
-    """Return all candidates that are spelled so or differ only in case."""
+    """Return all candidates that equal the name, without regard to case."""
     return [found for found in sorted(candidates) if found.casefold() == name.casefold()]
 
 

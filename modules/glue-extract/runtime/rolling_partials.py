@@ -10,7 +10,7 @@ from rolling_resolved import Measure, Resolved
 
 # How partial aggregates of two segments make that of both.
 MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "squares": "sum", "wide": "sum"}
-# A sum of squares of more digits than a decimal of Spark has consists of sums of products of digit groups.
+# Some squares have more digits than a decimal of Spark. Their sum is computed from products of digit groups.
 GROUPS, GROUP_DIGITS = 3, 13
 
 
@@ -18,7 +18,7 @@ GROUPS, GROUP_DIGITS = 3, 13
 class Partial:
     """A partial aggregate of a measure: "count", "sum", "min", "max", "squares" or, in Spark, "wide".
 
-    "wide" is a part of the sum of those squares that "squares" leaves out because they have too many digits.
+    "squares" leaves out squares with too many digits. "wide" is a part of the sum of these squares.
     """
 
     measure: int

@@ -50,7 +50,7 @@ class Period:
         return f"{self.year:04d}-{self.month:02d}"
 
     def shift(self, months: int) -> Period:
-        """Return the period that is so many months later, or earlier if `months` is negative.
+        """Return the period `months` months later, or earlier if `months` is negative.
 
         >>> str(Period(2026, 1).shift(-1))
         '2025-12'
@@ -79,7 +79,7 @@ class Period:
 def zone(name: str) -> tzinfo:
     """Return the time zone with this name in the IANA database.
 
-    The default zone needs no time zone database, because a slim container image may lack one.
+    A slim container image may lack the database, so the default zone is built in.
     """
     if name in ("Etc/GMT", "Etc/UTC", "GMT", "UTC"):
         return UTC

@@ -222,7 +222,7 @@ def _usable(what: str, cert: Cert, now: datetime) -> Key:
                 " a new key"
             ) from None
         raise _unusable(what, error) from None
-    # A part without an end is valid as long as the whole key.
+    # A part without an expiration is valid as long as the whole key.
     expiries = [one for one in parts.values() if one is not None]
     last = max(expiries) if len(expiries) == len(parts) else None
     if last is not None and last <= now:
@@ -239,7 +239,7 @@ def _encrypting(cert: bytes, message: bytes) -> Iterator[tuple[str, datetime | N
     """
     from pysequoia.packet import PacketPile, SignatureType, Tag
 
-    # time of the signature, and end of the part
+    # time of the signature, and expiration of the part
     found: dict[str, tuple[datetime | None, datetime | None]] = {}
     part: Any = None
     for packet in PacketPile.from_bytes(cert):

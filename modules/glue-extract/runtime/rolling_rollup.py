@@ -128,7 +128,7 @@ class Rollup:
                 yield self._block(lines.part(start, end))
 
     def _is_row_by_row(self, lines: Lines) -> bool:
-        """Return whether each line is one group, whose values, if any, are in the window."""
+        """Return whether each line is a different group, and no line has values outside of the window."""
         columns = lines.columns
         segments, rows = columns[self._segment], columns[self._segment + 1]
         return (

@@ -25,7 +25,7 @@ from rolling_source import SEARCH_PATH, Session, local_settings
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-FEW_ROWS = 100_000  # a table with at most so many rows is read over one connection and broadcast
+FEW_ROWS = 100_000  # maximum number of rows of a table that is read over one connection and broadcast
 _FETCHED_AT_ONCE = 10_000
 _MOST_PARTS = 32  # unless the spec has another number: a server has 100 connections by default
 
@@ -40,7 +40,7 @@ class Snapshot:
     session: Session
     spark: SparkSession
     identifier: str
-    server: str  # start time of the server: two servers never have the same one to the microsecond
+    server: str  # start time of the server in microseconds, which is different for each server
     # Whether the role's own search_path has only schemas that nobody else can write to. If not, each login
     # must set another search_path, which a pooler may refuse.
     is_safe: bool = False

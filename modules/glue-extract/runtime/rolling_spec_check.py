@@ -56,7 +56,7 @@ def wrong(sentence: str) -> ExtractError:
 
 
 def expressions(spec: Extract) -> list[tuple[str, str, str]]:
-    """Return for each expression its name in sentences, its text, and the table of columns without one."""
+    """Return name, text and default table of each expression. The name is for error messages."""
     return [
         (f'the expression "{metric.expression}" of metric "{name}"', metric.expression, spec.entity_name)
         for name, metric in (spec.metrics or {}).items()
@@ -65,7 +65,7 @@ def expressions(spec: Extract) -> list[tuple[str, str, str]]:
 
 
 def conditions(spec: Extract) -> list[tuple[str, str, str]]:
-    """Return for each condition its name in sentences, its text, and the table of columns without a table."""
+    """Return name, text and default table of each condition. The name is for error messages."""
     recipient = spec.split(next(iter(spec.recipient.values())))[0]
     found = [
         (f'where="{spec.where}"', spec.where, spec.entity_name),

@@ -1,7 +1,8 @@
 """Sums of the values of a measure and of their squares, as exact in Spark as in PostgreSQL.
 
 A decimal of Spark has 38 digits, and a square has twice the digits of its value. So Spark squares only short
-values, and adds up products of digit groups of all others: it can square whatever it can add up.
+values. It divides the digits of longer values into groups, and adds up the products of these groups. In this
+way Spark can compute the squares of all values that it can add up.
 """
 
 from __future__ import annotations

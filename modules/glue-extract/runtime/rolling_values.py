@@ -13,12 +13,12 @@ from math import isqrt
 from rolling_errors import ExtractError
 from rolling_resolved import Measure, Metric
 
-# A value with at least so many digits after the point is a truncated quotient, and not exact.
+# A value with this many digits after the point, or more, is a truncated quotient and not exact.
 _QUOTIENT = 50
-# If a value differs from a rounding tie only after so many digits, it counts as the tie.
+# If a value differs from a rounding tie only after this many digits, it counts as the tie.
 _TIE = 40
 _SHORT = 1000
-_SHOWN = 20  # digits that are written of a sum whose digits never end
+_SHOWN = 20  # digits after the point of a sum that has infinitely many digits
 
 COUNT, SUM, MIN, MAX, SQUARES, LOW, HIGH = range(7)
 # Aggregates of one group over one window. The numbers above are their indexes. For count_distinct, LOW is the

@@ -297,9 +297,8 @@ class _Plain:
 class _Zipped:
     """A zip archive with one member.
 
-    The content is stored on the disk until its size is known. So the archive can have the sizes before the
-    content, and sizes of 64 bits only for large files. Many programs can read only such an archive as a
-    stream.
+    The content is stored on the disk until its size is known. So the archive has the sizes before the
+    content, and has 64-bit sizes only for large files. Many programs that read a stream need such an archive.
     """
 
     def __init__(self, target: IO[bytes], name: str, waiting: Path) -> None:

@@ -50,7 +50,7 @@ def test_exact_spelling_is_preferred_over_another_case(store: Store, engine: Eng
 def test_new_table_with_the_name_of_a_spec_table_is_not_read(
     store: Store, engine: Engine, entity: str, shadow: str
 ) -> None:
-    """A role that may create tables needs no right on the table whose place its own would take."""
+    """A role that may create tables could otherwise replace a table that it has no rights on."""
     store.loan(store.branch(), "2026-10-05", 100)
     shadow, entity = shadow.replace("SCHEMA", store.schema), entity.replace("SCHEMA", store.schema)
     store.connection.execute(f'CREATE TABLE {shadow} (LIKE "Loans")')

@@ -168,7 +168,7 @@ reset role; revoke all on schema public from stranger_ROLE;
 def test_joins_to_a_table_of_another_owner_are_not_guessed(
     made: Callable[[str, str], str], entities: Callable[..., dict[str, Any]]
 ) -> None:
-    """Its functions, in policies or indexes, would run with the rights of the user."""
+    """Functions of that owner, in policies or indexes, would run with the rights of the user."""
     own = "create table loan (id int primary key, region_id int, amount numeric, day date);"
     url = made("stranger", own + STRANGER.replace("ROLE", "of_guesses"))
     try:

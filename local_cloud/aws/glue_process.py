@@ -126,7 +126,7 @@ def worker_environment(
 
 
 def assume(role_arn: str, session_name: str, session_policy: str | None = None) -> boto3.Session:
-    """Return a session with the role, as Glue gets it if the role trusts Glue."""
+    """Return a session with the role. Fail if the trust policy of the role does not allow Glue."""
     role = boto3.client("iam").get_role(RoleName=role_arn.rsplit("/", 1)[-1])["Role"]
     trust = role["AssumeRolePolicyDocument"]
     principals = [s.get("Principal", {}).get("Service") for s in trust["Statement"] if s["Effect"] == "Allow"]

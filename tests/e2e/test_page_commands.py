@@ -84,7 +84,7 @@ RUN: dict[str, str] = {
         f"{OPERATE}::test_run_command_passes_its_options_to_the_job"
     ),
     "extracts history . --page history.html": (
-        f"{OPERATE}::test_history_as_json_and_page_shows_who_collected_which_file"
+        f"{OPERATE}::test_history_shows_who_collected_which_file_as_json_and_on_a_page"
     ),
     "extracts resend . --period 2026-10 --recipient first-bank": (
         f"{OPERATE}::test_resend_starts_the_state_machine_of_the_recipient"

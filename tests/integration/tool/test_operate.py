@@ -282,7 +282,7 @@ def test_history_lists_the_newest_month_first(
 
 
 @pytest.mark.usefixtures("published")
-def test_history_as_json_and_page_shows_who_collected_which_file(
+def test_history_shows_who_collected_which_file_as_json_and_on_a_page(
     tmp_path: Path, deployed: dict[str, Any], cloud: Cloud
 ) -> None:
     folder = project(tmp_path, deployed | {"sftp_receipts_table": TABLE})

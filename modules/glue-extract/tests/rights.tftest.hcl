@@ -185,7 +185,7 @@ run "job_has_exactly_these_rights" {
   }
 }
 
-run "job_has_the_right_to_write_flat_files_only_of_named_recipients" {
+run "job_may_write_flat_files_only_for_named_recipients" {
   command = plan
   variables {
     flat_recipients = ["Łódź & Bank", "Beta"]
@@ -209,7 +209,7 @@ run "job_has_the_right_to_write_flat_files_only_of_named_recipients" {
   }
 }
 
-run "job_has_the_right_to_write_only_flat_files_if_all_recipients_are_flat" {
+run "job_may_write_only_flat_files_if_all_recipients_are_flat" {
   command = plan
   variables {
     flat_recipients = ["*"]

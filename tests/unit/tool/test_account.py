@@ -68,7 +68,7 @@ def test_endpoint_that_the_job_cannot_use_is_reported_as_missing(s3: dict[str, A
     assert network(endpoints(**s3)) == ("failed", "subnet-1 has no NAT and no endpoint for s3")
 
 
-def test_route_to_nat_needs_no_endpoints() -> None:
+def test_subnet_with_a_route_to_nat_needs_no_endpoints() -> None:
     route = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1"}
     assert network([], route) == ("ok", "not needed: the default route of the subnet is nat-1")
 

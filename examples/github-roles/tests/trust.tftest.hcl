@@ -105,7 +105,7 @@ run "version_with_a_wildcard_is_refused" {
   expect_failures = [var.workflow_refs]
 }
 
-run "empty_versions_are_refused" {
+run "empty_list_of_versions_is_refused" {
   command = plan
 
   variables {

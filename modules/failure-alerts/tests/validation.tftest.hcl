@@ -38,7 +38,7 @@ run "unlimited_log_retention_is_refused" {
   expect_failures = [var.log_retention_days]
 }
 
-run "empty_events_are_refused" {
+run "empty_map_of_events_is_refused" {
   command = plan
   variables {
     failure_events = {

@@ -1,4 +1,4 @@
-"""Two other queries: windows of single values, for metrics that do not merge, and listings."""
+"""The queries for metrics that do not merge, and for listings. They need single values, not aggregates."""
 
 from __future__ import annotations
 

@@ -311,12 +311,12 @@ def _check_labels(spec: Extract) -> None:
     names = [*spec.labels, *DATES, *metrics]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise wrong(f"two columns of the file have the name {listed(twice)}; choose another label")
+        raise wrong(f"two columns of the file have the name {listed(twice)}; choose another name")
     folded = [name.casefold() for name in names]
     if same := sorted({name for name in names if folded.count(name.casefold()) > 1}):
         raise wrong(
             f"column names of the file differ only in upper and lower case: {listed(same)}; choose another"
-            " label"
+            " name"
         )
     if spec.columns is None:
         return

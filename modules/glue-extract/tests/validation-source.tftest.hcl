@@ -133,7 +133,7 @@ run "path_as_certificate_is_refused" {
   expect_failures = [var.database]
 }
 
-run "empty_tables_are_refused" {
+run "empty_list_of_tables_is_refused" {
   command = plan
   variables {
     tables = []

@@ -71,8 +71,8 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
                 )
     if (keys := recipient_columns(file.templates)) and spec.is_recipient_of_entity:
         raise _wrong(
-            f"{what} has {{recipient[{keys[0]}]}}, which is a column of the recipient's table; the recipient"
-            f' of this spec is a column of the entity "{spec.entity_name}"'
+            f"{what} has {{recipient[{keys[0]}]}}, but this spec has no recipient's table: the recipient is a"
+            f' column of the entity "{spec.entity_name}"; leave out {{recipient[{keys[0]}]}}'
         )
     if not isinstance(file.flat, bool):
         raise _wrong(f"{what}: flat={_kind(file.flat)} is not True or False")

@@ -319,8 +319,8 @@ def test_recipient_column_in_a_file_name_needs_a_recipients_table() -> None:
     with pytest.raises(ExtractError) as caught:
         check(entity)
     assert caught.value.sentence == (
-        "file has {recipient[x]}, which is a column of the recipient's table; the recipient of this spec is a"
-        ' column of the entity "Loans"'
+        "file has {recipient[x]}, but this spec has no recipient's table: the recipient is a"
+        ' column of the entity "Loans"; leave out {recipient[x]}'
     )
 
 

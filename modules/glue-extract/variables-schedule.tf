@@ -48,9 +48,8 @@ variable "schedule" {
   description = <<-EOT
     When EventBridge Scheduler starts the workflow, as a cron expression in `time_zone`. The default
     is one minute past midnight on the first day of the month. If daylight saving time skips the
-    hour of a start, there is no start. For a time between 22:00 and 4:00, also set
-    `catch_up_schedule`, except in the first two hours of the first day of the month, which are
-    never skipped.
+    hour of a start, there is no start. So choose a time from 4:00 to 22:00, or from 0:00 to 2:00 on
+    the first day of the month. For another time, also set `catch_up_schedule`.
   EOT
   type        = string
   default     = "cron(1 0 1 * ? *)"

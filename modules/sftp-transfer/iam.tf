@@ -58,9 +58,9 @@ locals {
     }
   }
 
-  # The same patterns as regular expressions: one element per character, and the beginning of each
-  # expression for every length. Terraform computes each beginning once, because a beginning per
-  # pair of recipients would slow down a plan.
+  # The same patterns as regular expressions, with one element per character. `_beginnings` has the
+  # first characters of each expression, for every length that another expression has. They are not
+  # computed for each pair of recipients, because that would slow down a plan.
   _expressions = {
     for user, recipient in var.recipients : user => tolist([
       for character in regexall("(?s).", "${recipient.prefix}/") :

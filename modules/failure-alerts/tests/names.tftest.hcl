@@ -181,7 +181,7 @@ run "console_of_an_unknown_partition_uses_the_dns_suffix_of_the_partition" {
   }
 }
 
-run "hours_ahead_is_the_maximum_of_all_time_zones_in_the_area_of_the_zone" {
+run "hours_ahead_is_the_largest_value_in_the_area_of_the_time_zone" {
   command = plan
   variables {
     failure_events = {

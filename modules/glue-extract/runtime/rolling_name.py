@@ -195,7 +195,7 @@ def _exact(value: str, sized: re.Match[str], encoding: str | None, name: str) ->
     count, rest = divmod(width - size, unit)
     if rest and width > size:
         raise ValueError(
-            f"has the width {width}: the fill has {unit} bytes, but {width - size} bytes must be filled"
+            f"has the width {width}: {width - size} bytes must be filled, but each fill character has {unit}"
         )
     if count < 0:
         what = "characters" if encoding is None else f"bytes in {encoding}"

@@ -310,8 +310,8 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
     count, rest = divmod(missing, len(fill))
     if rest and missing > 0:
         raise _wrong(
-            f'{_place(row, column)}: the fill "{part.fill}" has {len(fill)} bytes, but'
-            f" {counted(missing, 'byte')} must be filled; use another fill, or another width"
+            f"{_place(row, column)}: {counted(missing, 'byte')} of the field must be filled, but each fill"
+            f' character "{part.fill}" has {len(fill)} bytes; use another fill, or another width'
         )
     if missing < 0:
         raise _wrong(

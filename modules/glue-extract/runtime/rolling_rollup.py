@@ -59,7 +59,7 @@ class Rollup:
             self._metrics.append((pair, write))
 
     def _columns_of(self, measure: int) -> list[tuple[int, int, int]]:
-        """Return index in the line, index in the aggregates, and digits of each column of a measure."""
+        """Return for each column of a measure its index in the line and in the aggregates, and its digits."""
         first, digits = self._segment + 1, self._digits[measure]
         found = []
         if rolling_partials.counts_rows(self._resolved.measures[measure]):

@@ -58,7 +58,7 @@ def test_missing_row_of_a_mandatory_join_is_ignored_after_a_missing_optional_row
     assert unassigned(engine, joins=optional("Account", "Branch")) == [("", "2", "75")]
 
 
-def test_row_without_a_mandatory_join_is_an_orphan_despite_an_optional_join(
+def test_row_is_an_orphan_if_a_mandatory_join_before_an_optional_one_finds_no_row(
     store: Store, engine: Engine
 ) -> None:
     store.loan(store.branch(), "2026-10-01", 5)

@@ -129,8 +129,8 @@ def test_sign_may_follow_the_number() -> None:
         (
             "7.500",
             Field(-8, fill="é"),
-            '3 bytes of the field must be filled, but each fill character "é" has 2 bytes; use another fill, or'
-            " another width",
+            '3 bytes of the field must be filled, but each fill character "é" has 2 bytes; use another fill,'
+            " or another width",
         ),
         ("-12.50", Field(-9, sign="none"), 'a value is negative, but the field has sign="none"'),
     ],

@@ -267,7 +267,7 @@ def test_command_in_a_block_is_marked_as_console() -> None:
             assert not hidden, f"{page}: ```console, and `$ ` in front"
 
 
-def test_test_that_is_listed_for_a_command_runs_it() -> None:
+def test_every_command_is_run_by_the_test_in_its_entry() -> None:
     missing = {c: runner for c, runner in RUN.items() if not runners.runs(c, runner, commands)}
     assert not missing
 
@@ -286,7 +286,7 @@ def test_test_that_is_listed_for_a_command_runs_it() -> None:
         ("make demo", LINT),
     ],
 )
-def test_listed_test_that_does_not_run_the_command_is_reported(command: str, runner: str) -> None:
+def test_entry_whose_test_does_not_run_the_command_is_reported(command: str, runner: str) -> None:
     assert not runners.runs(command, runner, commands)
 
 

@@ -113,8 +113,8 @@ def new(
     """Create an extract project. Prompts for the answers that are not in options or in the database.
 
     With --database-url, the tool finds metric, joins, date, group by and recipient in the catalog of the
-    database, and prompts only if several answers are possible. It reads rows only to test whether values are
-    unique. Without a terminal, set --no-input to use the defaults.
+    database, and prompts for one of them only if several answers are possible. It reads rows only to test
+    whether values are unique. Without a terminal, set --no-input to use the defaults.
     """
     from extracts import asking
     from extracts import new as creating

@@ -41,7 +41,7 @@ def checks(project: Path, known: Values, found: Result, now: datetime) -> Iterat
         yield failed("time zone", said, "update the time zones of this machine: pip install --upgrade tzdata")
     elif there is False:
         said = f'the database has no time zone "{name}" in pg_timezone_names, but this machine has it'
-        remedy = f"in {script} and {main}, write a time zone that the database has, or update PostgreSQL"
+        remedy = f"in {script} and {main}, write a time zone that the database also has, or update PostgreSQL"
         yield failed("time zone", said, remedy)
     if here and known.schedule is not None:
         yield _starts(known.schedule, name, now)

@@ -145,7 +145,8 @@ def test_report_has_views_last_and_tables_without_a_number_before_the_views(
 def test_all_ambiguous_questions_are_reported_at_once(ledger: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", ledger, "--entity", "vertrieb.order")
     assert done.returncode == 1
-    assert 'metric: 2 candidates, each a number in order; without "Betrag €", which' in done.stderr
+    left_out = 'left out, because an answer cannot contain the name: "Betrag €"'
+    assert f"metric: 2 candidates, each a number in order; {left_out}" in done.stderr
     assert '    --metric "Betrag"\n' in done.stderr
     assert "date_column: 2 date columns; choose one:" in done.stderr
     assert '    --date-column "erfasst am"' in done.stderr

@@ -19,7 +19,7 @@ from extracts.operate import commands
 from extracts.terminal import console, escaped, say
 
 app = typer.Typer(
-    help="Create and maintain projects on AWS that report a PostgreSQL database in monthly files.",
+    help="Create and maintain extract projects: every month, one file per recipient from PostgreSQL, on AWS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # the boxes of rich cut off words in a terminal of 80 columns
@@ -78,12 +78,11 @@ def options(
         raise typer.Exit
 
 
-FLEET_HELP = "Folders of projects, folders that contain projects, or addresses of git repositories"
-TEMPLATE_HELP = (
-    "Path or address of the template's git repository; default: the address in the project's extract.yaml."
-)
+FLEET_HELP = "Projects, folders with projects, or addresses of their git repositories"
+TEMPLATE_HELP = "Path or address of the template's git repository; default: the template in extract.yaml."
 TRUSTED_HELP = (
-    f"{TEMPLATE_HELP} An update runs the template's hooks, so name only a repository that you trust."
+    f"{TEMPLATE_HELP} An update runs programs of the template. Set this option only to a repository that"
+    " you trust."
 )
 
 
@@ -110,7 +109,7 @@ def new(
     as_json: AsJson = False,
     **options: str | None,
 ) -> None:
-    """Create an extract project. Prompts for the answers that are not in options or in the database.
+    """Create an extract project. Prompts for answers that neither an option nor the database gives.
 
     With --database-url, the tool finds metric, joins, date, group by and recipient in the catalog of the
     database, and prompts for one of them only if several answers are possible. It reads rows only to test
@@ -208,18 +207,18 @@ def preview(
     first: First = None,
     last: Last = None,
     allow_incomplete: Annotated[
-        bool, typer.Option("--allow-incomplete", help="Also preview a month that is not over yet.")
+        bool, typer.Option("--allow-incomplete", help="Allow a month that is not over.")
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option(help="Path of the page; default: report.html in the --output folder.", metavar="FILE"),
+        typer.Option(help="Path of the page; default: report.html in the output folder.", metavar="FILE"),
     ] = None,
     history: Annotated[
         int, typer.Option(min=0, max=120, help="Number of earlier months on the page.", metavar="NUMBER")
     ] = 5,
     statement_timeout: Annotated[
         int | None,
-        typer.Option(help="Seconds after which a query is canceled; default: 3000.", metavar="SECONDS"),
+        typer.Option(help="Seconds that one query may take; default: 3000.", metavar="SECONDS"),
     ] = None,
     lock_timeout: Annotated[
         int | None,
@@ -230,22 +229,22 @@ def preview(
         typer.Option(
             "--pgp-keys",
             metavar="FOLDER",
-            help='Folder with PGP public keys, e.g. "First Bank.asc"; needed if the spec encrypts files.',
+            help='Folder with PGP public keys, e.g. "First Bank.asc"; only for a spec with encryption.',
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the files of a project, and a page that shows them.
 
-    The command needs no AWS account. It needs Java and Spark only if the spec has aggregate_in="spark". It
-    runs Glue/etl.py of the project as a program with your rights, so preview only projects that you trust.
+    Needs no AWS account, and neither Java nor Spark unless the spec has aggregate_in="spark". Runs
+    Glue/etl.py of the project as a program with your rights, so preview only projects that you trust.
 
-    The files and the page report.html are in one folder, which only your user can read. An existing folder
-    must be private (chmod 700). Only one preview at a time can write to a folder. A new preview replaces the
-    files of the previous preview, and no other files. The page needs no network.
+    The files and the page report.html are in one folder, which is created for your user only. An existing
+    folder must be private (chmod 700), and only one preview at a time can write to it. The next preview
+    replaces the files of this one, and no other file. The page needs no network.
 
-    With --json, the command prints the manifest of each month, which has the files, rows, hashes, control
-    totals and orphan rows. It also prints the warnings of the run.
+    --json prints the manifest of each month with files, rows, hashes, control totals and orphan rows, and the
+    warnings of the run.
     """
     from extracts import preview as previewing
 
@@ -279,8 +278,8 @@ def status(
 ) -> None:
     """Report versions of projects and the changes in newer versions.
 
-    The command connects to the template's address in each project's extract.yaml, by https, ssh or file. With
-    --template, it connects only to the address in this option.
+    Connects to the address in each extract.yaml, by https, ssh or file. With --template, it connects only to
+    the address that you give there.
     """
     from extracts import fleet
 
@@ -297,7 +296,7 @@ def status(
 def update(
     projects: Annotated[list[str], typer.Argument(help=f"{FLEET_HELP}.", metavar="PROJECT...")],
     to: Annotated[
-        str | None, typer.Option(help="New version, e.g. 1.2.0; default: the newest.", metavar="VERSION")
+        str | None, typer.Option(help="Version, e.g. 1.2.0; default: the newest version.", metavar="VERSION")
     ] = None,
     template: Annotated[str | None, typer.Option(help=TRUSTED_HELP, metavar="ADDRESS")] = None,
     plan: Annotated[
@@ -311,11 +310,11 @@ def update(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Merge a newer version into projects. Keeps your edits, marks conflicts, and applies nothing to AWS.
+    """Merge a newer version into projects. Your edits stay, conflicts are marked, and nothing is applied.
 
     A project must be in a git repository without uncommitted changes, so that you can review and undo the
-    update. If you give the address of a repository, the tool clones it into the current folder. The exit code
-    is 1 if there are conflicts. With --plan, the tool runs the project's Terraform with your credentials.
+    update. A repository that is given by its address is cloned into this folder. The exit code is 1 if there
+    are conflicts. --plan runs Terraform of the project with your credentials.
     """
     from extracts import fleet, home, update_words
 
@@ -339,8 +338,7 @@ def doctor(
     project: Annotated[
         Path | None,
         typer.Argument(
-            help="Folder of a project; without a folder, the tool checks only this machine.",
-            metavar="PROJECT",
+            help="Folder of a project; without it, only this machine is checked.", metavar="PROJECT"
         ),
     ] = None,
     database_url: Annotated[

@@ -7,9 +7,5 @@ from typing import Annotated
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
-First = Annotated[
-    str | None, typer.Option("--from", help="First of several months; needs --to.", metavar="YYYY-MM")
-]
-Last = Annotated[
-    str | None, typer.Option("--to", help="Last of several months; needs --from.", metavar="YYYY-MM")
-]
+First = Annotated[str | None, typer.Option("--from", help="First month of a backfill.", metavar="YYYY-MM")]
+Last = Annotated[str | None, typer.Option("--to", help="Last month of a backfill.", metavar="YYYY-MM")]

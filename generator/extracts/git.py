@@ -35,7 +35,8 @@ def clone(source: str, folder: Path, *options: str) -> None:
         # Even a local repository is not trusted, so use git's protocol and not a local copy.
         source, options = str(Path(source).resolve()), (*options, "--no-local")
     command = ("clone", "--quiet", *options, "--", source, str(folder.resolve()))
-    _run(folder.parent, _SAFE, command, os.environ.get("GIT_ALLOW_PROTOCOL", _NETWORK))
+    settings = (*_SAFE, *_without_filters(folder.parent))
+    _run(folder.parent, settings, command, os.environ.get("GIT_ALLOW_PROTOCOL", _NETWORK))
 
 
 def read(repository: Path, *arguments: str) -> bytes:
@@ -71,14 +72,14 @@ def is_in_repository(folder: Path) -> bool:
 
 
 def _without_filters(folder: Path) -> list[str]:
-    """Return settings that disable the filters of the repository. Filters of the user stay enabled."""
-    listed = _run(folder, _SAFE, ("config", "--list", "--show-scope", "--name-only", "-z"))
+    """Return settings that disable all filters.
+
+    A filter of the user can run a program that the repository's settings name.
+    """
+    listed = os.fsdecode(_run(folder, _SAFE, ("config", "--list", "--name-only", "-z")))
     # Python encodes arguments in the same way, so every name stays the same.
-    words = os.fsdecode(listed).split("\0")
-    own = {
-        name for scope, name in zip(words[::2], words[1::2], strict=False) if scope in ("local", "worktree")
-    }
-    filters = {match[1] for name in own if (match := re.fullmatch(r"(filter\..*)\.\w+", name, re.DOTALL))}
+    names = listed.split("\0")
+    filters = {match[1] for name in names if (match := re.fullmatch(r"(filter\..*)\.\w+", name, re.DOTALL))}
     for name in sorted(filters):
         # git ends the name in `-c name=value` at the first "=", so git would change another setting.
         if "=" in name:

@@ -51,7 +51,7 @@ def make(variables: Mapping[str, str]) -> None:
         given = {**variables, "PYSPARK_SUBMIT_ARGS": f"{options} {variables['PYSPARK_SUBMIT_ARGS']}"}
         done = children.run(children.python("extracts.spark_warm_up"), variables=given, folder=Path(folder))
         if done.returncode or not made.is_file():
-            raise ExtractsError(f"Java did not make an archive of Spark's classes: {done.stderr[-500:]}")
+            raise ExtractsError(f"Java could not create an archive of Spark's classes: {done.stderr[-500:]}")
         # Write the archive to disk first. After a power failure, an incomplete archive would crash Java.
         with made.open("rb") as file:
             os.fsync(file.fileno())

@@ -55,7 +55,7 @@ class Cloud:
         return record.read(self.folder / "aws.log")
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client with an administrator's permissions."""
+        """Return a boto3 client with the permissions of an administrator."""
         return _client(service, self.endpoint, self.authority)
 
 

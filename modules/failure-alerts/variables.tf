@@ -233,8 +233,8 @@ variable "delivery" {
 
 variable "kms_key" {
   description = <<-EOT
-    KMS key that encrypts all data of this module. If null, the module creates a key.
-    - `arn` - ARN of the key, which may be unknown at plan time.
+    KMS key that encrypts everything in this module. If null, a key is created.
+    - `arn` - ARN of the key; it may be unknown at plan time.
   EOT
   type = object({
     arn = string

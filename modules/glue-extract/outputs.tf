@@ -3,7 +3,7 @@
 ################################################################################
 
 output "catalog_database_name" {
-  description = "Name of the database in the Data Catalog. Null without a crawler."
+  description = "Name of the catalog database. Null without a crawler."
   value       = one(aws_glue_catalog_database.this[*].name)
 }
 
@@ -53,9 +53,7 @@ output "job_role_arn" {
 }
 
 output "log_groups" {
-  description = <<-EOT
-    Names of the job's log groups: `output` (of the engine) and `error` (of Spark and Glue).
-  EOT
+  description = "Names of the job's log groups: `output` of the engine, `error` of Spark and Glue."
   value       = { for kind, group in aws_cloudwatch_log_group.job : kind => group.name }
 }
 
@@ -75,9 +73,7 @@ locals {
 }
 
 output "log_links" {
-  description = <<-EOT
-    URLs of the log groups in the AWS console: `output`, `error` and, with a crawler, `crawler`.
-  EOT
+  description = "Console URLs of the log groups: `output`, `error` and, with a crawler, `crawler`."
   value = {
     for kind, group in merge(
       local.job_log_groups,

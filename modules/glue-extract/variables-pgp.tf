@@ -10,7 +10,7 @@ locals {
 
 variable "pgp" {
   description = <<-EOT
-    Encryption of files with OpenPGP. Set it if the spec has `encryption=Pgp()`. If null, no file is
+    Encryption of the files with OpenPGP, for a spec with `encryption=Pgp()`. If null, no file is
     encrypted.
     - `public_keys`  - Public keys of the recipients in ASCII armor, keyed like `recipients` and
                        then by a name of your choice. Each text contains one key. A file can be

@@ -10,15 +10,14 @@ variable "database" {
     - `name`               - Name of the database.
     - `ca_certificate`     - (Optional) PEM text of the certificate authorities that may sign the
                              source's certificate. Required unless `verify_server = false`. The
-                             address of the bundle for RDS is
+                             bundle of RDS is in
                              https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
-    - `port`               - (Optional) Port of the source.
+    - `port`               - (Optional) Port.
     - `resource_id`        - (Optional) Resource ID of the cluster, "cluster-ABC...". Required with
                              `auth = "iam"`.
-    - `schema`             - (Optional) Schema of the tables in `tables` that have no schema in
-                             their name.
-    - `secret_arn`         - (Optional) ARN of a secret that contains `username` and `password` in
-                             JSON. If null, set the input `secret`.
+    - `schema`             - (Optional) Schema of `tables`.
+    - `secret_arn`         - (Optional) ARN of a secret in JSON with `username` and `password`. If
+                             null, set `secret`.
     - `secret_kms_key_arn` - (Optional) ARN of the secret's KMS key, if it is a customer managed
                              key.
     - `user_name`          - (Optional) Name of the login with `auth = "iam"`. If null, the name of

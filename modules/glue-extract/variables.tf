@@ -27,7 +27,7 @@ variable "artifacts" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts the logs and all other stored data."
+  description = "ARN of the KMS key that encrypts logs and everything else that the module stores."
   type        = string
   nullable    = false
 
@@ -85,8 +85,8 @@ variable "network" {
 
 variable "recipient_column" {
   description = <<-EOT
-    Name of the recipient column in the spec, for example `bank_name`. The name is part of the
-    prefix of each recipient, for example `loans/bank_name=FirstBank/`.
+    Name of the recipient column in the spec, for example `bank_name`. It is part of the prefix of
+    each recipient, for example `loans/bank_name=FirstBank/`.
   EOT
   type        = string
   nullable    = false
@@ -100,7 +100,7 @@ variable "recipient_column" {
 }
 
 variable "script_path" {
-  description = "Local path of the spec, for example `Glue/etl.py`. Terraform uploads each change."
+  description = "Local path of the spec, for example `Glue/etl.py`. A change updates the job."
   type        = string
   nullable    = false
 

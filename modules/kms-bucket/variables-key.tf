@@ -1,5 +1,5 @@
 variable "additional_key_policy_json" {
-  description = "Policy in JSON. The module adds its statements to the policy of the created key."
+  description = "Policy in JSON whose statements are added to the policy of the created key."
   type        = string
   default     = null
 
@@ -64,7 +64,7 @@ variable "key_alias" {
 }
 
 variable "key_deletion_window_days" {
-  description = "Number of days in which you can cancel the deletion of the created key."
+  description = "Days in which the deletion of the created key can be canceled."
   type        = number
   default     = 30
   nullable    = false
@@ -129,8 +129,8 @@ variable "key_users" {
 
 variable "kms_key" {
   description = <<-EOT
-    KMS key that encrypts all data of this module. If null, the module creates a key.
-    - `arn` - ARN of the key, which may be unknown at plan time.
+    KMS key that encrypts everything in this module. If null, a key is created.
+    - `arn` - ARN of the key; it may be unknown at plan time.
   EOT
   type = object({
     arn = string

@@ -51,8 +51,8 @@ variable "access_logs" {
 
 variable "additional_bucket_policy_json" {
   description = <<-EOT
-    Policy in JSON. The module adds its statements to the bucket's policy. The module's own Deny
-    statements still apply.
+    Policy in JSON whose statements are added to the bucket's policy. The module's Deny statements
+    stay in force.
   EOT
   type        = string
   default     = null
@@ -75,8 +75,8 @@ variable "eventbridge_notifications" {
 
 variable "force_destroy" {
   description = <<-EOT
-    Whether `terraform destroy` first deletes all files in the bucket, including old versions. It is
-    refused if the tags name a production environment.
+    Whether destroying the bucket first deletes all files in it, including old versions. Refused
+    if the tags name a production environment.
   EOT
   type        = bool
   default     = false
@@ -95,7 +95,7 @@ variable "force_destroy" {
 }
 
 variable "noncurrent_version_days" {
-  description = "Number of days after which S3 permanently deletes a replaced or deleted version."
+  description = "Days after which a replaced or deleted version is deleted permanently."
   type        = number
   default     = 365
   nullable    = false
@@ -151,9 +151,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "prefixes" {
-  description = <<-EOT
-    Prefixes that get reader and writer policies in the outputs, keyed by a name of your choice.
-  EOT
+  description = "Bucket prefixes for which the module outputs reader and writer policies, by key."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -80,8 +80,7 @@ output "delivery" {
 
 output "connectors" {
   description = <<-EOT
-    IDs of the connectors, keyed like the input `recipients`. Use an ID in `aws transfer
-    test-connection`.
+    IDs of the connectors, keyed like `recipients`, for `aws transfer test-connection`.
   EOT
   value = {
     for key, connector in aws_transfer_connector.this : key => connector.connector_id
@@ -90,7 +89,7 @@ output "connectors" {
 
 output "push_state_machine_arns" {
   description = <<-EOT
-    ARNs of the state machines that send published files, keyed like the input `recipients`, for
+    ARNs of the state machines that send published files, keyed like `recipients`, for
     `extracts resend`. Empty without connectors.
   EOT
   value       = { for key, machine in aws_sfn_state_machine.push : key => machine.arn }

@@ -9,7 +9,7 @@ variable "bucket" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts the logs and all other stored data."
+  description = "ARN of the KMS key that encrypts logs and everything else that the module stores."
   type        = string
   nullable    = false
 

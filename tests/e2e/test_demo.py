@@ -365,7 +365,7 @@ def test_files_with_passwords_are_private(demo: Demo) -> None:
         assert (demo.folder / name).stat().st_mode & 0o077 == 0, name
 
 
-def test_stop_ends_everything(demo: Demo) -> None:
+def test_stop_ends_all_processes_of_the_demo(demo: Demo) -> None:
     # This is the last test in this file that needs the running demo.
     subprocess.run([*DEMO, "--stop", str(demo.folder)], check=True, capture_output=True)
     with pytest.raises(psycopg.OperationalError):

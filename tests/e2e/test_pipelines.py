@@ -91,7 +91,7 @@ def test_next_push_updates_the_same_comment(story: Story, proposed: Run) -> None
     assert 'tags.team = "data"' in whole.read_text()
 
 
-def test_different_hidden_values_have_different_digests(story: Story, proposed: Run) -> None:
+def test_plans_with_different_hidden_values_have_different_digests(story: Story, proposed: Run) -> None:
     """For the properties of the connection, the text of the plan shows only `(sensitive value)`."""
     values = story.project / "Terraform/team.auto.tfvars.json"
     before = values.read_text()
@@ -162,7 +162,10 @@ def test_reviewed_plan_is_applied(story: Story, deployed: Run) -> None:
 
 
 def test_plan_role_cannot_read_files_or_secrets_or_other_projects(story: Story, deployed: Run) -> None:
-    """A branch's code has this role; the plans of the other tests show that it is enough."""
+    """Code of a branch runs with the plan role.
+
+    The plans in other tests show that its rights are sufficient.
+    """
     properties = {"JDBC_CONNECTION_URL": "jdbc:postgresql://other.internal/bank", "SECRET_ID": "other"}
     story.cloud.client("glue").create_connection(
         ConnectionInput={"Name": "other", "ConnectionType": "JDBC", "ConnectionProperties": properties}

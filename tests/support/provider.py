@@ -1,8 +1,8 @@
-"""One running AWS provider that many Terraform commands share.
+"""One running AWS provider for many commands of Terraform.
 
-Each Terraform command, and each run block of `terraform test`, starts the provider, which needs a second to
-build the schemas of all AWS resources. With `-debug`, the provider keeps running, and Terraform uses the
-provider that TF_REATTACH_PROVIDERS names: https://developer.hashicorp.com/terraform/plugin/debugging
+Each command of Terraform, and each run of `terraform test`, starts the provider, which builds the schemas of
+all AWS resources for a second. With `-debug` the provider keeps running, and TF_REATTACH_PROVIDERS leads
+Terraform to it: https://developer.hashicorp.com/terraform/plugin/debugging
 
 `terraform init` still installs the provider and checks its lock file. The other commands do not check it
 again, so the tests of the demo and the tool do not use this.
@@ -31,13 +31,12 @@ from extracts.terraform import PROVIDER
 from local_cloud import processes
 from tests.support import schemas
 
-_OWN = ("AWS_", "SSL_CERT_")  # prefixes of variables that the provider itself reads
-# Without these settings, the provider would log every request.
-_QUIET = {"TF_LOG_PROVIDER": "off", "TF_LOG_SDK": "off"}
+_OWN = ("AWS_", "SSL_CERT_")  # variables that the provider reads itself
+_QUIET = {"TF_LOG_PROVIDER": "off", "TF_LOG_SDK": "off"}  # without Terraform, it would log every request
 
 
 class Provider:
-    """A running provider, and the folder and the environment in which it was started."""
+    """The last started provider, with the folder and the environment that it was started with."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -46,7 +45,7 @@ class Provider:
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def attach(self, root: Path, environment: Mapping[str, str]) -> dict[str, str]:
-        """Return the variables with which Terraform uses the running provider in an initialized root module.
+        """Return the variables that let Terraform use the running provider in an initialized root.
 
         A running provider has one configuration at a time. So there is a process for each configuration.
         """
@@ -93,7 +92,7 @@ class Provider:
         return all(process.poll() is None for process in self.processes)
 
     def stop(self) -> None:
-        """Stop the provider, if it runs."""
+        """Stop the provider, if one runs."""
         self.parts.close()
         self.processes = []
         self.given = None

@@ -1,7 +1,7 @@
 """A proxy between Terraform and its providers that removes the schemas of types which no test uses.
 
-The AWS provider has schemas of about 1,500 types. Each Terraform command requests and decodes all of them,
-which takes about a second of processor time. The proxy changes nothing else.
+The AWS provider has the schemas of some 1,500 types. Each command of Terraform asks for all of them and
+decodes them, which takes about a second of processor time. Everything else passes unchanged.
 
 Protocols: https://developer.hashicorp.com/terraform/plugin/terraform-plugin-protocol and
 https://protobuf.dev/programming-guides/encoding/
@@ -19,8 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
-# With fork support, gRPC would start its threads again in each forked process, and some of these processes
-# would die.
+# gRPC would start its threads again in each fork of a test, and some of these processes would die.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 import grpc  # type: ignore[import-untyped]
@@ -114,7 +113,7 @@ def used_schemas(response: bytes) -> bytes:
 
 @functools.cache
 def used_types() -> frozenset[str]:
-    """Return every word `aws_...` in the modules, examples, templates and tests of the repository."""
+    """Return every word of the form `aws_...` in the repository's modules, examples, templates and tests."""
     found: set[str] = set()
     for folder in ("modules", "examples", "templates", "tests"):
         for pattern in ("*.tf", "*.json", "*.hcl", "*.py", "*.tftpl"):
@@ -154,6 +153,6 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _key(entry: bytes) -> str:
-    """Return the key of a map entry, which is the first field of the entry."""
+    """Return the key of an entry of a map, which is its first field."""
     length, position = _varint(entry, 1)
     return entry[position : position + length].decode()

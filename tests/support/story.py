@@ -58,7 +58,10 @@ def story(
     provider: Provider,
     terraform_program: Path,
 ) -> Iterator[Story]:
-    """Create the project with its values, pushed to an empty repository; nothing is deployed yet."""
+    """Create a project with its Terraform values, and push it to a new repository.
+
+    The project is not deployed yet.
+    """
     folder = tmp_path_factory.mktemp("pipelines")
     login = token_urlsafe(18)
     with database.serve(folder / "database") as served:
@@ -91,7 +94,7 @@ def story(
 
 
 def roles(github: GitHub, folder: Path, cloud: aws.Cloud, provider: Provider) -> dict[str, str]:
-    """Create the roles of the example, and return the variables that name them."""
+    """Create the roles of the example github-roles, and return the variables that name the roles."""
     shutil.copytree(ROOT / "examples/github-roles", folder / "roles")
     values = {
         "repository": github.repository,

@@ -70,7 +70,8 @@ def values(project: Path) -> tuple[Values, list[Check]]:
             except ExtractsError as error:
                 found["pgp"] = str(error)
             for name, text in shown.items():
-                if text.startswith('"'):  # a variable without a value is "(known after apply)"
+                # For a variable without a value, Terraform shows "(known after apply)".
+                if text.startswith('"'):
                     found[name] = json.loads(json.loads(text))
             applied = ask("output -json")
         except OSError as error:

@@ -167,6 +167,7 @@ class Table:
     partitioned_by: str | None  # for a partitioned table, the first column of the partition key
     heaps: tuple[Heap, ...]
     is_open: bool = True  # whether the role may use the schema of the table
+    owner: str = ""
 
     @property
     def id(self) -> Id:

@@ -85,7 +85,8 @@ def unusable_name(links: Sequence[Link]) -> str:
 def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
     """Return the foreign keys of all tables, and guesses, keyed by the table where they start.
 
-    A guess links only tables of the same schema.
+    A guess links only tables of the same schema and the same owner. Otherwise a role that may create tables
+    could create one that the tool reads, and so run its own functions with the rights of the reader.
     """
     found: dict[Id, list[Link]] = {table.id: [] for table in catalog.tables}
     declared = set()

@@ -99,7 +99,7 @@ def column_name(table: str, column: str) -> str:
 def fitting(name: str, known: Iterable[str]) -> list[str]:
     """Return the exact match, or else all names that differ only in case.
 
-    The engine finds names in the same way.
+    The engine finds columns in the same way.
     """
     names = list(dict.fromkeys(known))
     return [name] if name in names else [found for found in names if found.lower() == name.lower()]

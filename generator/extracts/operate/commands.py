@@ -31,19 +31,16 @@ def run(
     ] = None,
     first: First = None,
     last: Last = None,
-    restate: Annotated[
-        bool, typer.Option("--restate", help="Replace the files of published months that have changed.")
-    ] = False,
+    restate: Annotated[bool, typer.Option("--restate", help="Replace published months that differ.")] = False,
     reason: Annotated[
-        str | None,
-        typer.Option(help="Reason of the restatement, which the manifest will contain.", metavar="TEXT"),
+        str | None, typer.Option(help="Reason of the restatement; the manifest records it.", metavar="TEXT")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Report the changes that the run would make; write nothing.")
+        bool, typer.Option("--dry-run", help="Report what the run would change; write nothing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run the deployed job, show its log, and end with its message.
+    """Run the deployed job, follow its log, and end with its message.
 
     Uses the outputs in the project's Terraform state and your own AWS credentials. The exit code is 1 if the
     run fails. Ctrl-C ends this command, but not the run.
@@ -66,15 +63,13 @@ def run(
 
 def history(
     project: Project,
-    page: Annotated[
-        Path | None, typer.Option(help="Also write an HTML page to this path.", metavar="FILE")
-    ] = None,
+    page: Annotated[Path | None, typer.Option(help="Also write a page to this path.", metavar="FILE")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the published periods and the downloads of their files.
 
-    The list shows revision, rows, orphan rows, totals, late data, and downloads over SFTP. The command reads
-    the manifests in the bucket, and the receipts of the SFTP server, with your own AWS credentials.
+    Shows revision, rows, orphan rows, totals, late data, and downloads over SFTP. Reads the manifests in
+    the bucket, and the receipts of the SFTP server, with your own AWS credentials.
     """
     from extracts.operate import history as listing
     from extracts.operate.deployment import deployment
@@ -99,9 +94,7 @@ def history(
 def resend(
     project: Project,
     period: Annotated[str, typer.Option(help="Published month.", metavar="YYYY-MM")],
-    recipient: Annotated[
-        str, typer.Option(help="The recipient's key in the variable `recipients`.", metavar="KEY")
-    ],
+    recipient: Annotated[str, typer.Option(help="Recipient: its key in `recipients`.", metavar="KEY")],
 ) -> None:
     """Send the files of a month to one recipient again.
 

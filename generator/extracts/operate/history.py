@@ -237,7 +237,7 @@ def _totals(one: Published) -> str:
 
 def remarks(one: Published, periods: Iterable[Published]) -> str:
     """Return notes about a period on one line: its reason, its warnings and late data."""
-    found = [] if one.complete else ["published before its end"]
+    found = [] if one.complete else ["published before the end of the month"]
     found += [one.reason] if one.reason else []
     found += one.warnings
     # Among the runs that found late data, the newest run knows the current difference.

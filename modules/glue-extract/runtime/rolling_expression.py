@@ -76,9 +76,9 @@ _DECIMALS = {
 def render(node: Node, dialect: str, column: Callable[[Column], str]) -> str:
     """Return the SQL of an expression for `dialect`, "postgresql" or "spark".
 
-    `column` gives the SQL of a column. Numbers are exact there: a whole number in its own type, a numeric (in
-    Spark a decimal), and `real`, `double precision` and `money` as numeric. Spark needs the settings
-    of decimals in `rolling_spark.spark_session`.
+    `column` returns the SQL of a column, in which numbers must be exact: whole numbers in their own type, and
+    all others as numeric (as decimal in Spark), including `real`, `double precision` and `money`. Spark needs
+    the settings of decimals in `rolling_spark.spark_session`.
     """
     return _Writer(dialect == "spark", column).write(node)
 

@@ -122,7 +122,7 @@ def recipients_of(resolved: Resolved, found: Mapping[str, int] | None) -> list[s
         if not known:
             # Without this error, nobody would get a file, and nobody would notice. Probably the run reads the
             # wrong database.
-            raise ExtractError(f"{place} has no recipient; is this the right database?", kind="contract")
+            raise ExtractError(f"{place} contains no recipient; is this the right database?", kind="contract")
         # Each row of the recipient's table is one recipient. But if groups are read from this table, several
         # rows may have the same name.
         shared = sorted(name for name, rows in (found or {}).items() if rows > 1)

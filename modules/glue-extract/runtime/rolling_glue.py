@@ -28,7 +28,9 @@ def check(arguments: Arguments) -> None:
     runs: Iterable[dict[str, Any]] = [] if arguments.job_name is None else _runs(arguments.job_name)
     live = next((run for run in runs if run.get("JobRunState") in _LIVE), None)
     if live is None:
-        raise _refused("Glue lists no live run of this job, so the run cannot be checked; start it again")
+        raise _refused(
+            "Glue lists no live run of this job, so this run cannot be checked; start the run again"
+        )
     # If Glue shows no configuration for the run, the run has that of the job.
     if (given := live.get("SecurityConfiguration", own)) != own:
         raise _refused(

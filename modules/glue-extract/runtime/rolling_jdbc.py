@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rolling_copy
+import rolling_file
 from rolling_database import Database
 from rolling_log import log
 from rolling_quiet import quiet_driver
@@ -54,16 +57,16 @@ def spark_starting() -> Iterator[None]:
 
 
 def spark_context() -> SparkContext:
-    """Return the context of Glue or of a notebook if there is one, else a new one."""
+    """Return the Spark context of Glue or of a notebook if one exists, else a new one."""
     context = _context()
     if context.applicationId not in _announced:
         _announced.add(context.applicationId)
-        log("spark_started", f"Spark {context.version} is up")
+        log("spark_started", f"Spark {context.version} started")
     return context
 
 
 def _context() -> SparkContext:
-    """Return the context.
+    """Return the Spark context, without a line in the log.
 
     Settings are only for a Spark that the engine starts. Under Glue, a Java process runs already: its port is
     in PYSPARK_GATEWAY_PORT. That process keeps its settings, except for its log level.
@@ -76,6 +79,7 @@ def _context() -> SparkContext:
         # Spark's ports give out rows and the login of the source. Spark generates a secret for them.
         configuration.set("spark.authenticate", "true")
         configuration.set("spark.driver.bindAddress", "127.0.0.1").set("spark.driver.host", "127.0.0.1")
+        configuration.set("spark.local.dir", _local_folder())
         # In a short run on two cores, Java spends half of the time compiling code that never runs again.
         # These options reduce a run from 20 s to 11 s.
         ciphers = f"-Djdk.tls.client.cipherSuites={','.join(_CIPHERS)}"
@@ -84,7 +88,7 @@ def _context() -> SparkContext:
         )
     with _starting:
         context = SparkContext.getOrCreate(configuration)
-        # A failure is one sentence, and its cause goes to our log.
+        # Spark's own log is off. A failure is reported in one sentence, and the engine logs its cause.
         quiet_driver(context)
     return context
 

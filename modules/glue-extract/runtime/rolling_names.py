@@ -71,12 +71,11 @@ def contract(sentence: str) -> ExtractError:
 
 
 def find_table(spec: Extract, name: str, catalog: Catalog) -> CatalogTable:
-    """Return the table with this name in the spec: a table of the spec's schema, or "schema.table"."""
-    schema, found = spec.schema, _tables(catalog, spec.schema, name)
-    before, dot, after = name.partition(".")
-    if not found and dot and after and fitting(before, [each.name for each in catalog.schemas]):
-        [schema, *_] = fitting(before, [each.name for each in catalog.schemas])
-        name, found = after, _tables(catalog, schema, after)
+    """Return the table that the spec calls `name`: of the spec's schema, or "schema.table".
+
+    If several tables fit, none is preferred, not even the exact spelling. Otherwise a role that may create
+    tables could create one that replaces the table of the spec.
+    """
     usable = {each.name: each.usable for each in catalog.schemas}
     places = [(spec.schema, name)]
     before, dot, after = name.partition(".")
@@ -96,9 +95,6 @@ def find_table(spec: Extract, name: str, catalog: Catalog) -> CatalogTable:
             f'permission denied for schema {_name(schema)}; grant USAGE on it to role "{catalog.role}"',
             kind="permission",
         )
-    if len(found) > 1:
-        could = listed([spoken(table) for table in found])
-        raise contract(f'"{name}" could be {could}; use the exact spelling of one of them')
     if not found:
         known = [table.name for table in catalog.tables if table.schema == schema]
         raise missing(f"no table {_name(schema)}.{_name(name)}", name, known)
@@ -123,8 +119,8 @@ def _in_any_case(name: str, candidates: Iterable[str]) -> list[str]:
 
 def fitting(name: str, candidates: Iterable[str]) -> list[str]:
     """Return the candidate with exactly this name, or else all that differ only in upper and lower case."""
-    known = sorted(candidates)
-    return [name] if name in known else [found for found in known if found.casefold() == name.casefold()]
+    found = _in_any_case(name, candidates)
+    return [name] if name in found else found
 
 
 def missing(what: str, name: str, candidates: Iterable[str]) -> ExtractError:

@@ -8,7 +8,7 @@ import rolling_joins
 from rolling_expression import Ref
 from rolling_resolved import Measure, Resolved
 
-# How partial aggregates of two segments make that of both.
+# The aggregate that merges partial aggregates of two segments into one of both.
 MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "squares": "sum", "wide": "sum"}
 # Some squares have more digits than a decimal of Spark. Their sum is computed from products of digit groups.
 GROUPS, GROUP_DIGITS = 3, 13

@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 _SOON = timedelta(days=60)
 _BLOCK = re.compile(r"-----BEGIN PGP ([A-Z ]+)-----.*?-----END PGP \1-----", re.DOTALL)
 _LONGEST = 65_536  # maximum number of characters in a key; most keys have 1,000 to 10,000
-_MINIMAL = "export it without signatures of others: gpg --armor --export-options export-minimal --export KEY"
-_EXPORT = "export it with gpg --armor --export"
+_MINIMAL = (
+    "export the key without signatures of other people: gpg --armor --export-options export-minimal --export"
+    " KEY"
+)
+_EXPORT = "export the key with gpg --armor --export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +180,7 @@ def _cert(what: str, text: str) -> Cert:
 
     if len(text) > _LONGEST:
         # A key may be compressed. Unpacked, a longer text could fill the memory.
-        raise _wrong(f"{what} has {len(text):,} characters, and {_LONGEST:,} are allowed; {_MINIMAL}")
+        raise _wrong(f"{what} has {len(text):,} characters; at most {_LONGEST:,} are allowed; {_MINIMAL}")
     blocks = list(_BLOCK.finditer(text))
     if not blocks:
         raise _wrong(f"{what} is not a public key in ASCII armor; {_EXPORT}")

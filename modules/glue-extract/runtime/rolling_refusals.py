@@ -16,8 +16,10 @@ from rolling_errors import ExtractError, one_line
 
 DRIVER = "org.postgresql.Driver"
 
-# Classes of SQLSTATE whose messages contain no value: connections, features, transactions, logins, catalog,
-# recovery conflicts, names and rights, resources, limits, states, operators, the system, internals.
+# SQLSTATEs whose messages contain no value: classes of connections, transactions, logins,
+# databases, recovery conflicts, resources, states, operators, the system, its configuration; then rights,
+# the depth of the stack, damaged tables and indexes. The rest of class 42, and 0A, 3F and 54, are left out:
+# a cast of a text to regclass, tsquery or jsonpath fails with these, and the message quotes the text.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _SPOKEN = (
     *("08", "25", "28", "3D", "40", "53", "55", "57", "58", "F0"),
@@ -248,7 +250,7 @@ def no_tls(database: Database, cause: str) -> ExtractError:
 
 
 def too_long(cause: str = "") -> ExtractError:
-    """A sum that no decimal of Spark's can hold."""
+    """Return the error for a sum that has too many digits for a decimal of Spark."""
     sentence = "a sum of a metric's values has more than the 38 digits that Spark can add exactly"
     return ExtractError(f'{sentence}; use aggregate_in="database"', kind="contract", cause=cause)
 

@@ -68,7 +68,8 @@ def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
         "decimalOperations.allowPrecisionLoss": "false",
         # The common type of two decimals keeps the digits after the point, as before Spark 4.
         "legacy.decimal.retainFractionDigitsOnTruncate": "true",
-        # Glue's defaults suit terabytes. For a few thousand rows, one task with a fixed plan is faster.
+        # The defaults of Glue are for terabytes. For a few thousand rows, one task with a fixed plan is
+        # faster.
         "shuffle.partitions": "1" if is_small else str(_PARTITIONS),
         "adaptive.enabled": str(not is_small).lower(),
         "codegen.wholeStage": str(not is_small).lower(),
@@ -86,14 +87,14 @@ class _Reader:
     snapshot: Snapshot
 
     def make_views(self, relations: Sequence[Relation], *, is_shared: bool = False) -> None:
-        """Make the view of each relation. Several queries read the entity if it `is_shared`."""
+        """Make the view of each relation. With `is_shared`, several queries read the entity."""
         transformed = [each for each in relations if each.name == "t0" and self.resolved.transform]
         for relation in transformed:
             self.snapshot.spark.sql(relation.sql).createOrReplaceTempView(relation.name)
         read = [relation for relation in relations if relation not in transformed]
         for relation, frame in zip(read, self.frames(read), strict=True):
             if is_shared and relation.name == "t0":
-                # Rather than a cache: a cached part that is evicted would be read again.
+                # A checkpoint is used instead of a cache: Spark would read an evicted part of a cache again.
                 quiet_executors(self.snapshot.spark)
                 frame = frame.localCheckpoint(eager=True)
             frame.createOrReplaceTempView(relation.name)
@@ -108,7 +109,7 @@ class _Reader:
             return list(pool.map(self._frame, relations, conditions))
 
     def _frame(self, relation: Relation, conditions: Sequence[str]) -> DataFrame:
-        """Return a relation. A small joined table goes to where the rows are."""
+        """Return a relation. A small joined table is broadcast."""
         from pyspark.sql import functions as F
 
         frame = self.snapshot.read(relation.sql, conditions).drop("part")

@@ -19,6 +19,7 @@ If entity rows form the groups, the frame also has the rows before the windows, 
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -29,7 +30,7 @@ import rolling_queries
 import rolling_result
 from rolling_columns import DECIMAL_DIGITS, decimal
 from rolling_dialect import SPARK
-from rolling_errors import ExtractError, listed, one_line
+from rolling_errors import ExtractError, listed
 from rolling_expression import columns_of, digits_of
 from rolling_frames import SEGMENT, VIEW, FrameRelations, RawRelations
 from rolling_nodes import WHOLE
@@ -250,10 +251,11 @@ class Work:
         try:
             made = transform(frame)
         except Exception as error:
-            # This is code of the project, so its error is reported as an error of the transform. Only the
-            # message of an AnalysisException is included, because it is about columns. Messages of other
-            # errors may quote rows.
-            said = f": {one_line(str(error))[:300]}" if isinstance(error, AnalysisException) else ""
+            # This is code of the project, so its error is reported as an error of the transform. The message
+            # may quote rows, also as names of columns after a pivot. Only the condition of Spark is included.
+            is_condition = isinstance(error, AnalysisException)
+            condition = re.match(r"\[[A-Z0-9_.]+\]", str(error)) if is_condition else None
+            said = f" {condition[0]}" if condition else ""
             code = getattr(transform, "__code__", None)  # None if the callable is not a function
             file = None if code is None else code.co_filename
             lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]

@@ -112,7 +112,7 @@ def known(text: str, tables: list[str], example: str) -> str:
 
 
 def renamed(text: str, tables: list[str], example: str) -> tuple[str, str]:
-    """Return name and source of `NAME = TABLE.COLUMN`."""
+    """Return the name and the source of `NAME = TABLE.COLUMN`."""
     name, equals, source = (part.strip() for part in text.partition("="))
     if not equals or not name:
         raise Invalid(f"{shown(text.strip())} has no name; write NAME = TABLE.COLUMN, e.g. {example}")
@@ -177,7 +177,7 @@ def tables_of_metric(text: str) -> list[str]:
 
 
 def choice(question: str, *choices: str, engine: str = "(?!)") -> str:
-    """Check an answer against its choices. cookiecutter does so only after a prompt."""
+    """Check that an answer is one of its choices. cookiecutter checks only answers to a prompt."""
     chosen = answer(question)
     if chosen not in choices:
         # Short words such as median and min are similar by chance, so the cutoff is higher.
@@ -250,7 +250,7 @@ def alert_email() -> None:
 
 
 def schedule() -> None:
-    """Check day and time of the monthly run."""
+    """Check the day and the time of the monthly run."""
     form = r"([1-9]|[12][0-9]) ([01][0-9]|2[0-3]):[0-5][0-9]"
     match = matched(answer("_schedule"), form, "a day of the month and a time, e.g. 1 00:01")
     if int(match[1]) > LAST_DAY:
@@ -272,17 +272,17 @@ def time_zone() -> None:
 
 
 def nearest_zone(text: str) -> str:
-    """Return `; did you mean X?` for a city or a similar name, or an empty text."""
+    """Return `; did you mean X?` for the zone of a city or the most similar zone, or an empty text."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     zones = (name for name in zoneinfo.available_timezones() if re.fullmatch(TIME_ZONE, name))
-    # Without names with a number: Etc/GMT+2 is two hours west of GMT, the opposite of GMT+2.
+    # A zone with a number is never suggested, because its sign misleads: Etc/GMT+2 is two hours behind GMT.
     names = sorted(name for name in zones if not re.search("[0-9]", name))
     cities = [name for name in names if name.lower().endswith("/" + plain.replace(" ", "_").lower())]
     return f"; did you mean {cities[0]}?" if cities else nearest(plain, names)
 
 
 def object_lock() -> None:
-    """Check that the answer is `none`, or mode and duration."""
+    """Check that the answer is `none`, or a mode and a duration."""
     form = r"none|(governance|compliance) ([1-9][0-9]{0,4}) (day|year)s?"
     match = matched(answer("_object_lock"), form, "none, or a mode and time, e.g. governance 5 years")
     if match[2] and int(match[2]) > LONGEST_LOCK_YEARS * (1 if match[3] == "year" else 365):
@@ -292,7 +292,7 @@ def object_lock() -> None:
 def contradictions(
     tables: list[str], starts: list[str], measured: str, dated: str, recipient: str, groups: list[str]
 ) -> list[tuple[str, str]]:
-    """Return question and reason for answers that contradict each other."""
+    """Return the question and the reason of each answer that contradicts another answer."""
     found = [("metric", f"{shown(measured)} is also the date column; use another column")] * (measured == dated)
     if answer("aggregate") != "count":
         reason = f"{shown(measured)} is also the metric; use another column"
@@ -312,7 +312,7 @@ def invalid_answers() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {question: [] for question in ANSWERS}
 
     def check(question: str, rule: Callable[..., Any], *arguments: object, **options: str) -> Any:
-        """Return the result of the rule, or None after adding the reason to the invalid answers."""
+        """Return the result of the rule. If the answer is invalid, add the reason, and return None."""
         text = str(ANSWERS.get(question, ""))
         try:
             if len(text) > 5000:

@@ -60,7 +60,7 @@ SETTING = Setting(
 
 
 @pytest.mark.timeout(1800)  # three Java processes need half a minute of processor time for compilation
-def test_executors_in_other_processes_give_the_values_of_the_oracle(
+def test_executors_in_other_processes_compute_the_values_of_the_oracle(
     bare_store: Store, tmp_path: Path
 ) -> None:
     made = sources(SETTING)

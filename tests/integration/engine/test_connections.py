@@ -131,7 +131,7 @@ def test_lock_timeout_is_reported(store: Store, engine: Engine) -> None:
         ("57014", "canceling statement due to user request", "database", "the read was canceled"),
         ("53100", "could not extend file: No space left on device", "disk_full", "ran out of disk space"),
         ("53300", "too many clients already", "database", "accepts no more connections"),
-        ("XX000", "cache lookup failed", "database", "the database refused the read: cache lookup failed"),
+        ("XX001", "invalid page in block 7", "database", "refused the read: invalid page in block 7"),
     ],
 )  # fmt: skip
 def test_server_error_during_a_read_is_reported(

@@ -289,7 +289,9 @@ def test_warning_about_a_key_that_expires_soon_is_in_log_and_manifest(
     assert done.manifest()["warnings"] == [warning["message"]]
 
 
-def test_killed_run_is_continued(loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str) -> None:
+def test_next_run_continues_a_killed_run(
+    loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
+) -> None:
     """The killed run left a claim without a manifest. The next run keeps the encrypted files."""
     (keys / "Alpha.asc").write_text(gpg.public(alpha))
     more: dict[str, Any] = {"file": ENCRYPTED, "files": BETA}

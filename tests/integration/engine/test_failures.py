@@ -96,7 +96,7 @@ def test_unexpected_error_is_reported_in_one_sentence(
 def test_missing_driver_jar_is_reported_in_one_sentence(store: Store, tmp_path: Path) -> None:
     done = ended_in_spark(store, store.url, tmp_path)
     assert done.stderr.splitlines()[-1].endswith(
-        "Spark has no PostgreSQL driver (org.postgresql.Driver); give it the driver's jar,"
+        "Spark has no PostgreSQL driver (org.postgresql.Driver); add the jar of the driver,"
         " e.g. with spark.jars. Nothing was published."
     )
     assert "Traceback" not in done.stdout.replace("cause", "") + done.stderr

@@ -168,7 +168,7 @@ def test_join_may_use_several_columns(shops: Store, engine: Engine, index: Liter
     ]
 
 
-def test_composite_key_that_is_not_unique_is_refused_by_name(shops: Store, engine: Engine) -> None:
+def test_refusal_names_the_composite_key_that_is_not_unique(shops: Store, engine: Engine) -> None:
     shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # this key does not make (land, id) unique
     shops.sql("INSERT INTO shop VALUES (1, 'IE', 'Eve')")
     assert (

@@ -274,7 +274,9 @@ class Killed(BaseException):
     """Ends a run at any point."""
 
 
-def test_restatement_killed_before_any_call_is_repaired(loans: Store, engine: Engine, tmp_path: Path) -> None:
+def test_next_run_repairs_a_restatement_killed_before_any_call(
+    loans: Store, engine: Engine, tmp_path: Path
+) -> None:
     """A restatement with another file name is killed before each of its calls.
 
     The flat folder also has the files of another month.

@@ -40,7 +40,9 @@ def test_files_match_the_oracle_through_both_drivers_and_in_spark(setting: Setti
 
 @hypothesis.settings(max_examples=83 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 4)
 @given(setting=settings().filter(lambda setting: not is_portable(setting)))
-def test_spark_refuses_exactly_what_it_cannot_compute(setting: Setting, engine: Engine) -> None:
+def test_spec_is_refused_in_spark_only_if_spark_cannot_compute_it_exactly(
+    setting: Setting, engine: Engine
+) -> None:
     """PostgreSQL computes all of these extracts.
 
     Spark computes an extract only if no row makes the result inexact.

@@ -86,7 +86,7 @@ def test_run_fails_with_the_error_if_spark_does_not_start(
     assert "unexpected RuntimeError in test_parallel.py" in engine.refusal("2026-10", aggregate_in="spark")
 
 
-def test_metrics_of_one_expression_with_other_digits_are_exact(store: Store, engine: Engine) -> None:
+def test_metrics_of_one_expression_with_different_digits_are_exact(store: Store, engine: Engine) -> None:
     """Values of the metric "whole" have no digits after the point.
 
     Values of the other two metrics have one digit after the point.
@@ -110,7 +110,7 @@ def test_metrics_of_one_expression_with_other_digits_are_exact(store: Store, eng
 def test_zeros_in_a_column_with_decimals_give_the_same_bytes_in_both_aggregations(
     store: Store, engine: Engine
 ) -> None:
-    """PostgreSQL writes the least of 0.25 and 0 as 0, and Spark as 0.0000."""
+    """PostgreSQL writes `least(0.25, 0)` as 0, and Spark writes it as 0.0000."""
     store.sql('ALTER TABLE "Loans" ADD fee numeric(6, 4) DEFAULT 0.25')
     store.loan(store.branch(), "2026-10-01", 4)
     metrics = {

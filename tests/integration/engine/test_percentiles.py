@@ -9,7 +9,7 @@ from tests.support.bank import Engine, Store
 
 INTERPOLATED = [
     ("median", ("1.00", "10.00", "2.00"), "2.00"),
-    ("median", ("0.01", "0.02"), "0.02"),  # 0.015, half up
+    ("median", ("0.01", "0.02"), "0.02"),  # exactly 0.015, which is rounded half up
     ("median", ("-0.01", "-0.02"), "-0.02"),
     ("median", ("7.10",), "7.10"),
     ("p90", ("1.00", "2.00", "3.00"), "2.80"),

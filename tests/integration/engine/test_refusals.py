@@ -54,6 +54,21 @@ def test_failed_read_does_not_quote_the_row(
     assert engine.log[-1]["kind"] == "database"
 
 
+def test_failed_transform_does_not_quote_a_column_of_a_pivot(store: Store, engine: Engine) -> None:
+    store.sql('ALTER TABLE "Loans" ADD note text')
+    store.loan(store.branch(), "2026-10-01", 5)
+    store.sql('UPDATE "Loans" SET note = %s', CARD)
+
+    def pivoted(rows: Any) -> Any:
+        return rows.groupBy("idLoan").pivot("note").count().select("closed")
+
+    changes: dict[str, Any] = {"transform": pivoted, "transform_columns": ("note",)}
+    sentence = engine.refusal("2026-10", aggregate_in="spark", **changes)
+    assert "failed with AnalysisException in line " in sentence
+    assert "[UNRESOLVED_COLUMN.WITH_SUGGESTION]" in sentence
+    assert "4111" not in sentence + json.dumps(engine.log)
+
+
 def test_failed_transform_does_not_quote_the_row(store: Store, engine: Engine) -> None:
     store.loan(store.branch(), "2026-10-01", 4111)
 

@@ -32,7 +32,7 @@ from tests.support.waiting import until
 def test_failed_run_with_retries_sends_one_mail_and_a_second_mail_about_the_recovery(
     alerts: Deployed,
 ) -> None:
-    # Two attempts send two events, and one mail.
+    # The two attempts of the job send two events, but the alerts send one mail.
     [failed] = alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10"))
     says(failed, "job-failed", **checked_time(failed))
 

@@ -226,7 +226,7 @@ def test_daily_check_in_january_reports_the_month_that_is_due(alerts: Deployed, 
     assert check(alerts, at) == []
 
 
-def test_check_without_a_time_is_about_today(alerts: Deployed) -> None:
+def test_daily_check_without_a_given_time_uses_the_current_time(alerts: Deployed) -> None:
     # The month is at most two months ago, whatever the current day is.
     months = {f"{datetime.now(UTC).date().replace(day=1) - timedelta(days=days):%Y-%m}" for days in (1, 32)}
     [mail] = check(alerts, None)

@@ -13,7 +13,9 @@ def test_second_plan_is_empty(deployed: Deployed) -> None:
     assert deployed.root.changes(deployed.given) == ""
 
 
-def test_inputs_change_in_place_and_destroy_leaves_nothing(deployed: Deployed) -> None:
+def test_changed_inputs_change_resources_in_place_and_destroy_deletes_all_resources(
+    deployed: Deployed,
+) -> None:
     # This is the last test of the last file, because it destroys the deployment.
     changes: dict[str, Any] = {
         "deadline": {"day": 3, "hour": 7},

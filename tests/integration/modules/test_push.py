@@ -246,7 +246,7 @@ def test_error_of_a_transfer_that_cannot_be_started_names_the_recipient(pushing:
     assert re.fullmatch(r"The transfer to away \(\S+\) could not be started\.", ended["cause"])
 
 
-def test_destroy_leaves_nothing(pushing: Pushing) -> None:
+def test_destroy_deletes_all_resources(pushing: Pushing) -> None:
     # This is the last test of this file, because it destroys the deployment.
     pushing.root.destroy(tf_vars=pushing.given)
     machines = pushing.cloud.client("stepfunctions").list_state_machines()["stateMachines"]

@@ -126,7 +126,7 @@ def test_program_reads_its_input_and_its_output_is_returned() -> None:
     assert (done.returncode, done.stdout, len(done.stderr)) == (0, "É" * 100_000, 200_000)
 
 
-def test_lines_are_passed_on_while_the_program_runs(tmp_path: Path) -> None:
+def test_output_lines_are_received_while_the_program_runs(tmp_path: Path) -> None:
     """The program waits for a file. The function that gets the program's first line writes this file."""
     waits = (
         "import pathlib, sys, time; print('first', flush=True)\n"

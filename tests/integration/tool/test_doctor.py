@@ -109,7 +109,7 @@ def test_one_console_of_terraform_reads_all_values(
     assert re.findall(r"Terraform (console|output)", log.read_text()) == ["console", "output"]
 
 
-def test_account_checks_report_what_is_missing(
+def test_checks_of_the_account_report_missing_parts(
     cloud: aws.Cloud, project: Path, looked: Callable[..., dict[str, Any]]
 ) -> None:
     made = account.prepare(cloud, username=store.READER, password="not to be told")

@@ -127,7 +127,7 @@ def test_commands_share_a_provider_in_the_same_folder_and_environment(tmp_path: 
         first = provider.processes[0].pid
         assert provider.attach(folder, settings | {"TF_VAR_other": "x"}) != {}
         assert provider.processes[0].pid == first
-        # The provider itself reads the region.
+        # The provider itself reads the region, so another region needs another provider process.
         assert (
             'region = "eu-north-1"' in Root(folder, settings | {"AWS_REGION": "eu-north-1"}, provider).plan()
         )

@@ -32,12 +32,12 @@ def run_jobs(
     number: int,
     source: str,
 ) -> tuple[dict[str, Job], dict[str, Job]]:
-    """Run the jobs of a workflow. Return all jobs by their names, and the jobs of this workflow by their keys.
+    """Run the jobs of a workflow. Return all jobs by name, and the jobs of this workflow by key.
 
     `permitted` has the permissions of the calling job, if a job calls the workflow.
     """
     found: dict[str, Job] = {}
-    ended: dict[str, Job] = {}  # jobs of this workflow only, for `needs` and outputs
+    ended: dict[str, Job] = {}  # jobs of this workflow only
     for name, job in _in_order(workflow["jobs"]):
         check_supported(job.keys(), JOB_KEYS, f"job {name}")
         needs = {other: ended[other] for other in _as_list(job.get("needs", []))}

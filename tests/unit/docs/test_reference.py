@@ -172,7 +172,7 @@ def variables(folder: str) -> set[str]:
 
 
 @pytest.mark.parametrize("guide", sorted((ROOT / "docs/how-to").glob("*.md")), ids=lambda guide: guide.stem)
-def test_terraform_on_a_guide_sets_variables_that_exist(guide: Path) -> None:
+def test_variables_in_the_terraform_code_of_a_guide_exist(guide: Path) -> None:
     """On how-to pages, attributes outside a block are Terraform variables, or inputs of module "extract"."""
     known = variables("examples/bank-loans/Terraform") | variables("modules/glue-extract")
     for block in re.findall(r"^ *```hcl\n(.*?)^ *```$", guide.read_text(), re.DOTALL | re.MULTILINE):

@@ -95,7 +95,7 @@ def test_argument_given_twice_is_refused(again: list[str], name: str) -> None:
     "hidden", ["connection", "job-security-configuration", "fixed-arguments", "extra-jars"]
 )
 def test_argument_name_as_a_value_does_not_hide_the_next_argument(name: str, hidden: str) -> None:
-    """A run can pass the name of an argument as a value, before an argument of the module."""
+    """A value can be the name of another argument. It must not hide the argument that follows the value."""
     with pytest.raises(ExtractError, match=rf"--{name} needs a value"):
         parse(["--x", f"--{name}", f"--{hidden}", "store", "--output", "s3://bucket/loans"])
 

@@ -210,6 +210,6 @@ def test_unreadable_spec_is_reported_in_one_sentence_and_the_readme_stays_unchan
     assert (tmp_path / "README.md").read_text() == readme(TREE)
 
 
-def test_readme_and_preview_have_the_same_words_for_an_aggregate() -> None:
+def test_readme_and_preview_describe_an_aggregate_with_the_same_words() -> None:
     """The tool has its own copy of these words, because a project may have another version of the engine."""
     assert rolling_description._AGGREGATES == report_months.AGGREGATES

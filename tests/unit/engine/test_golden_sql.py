@@ -167,7 +167,7 @@ def test_queries_parse_in_their_dialect(name: str, dialect: str) -> None:
         assert not list(parsed.find_all(sqlglot.exp.Command)), title
 
 
-def test_bodies_are_the_same_text_in_both_dialects() -> None:
+def test_query_bodies_are_the_same_text_in_both_dialects() -> None:
     """The texts differ only in the first relations, inner joins of PostgreSQL, casts and collations."""
     spec, periods = SPECS["percentiles"]
     span = Span.of(spec, periods)

@@ -113,7 +113,7 @@ def test_recipient_that_the_filter_excludes_gets_no_file() -> None:
     assert (list(made.files), made.rows, made.orphans, made.excluded) == (["A", "Unassigned"], 8, 2, 1)
 
 
-def test_row_whose_condition_reaches_no_row_counts_as_an_orphan() -> None:
+def test_row_for_which_a_condition_finds_no_joined_row_is_an_orphan_row() -> None:
     """A condition on Price cannot exclude the row without a price. This row is an orphan row."""
     metrics = {"loans_count": CASE.metrics["loans_count"]}
     cheap = replace(CASE, metrics=metrics, where=Comparison(">", RATE, Number(Decimal(1))))

@@ -107,7 +107,7 @@ def test_standard_deviation_of_one_value_is_empty() -> None:
     assert formatter(metric("stddev"), AMOUNT, 2)([1, 500, 0, 0, 250000]) == ""
 
 
-def test_percentile_lies_on_the_line_between_two_values() -> None:
+def test_percentile_is_interpolated_between_two_values() -> None:
     """0.9 * (4 - 1) = 2.7, so the percentile is 0.7 of the way from the third value to the fourth value."""
     write = formatter(metric("p90"), AMOUNT, 2)
     assert write([4, 0, 0, 0, 0, 100, 200]) == "1.70"

@@ -11,7 +11,7 @@ import rolling_arguments
 from tests.support.mail_programs import CONFIG, crawler, execution, facts, glue, job, text
 
 
-def test_null_counts_as_absent_in_an_execution() -> None:
+def test_null_in_an_execution_is_the_same_as_a_missing_value() -> None:
     # Step Functions sends null for an absent field:
     # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     found = facts(execution(cause=None, error=None, input=None, status="TIMED_OUT"))

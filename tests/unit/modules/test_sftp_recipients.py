@@ -42,7 +42,7 @@ def recipients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_sessions_end_after_a_removed_key_can_no_longer_log_in(recipients: ModuleType) -> None:
-    """The restart of the unit ends the sessions of the recipient."""
+    """After the keys are removed, a restart of the recipient's unit ends the recipient's sessions."""
     recipients.admit("first", "loans", NEW, True)
     assert recipients.notes[-1] == ("restart", NEW)
 

@@ -38,13 +38,13 @@ def test_scheduled_run_reports_the_previous_month(name: str, stamp: Callable[...
         assert last_complete(start, zone(spec)) == month.shift(-1)
 
 
-def test_start_in_gmt_reports_the_wrong_month_west_of_gmt() -> None:
+def test_schedule_in_gmt_reports_the_wrong_month_west_of_gmt() -> None:
     """The schedule has a time zone because this start in GMT reports September instead of October."""
     start = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
     assert str(last_complete(start, zone(WEST))) == "2026-09"
 
 
-def test_hook_without_a_time_zone_database_checks_the_format(template: Path, tmp_path: Path) -> None:
+def test_hook_without_a_time_zone_database_checks_only_the_format(template: Path, tmp_path: Path) -> None:
     """Run the hook as in a slim container, which has neither /usr/share/zoneinfo nor the package tzdata."""
     hook = (template / "hooks/pre_gen_project.py").read_text(encoding="utf-8")
     answers = 'OrderedDict(_time_zone="{}")'

@@ -144,7 +144,7 @@ def test_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.M
         pass
 
 
-def test_folder_is_held_by_one_process(tmp_path: Path) -> None:
+def test_folder_is_locked_by_one_process(tmp_path: Path) -> None:
     (tmp_path / ".extracts.lock").touch()  # a process that was killed leaves this lock file
     with files.private_folder(tmp_path):
         with (

@@ -49,7 +49,7 @@ def test_reading_changes_runs_no_filter_of_the_user(
 ) -> None:
     """Such a filter can run what the repository's settings name, as git-lfs runs its extensions."""
     home = repository.parent / "home"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     (home / ".gitconfig").write_text(
         '[filter "user"]\n\tprocess = git config --get own.program | sh; false\n'
     )
@@ -59,6 +59,20 @@ def test_reading_changes_runs_no_filter_of_the_user(
     (repository / ".git/info/attributes").write_text("*.tf filter=user\n")
     (repository / "main.tf").write_text("a = 2\n")
     assert git.changes(repository) == [" M main.tf"]
+    assert not trace.exists()
+
+
+def test_clone_runs_no_filter_of_the_user(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """git-lfs would send requests to an address that the repository names."""
+    home, trace = repository.parent / "home", repository.parent / "trace"
+    home.mkdir()
+    (home / ".gitconfig").write_text(f'[filter "user"]\n\tsmudge = touch {trace}; cat\n')
+    monkeypatch.setenv("HOME", str(home))
+    (repository / ".gitattributes").write_text("*.tf filter=user\n")
+    own_git(repository, "add", "-A")
+    own_git(repository, "commit", "-qm", "Filter")
+    git.clone(str(repository), repository.parent / "clone")
+    assert (repository.parent / "clone/main.tf").read_text() == "a = 1\n"
     assert not trace.exists()
 
 

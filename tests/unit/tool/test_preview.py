@@ -51,9 +51,9 @@ def test_messages_have_the_error_of_earlier_months() -> None:
     ]
 
 
-def test_failure_says_that_nothing_was_written_although_the_engine_had_published_months() -> None:
+def test_failed_preview_says_that_nothing_was_written_even_if_the_engine_published_months() -> None:
     """If a preview fails, the tool deletes the files of this preview and keeps the previous preview."""
-    whole = "2026-09 to 2026-10: the disk is full. Published before that: 2026-09."
+    whole = "2026-09 to 2026-10: the disk is full. Published before the error: 2026-09."
     event = {
         "event": "failed",
         "level": "error",
@@ -77,7 +77,7 @@ NOT_IN_A_PREVIEW = {
 }
 
 
-def test_messages_of_the_engine_name_options_of_the_preview() -> None:
+def test_messages_of_the_engine_name_the_options_of_preview() -> None:
     """If a message says "start it with --lock-timeout", the command must have this option."""
     command = typer.main.get_group(cli.app).commands["preview"]
     options = {option for param in command.params for option in param.opts}

@@ -39,7 +39,7 @@ def test_page_of_a_preview_can_be_replaced(tmp_path: Path) -> None:
     assert "cannot reach the database" in str(done.failure)  # this error shows that the run began
 
 
-def test_names_show_characters_that_reverse_text(tmp_path: Path) -> None:
+def test_characters_that_reverse_text_are_visible_in_names(tmp_path: Path) -> None:
     """A name with a reversing character such as "exe.fdp" could look like "pdf.exe".
 
     A zero-width joiner is a normal part of a name.

@@ -163,7 +163,7 @@ def test_page_does_not_list_many_small_files_completely(page: Page, monkeypatch:
     assert len(groups(page(months))) == 2 * 101
 
 
-def test_groups_with_equal_names_are_compared_once_and_both_listed(page: Page, tmp_path: Path) -> None:
+def test_groups_with_equal_names_are_compared_once_and_listed_twice(page: Page, tmp_path: Path) -> None:
     """Two groups can have the same name, because of escaped formulas or `columns`."""
     rows = [report_months.Row(("'=x",), ("1",)), report_months.Row(("'=x",), ("2",))]
     with report_changes.changes(rows, rows) as against:

@@ -182,7 +182,9 @@ def test_search_ignores_case_and_accents(opened: Open) -> None:
 
 
 @pytest.mark.parametrize("metric", ["count", "sum", "avg"])
-def test_another_period_has_the_values_and_changes_of_its_own_page(opened: Open, metric: str) -> None:
+def test_page_shows_another_period_with_the_values_and_changes_of_that_period(
+    opened: Open, metric: str
+) -> None:
     """The expected values are on a second page, which was requested for this period and runs no scripts."""
     months = made_up(4, 40, seed=7)
     page, asked = opened(months), opened({p: months[p] for p in periods(4)[:3]}, script=False)

@@ -118,7 +118,7 @@ def apply(project: Path, approved: str, plan: dict[str, Any]) -> subprocess.Comp
     )
 
 
-def test_apply_uses_no_plan_file_of_another_job(project: Path) -> None:
+def test_apply_does_not_use_the_plan_file_of_another_job(project: Path) -> None:
     """A plan file contains copies of code, state, backend and lock.
 
     The JSON of the plan does not show these copies.

@@ -18,7 +18,9 @@ def test_tls_with_the_ca_certificate_verifies_the_server(
     assert engine(*account.arguments).message.startswith("2026-10: published")
 
 
-def test_ca_bundle_may_contain_120_other_authorities(account: Account, store: Store, engine: Engine) -> None:
+def test_ca_bundle_with_120_other_authorities_is_accepted(
+    account: Account, store: Store, engine: Engine
+) -> None:
     """The certificate bundle of RDS has about 120 authorities.
 
     PostgreSQL's JDBC driver itself reads only the first authority in a file.

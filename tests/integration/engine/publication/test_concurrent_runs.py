@@ -177,7 +177,7 @@ def test_file_created_after_the_plan_of_the_next_run_is_removed(publisher: Publi
     assert not publisher.lies("Own")
 
 
-def test_run_that_lost_the_claim_requests_no_restatement(publisher: Publisher) -> None:
+def test_run_that_lost_the_claim_does_not_make_the_next_run_a_restatement(publisher: Publisher) -> None:
     """A late run claims a period that another run has just published.
 
     The late run ends, and its claim has no effect.

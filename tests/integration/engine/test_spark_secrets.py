@@ -1,9 +1,10 @@
-"""The ports of Spark on a laptop: they are local, and answer only to processes that know a secret."""
+"""Spark on a laptop: other users of the machine can use neither its ports nor its files."""
 
 from __future__ import annotations
 
 import os
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -14,12 +15,13 @@ import pytest
 import rolling_extract
 from extracts import programs, spark
 
-# The program prints the two ports of Spark, and ends with its stdin.
+# The program prints the two ports and a folder of Spark, and ends with its stdin.
 PROGRAM = """
 import sys, rolling_jdbc
 environment = rolling_jdbc.spark_context()._jvm.org.apache.spark.SparkEnv.get()
 for place in (environment.rpcEnv().address(), environment.blockManager().blockManagerId()):
     print("port", place.host(), place.port(), flush=True)
+print("port", *environment.blockManager().diskBlockManager().localDirsString(), flush=True)
 sys.stdin.read()
 """
 
@@ -34,7 +36,7 @@ def answer(host: str, port: int) -> bytes:
 
 
 @pytest.mark.parametrize("way", ["python Glue/etl.py", "extracts preview"])
-def test_ports_of_spark_are_local_and_need_a_secret(way: str, tmp_path: Path) -> None:
+def test_only_the_user_reaches_the_ports_and_files_of_spark(way: str, tmp_path: Path) -> None:
     """Otherwise other users of the machine could read rows and the login of the source."""
     libraries = Path(rolling_extract.__file__).parent
     variables = {name: value for name, value in os.environ.items() if "SPARK" not in name}
@@ -57,8 +59,13 @@ def test_ports_of_spark_are_local_and_need_a_secret(way: str, tmp_path: Path) ->
         assert started.stdin is not None
         assert started.stdout is not None
         lines = (line.split() for line in started.stdout)
-        ports = [next(line for line in lines if line[:1] == ["port"]) for _ in range(2)]
+        *ports, (_, blocks) = (next(line for line in lines if line[:1] == ["port"]) for _ in range(3))
+        folders = [Path(blocks), *Path(blocks).parents]
+        modes = {folder: stat.S_IMODE(folder.stat().st_mode) for folder in folders}
         answers = [answer(host, int(port)) for _, host, port in ports]
         started.stdin.close()
+    own = [folder for folder in folders if tmp_path in folder.parents]
+    assert any(modes[folder] == 0o700 for folder in own)
+    assert not any(folder.exists() for folder in own)
     assert {host for _, host, _ in ports} == {"127.0.0.1"}
     assert [found for found in answers if b"Expected SaslMessage" not in found] == []

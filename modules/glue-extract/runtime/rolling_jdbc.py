@@ -22,7 +22,7 @@ from rolling_refusals import DRIVER
 from rolling_source import LOGIN
 
 if TYPE_CHECKING:
-    from pyspark import SparkContext
+    from pyspark import SparkConf, SparkContext
 
 # TieredStopAtLevel=1 turns off Java's second compiler. Java then decrypts 10 MB/s with AES-GCM and 50 MB/s
 # with ChaCha20. OpenSSL at the server prefers AES with 256 bits to ChaCha20, so the list does not offer it
@@ -68,29 +68,33 @@ def spark_context() -> SparkContext:
 def _context() -> SparkContext:
     """Return the Spark context, without a line in the log.
 
-    Settings are only for a Spark that the engine starts. Under Glue, a Java process runs already: its port is
-    in PYSPARK_GATEWAY_PORT. That process keeps its settings, except for its log level.
+    Settings are only for a Spark that the engine starts. In a notebook, Spark runs already. Under Glue, a
+    Java process runs already: its port is in PYSPARK_GATEWAY_PORT. Both keep their settings, except for their
+    log level.
     """
     from pyspark import SparkConf, SparkContext
 
-    configuration = SparkConf().setAppName("rolling-extract")
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        configuration.set("spark.ui.enabled", "false").set("spark.ui.showConsoleProgress", "false")
-        # Spark's ports give out rows and the login of the source. Spark generates a secret for them.
-        configuration.set("spark.authenticate", "true")
-        configuration.set("spark.driver.bindAddress", "127.0.0.1").set("spark.driver.host", "127.0.0.1")
-        configuration.set("spark.local.dir", _local_folder())
-        # In a short run on two cores, Java spends half of the time compiling code that never runs again.
-        # These options reduce a run from 20 s to 11 s.
-        ciphers = f"-Djdk.tls.client.cipherSuites={','.join(_CIPHERS)}"
-        configuration.set(
-            "spark.driver.extraJavaOptions", f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {ciphers}"
-        )
     with _starting:
+        configuration = SparkConf().setAppName("rolling-extract")
+        if SparkContext._active_spark_context is None and "PYSPARK_GATEWAY_PORT" not in os.environ:
+            _set_up(configuration)
         context = SparkContext.getOrCreate(configuration)
         # Spark's own log is off. A failure is reported in one sentence, and the engine logs its cause.
         quiet_driver(context)
     return context
+
+
+def _set_up(configuration: SparkConf) -> None:
+    """Add the settings of a Spark that the engine starts."""
+    configuration.set("spark.ui.enabled", "false").set("spark.ui.showConsoleProgress", "false")
+    # Spark's ports give out rows and the login of the source. Spark generates a secret for them.
+    configuration.set("spark.authenticate", "true")
+    configuration.set("spark.driver.bindAddress", "127.0.0.1").set("spark.driver.host", "127.0.0.1")
+    configuration.set("spark.local.dir", _local_folder())
+    # In a short run on two cores, Java spends half of the time compiling code that never runs again.
+    # These options reduce a run from 20 s to 11 s.
+    ciphers = f"-Djdk.tls.client.cipherSuites={','.join(_CIPHERS)}"
+    configuration.set("spark.driver.extraJavaOptions", f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {ciphers}")
 
 
 @functools.cache

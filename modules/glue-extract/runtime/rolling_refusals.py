@@ -327,6 +327,21 @@ def _begins(said: str, pattern: str) -> bool:
     return re.match(pattern, said, re.IGNORECASE) is not None
 
 
+def condition_of(text: str) -> str | None:
+    """Return the condition at the beginning of Spark's text of an error.
+
+    >>> condition_of("[DIVIDE_BY_ZERO] Division by zero.")
+    'DIVIDE_BY_ZERO'
+    """
+    return _begun(text)["condition"]
+
+
+def _begun(text: str) -> re.Match[str]:
+    begun = _BEGINNING.match(text)
+    assert begun is not None  # the pattern also matches an empty text
+    return begun
+
+
 def _kinds(texts: list[str], error: Exception) -> str:
     """Return the condition and the classes of a Spark error, without its text, which may quote rows.
 
@@ -335,8 +350,7 @@ def _kinds(texts: list[str], error: Exception) -> str:
     """
     conditions, classes = [], []
     for text in texts:
-        begun = _BEGINNING.match(text)
-        assert begun is not None  # the pattern also matches an empty text
+        begun = _begun(text)
         classes += re.findall(rf"{_CLASS}(?:: No space left on device)?", begun[0])
         conditions += [begun["condition"]] if begun["condition"] else []
     python = re.findall(r"^([A-Z][A-Za-z]*): ", "\n".join(texts), re.MULTILINE)

@@ -19,7 +19,6 @@ If entity rows form the groups, the frame also has the rows before the windows, 
 
 from __future__ import annotations
 
-import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -35,6 +34,7 @@ from rolling_expression import columns_of, digits_of
 from rolling_frames import SEGMENT, VIEW, FrameRelations, RawRelations
 from rolling_nodes import WHOLE
 from rolling_quiet import quiet_executors
+from rolling_refusals import condition_of
 from rolling_relations import Relations
 from rolling_resolved import Column, Resolved
 from rolling_result import Facts
@@ -253,9 +253,8 @@ class Work:
         except Exception as error:
             # This is code of the project, so its error is reported as an error of the transform. The message
             # may quote rows, also as names of columns after a pivot. Only the condition of Spark is included.
-            is_condition = isinstance(error, AnalysisException)
-            condition = re.match(r"\[[A-Z0-9_.]+\]", str(error)) if is_condition else None
-            said = f" {condition[0]}" if condition else ""
+            condition = condition_of(str(error)) if isinstance(error, AnalysisException) else None
+            said = f" [{condition}]" if condition else ""
             code = getattr(transform, "__code__", None)  # None if the callable is not a function
             file = None if code is None else code.co_filename
             lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]

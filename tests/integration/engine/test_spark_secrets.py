@@ -69,3 +69,27 @@ def test_only_the_user_reaches_the_ports_and_files_of_spark(way: str, tmp_path: 
     assert not any(folder.exists() for folder in own)
     assert {host for _, host, _ in ports} == {"127.0.0.1"}
     assert [found for found in answers if b"Expected SaslMessage" not in found] == []
+
+
+# The last function that is registered for the exit is called first.
+NOTEBOOK = """
+import atexit
+from pyspark import SparkContext
+context = SparkContext.getOrCreate()
+atexit.register(lambda: print("rows", context.parallelize([1, 2]).count()))
+import rolling_jdbc
+assert rolling_jdbc.spark_context() is context
+"""
+
+
+def test_engine_does_not_end_the_spark_of_a_notebook(tmp_path: Path) -> None:
+    libraries = Path(rolling_extract.__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK],
+        env={**os.environ, **spark.environment(libraries), "TMPDIR": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1:] == ["rows 2"], done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,8 +136,8 @@ def preview(
         files.inside(page.parent, page.name)
     with (
         files.private_folder(output),
-        preview_folder.staging(output) as staged,
-        tempfile.TemporaryDirectory(prefix="extracts-preview-") as scratch,
+        preview_folder.staging(output, preview_folder.NEW) as staged,
+        preview_folder.staging(output, preview_folder.HISTORY) as history_folder,
     ):
         request = {
             "script": str(script),
@@ -147,8 +146,8 @@ def preview(
             "arguments": list(arguments),
             "history": history if page else 0,
             "page": page is not None,
-            "history_output": scratch,
-            "readable_output": str(Path(scratch, preview_folder.READABLE)),
+            "history_output": str(history_folder.resolve()),
+            "readable_output": str(history_folder.resolve() / preview_folder.READABLE),
         }
         done = children.run(
             children.python("extracts.spec_run"),
@@ -168,13 +167,13 @@ def preview(
         name = project.resolve().name
         # In the output folder, the page is one of the files of the preview.
         if page.parent.resolve() == output.resolve():
-            shown = report.page(name, log, staged.resolve(), Path(scratch), folder=staged.resolve())
+            shown = report.page(name, log, staged.resolve(), history_folder, folder=staged.resolve())
             files.write(staged, page.name, shown.encode(), private=True)
             preview_folder.replace(output, staged)
         else:
             preview_folder.replace(output, staged)
             try:
-                shown = report.page(name, log, output.resolve(), Path(scratch), folder=page.parent.resolve())
+                shown = report.page(name, log, output.resolve(), history_folder, folder=page.parent.resolve())
                 pages.write(page, shown)
             except OSError as error:
                 why = f"The files are written, but the page {page} is not: {error.strerror}."

@@ -19,13 +19,14 @@ from extracts.errors import ExtractsError
 RECORD = ".extracts-preview"
 # Folder for the readable form of encrypted files, beside the folder of the earlier months.
 READABLE = "readable"
-_NEW = ".extracts-new"
+NEW = ".extracts-new"
+HISTORY = ".extracts-history"
 
 
 @contextlib.contextmanager
-def staging(output: Path) -> Iterator[Path]:
-    """Yield an empty folder inside `output` for the new files. Delete the folder at the end."""
-    folder = files.inside(output, _NEW)
+def staging(output: Path, name: str) -> Iterator[Path]:
+    """Yield an empty folder `name` inside `output`. Delete the folder at the end."""
+    folder = files.inside(output, name)
     # A preview that was killed may have left this folder.
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)

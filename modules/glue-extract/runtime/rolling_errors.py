@@ -21,7 +21,12 @@ _SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
 # Texts that mail programs show as links: a scheme, a path to another machine, and www. Schemes in our own
 # sentences, in ARNs and in names of rights are not changed. A colon before a space, a digit or a mark makes
 # no link, except in a phone number. facts.jsonata of failure-alerts has the same rules.
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):([\s0-9:.,;<>=%!\"'()\[\]{}|~-]|$)?")
+#
+# The pattern begins only where a run of its characters begins. Otherwise, the time would grow with the square
+# of the length.
+_SCHEME = re.compile(
+    r"(?<![A-Za-z0-9+.-])([0-9+.-]*)([A-Za-z][A-Za-z0-9+.-]*):(?=([\s0-9:.,;<>=%!\"'()\[\]{}|~-]|$)?)"
+)
 _PHONES = ("sms", "tel")
 _NO_LINKS = frozenset(
     """
@@ -66,10 +71,10 @@ def one_line(text: str) -> str:
 
 
 def _without_scheme(found: re.Match[str]) -> str:
-    word, after = found[1], found[2]
+    before, word, after = found.groups()
     if word.lower() in _NO_LINKS or (after is not None and word.lower() not in _PHONES):
         return found[0]
-    return f"{word}[:]{after or ''}"
+    return f"{before}{word}[:]"
 
 
 def _visible(character: str) -> str:

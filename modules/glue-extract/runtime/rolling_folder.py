@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import re
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,8 @@ from pathlib import Path, PurePosixPath
 from rolling_errors import ExtractError
 
 _CHUNK = 1 << 20
+# Without O_NONBLOCK, `open` would wait for a writer if somebody made a named pipe.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _PART = re.compile(r"\.[0-9a-f]{32}\.part")
 
 
@@ -53,10 +56,13 @@ class FolderStore:
         with self._explained():
             try:
                 with self._opened(place) as (folder, name):
-                    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-                yield from _chunks(descriptor)
+                    descriptor = os.open(name, _READ, dir_fd=folder)
             except FileNotFoundError as error:
                 raise gone(str(self._root / place)) from error
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.close(descriptor)
+                raise ExtractError(f"{self._root / place} is not a regular file; remove it", kind="store")
+            yield from _chunks(descriptor)
 
     def create(self, place: str, body: Path, sha256: str) -> bool:
         with self._explained(), self._aside(_chunks(body)) as new, self._room(place) as (folder, name):
@@ -192,7 +198,7 @@ def inside(root: Path, place: str) -> Path:
 def is_left(path: Path) -> bool:
     """Return whether a file or folder is left over: processes lock such a file while they run."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(path, _READ)
     except OSError:  # the file does not exist, or belongs to another user
         return False
     try:

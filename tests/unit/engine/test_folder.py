@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,3 +73,16 @@ def test_file_that_becomes_a_link_after_the_check_is_not_followed(
         "outside/f.csv": b"mine",
         f"target/{PLACE}": b"new",
     }
+
+
+@pytest.mark.timeout(20)
+def test_named_pipe_in_a_target_is_refused(store: FolderStore, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "target" / PLACE)
+    with pytest.raises(ExtractError, match=r"target/year=2026/f.csv is not a regular file; remove it"):
+        list(store.read(PLACE))
+
+
+@pytest.mark.timeout(20)
+def test_named_pipe_named_like_a_temporary_file_does_not_block(store: FolderStore, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "target" / f".{'0' * 32}.part")
+    assert store.create(PLACE, tmp_path / "body", "")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from rolling_errors import ExtractError
+from rolling_errors import ExtractError, one_line
 from tests.support.links import LINKS
 
 
@@ -16,3 +18,10 @@ def test_error_message_has_no_link(text: str, shown: str) -> None:
 @pytest.mark.parametrize("hidden", ["\u3164", "\u115f", "\u2800", "\u034f", "\U000e0041", "\u202e", "\u00ad"])
 def test_error_message_has_no_invisible_character(hidden: str) -> None:
     assert hidden not in str(ExtractError(f"a{hidden}b", kind="data"))
+
+
+@pytest.mark.parametrize("text", ["a", "a.", "1", "+-.", "a:"])
+def test_time_of_a_message_grows_with_its_length(text: str) -> None:
+    begun = time.process_time()
+    one_line(text * 100_000)
+    assert time.process_time() - begun < 5  # a search from each character takes minutes

@@ -15,7 +15,7 @@ from extracts.errors import ExtractsError
 
 def publish(output: Path, new: Mapping[str, str]) -> None:
     """Write these files into the folder, in the same way as a preview."""
-    with preview_folder.staging(output) as staged:
+    with preview_folder.staging(output, preview_folder.NEW) as staged:
         for place, text in new.items():
             (staged / place).parent.mkdir(parents=True, exist_ok=True)
             (staged / place).write_text(text)
@@ -98,6 +98,15 @@ def test_preview_replaces_the_files_of_a_killed_preview(
     (tmp_path / ".extracts-new/bank=A").mkdir(parents=True)
     publish(tmp_path, {"a.csv": "3"})
     assert files(tmp_path) == {"a.csv": "3"}
+
+
+@pytest.mark.parametrize("name", [preview_folder.NEW, preview_folder.HISTORY])
+def test_folder_of_a_killed_preview_is_removed_by_the_next(name: str, tmp_path: Path) -> None:
+    (tmp_path / name / "bank=A").mkdir(parents=True)
+    with preview_folder.staging(tmp_path, name) as folder:
+        assert folder.parent == tmp_path
+        assert not list(folder.iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

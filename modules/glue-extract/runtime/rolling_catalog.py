@@ -49,6 +49,8 @@ class CatalogColumn:
     readable: bool
     not_null: bool
     collation: str | None  # name of the collation, if different texts can be equal under it
+    # a function that somebody created to convert values of the type, if the type is not PostgreSQL's own
+    conversion: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ def read_columns(session: Reader, catalog: Catalog, tables: Iterable[CatalogTabl
             readable=row[5] == "true",
             not_null=row[6] == "true",
             collation=row[7],
+            conversion=row[8],
         )
         for row in rows
         if row[0] == "column"
@@ -154,13 +157,7 @@ def columns_query(oids: Sequence[str]) -> str:
     tables = ", ".join(str(int(oid)) for oid in oids)
     return f"""
     SELECT 'column', a.attrelid::text, a.attname::text,
-           -- The base of a domain, which can itself be a domain.
-           (WITH RECURSIVE base AS (
-                SELECT t.typtype, t.oid AS type_oid, a.atttypmod AS modifier, t.typbasetype, t.typtypmod
-                UNION ALL
-                SELECT b.typtype, b.oid, d.typtypmod, b.typbasetype, b.typtypmod
-                FROM base d JOIN pg_catalog.pg_type b ON d.typtype = 'd' AND b.oid = d.typbasetype
-            ) SELECT pg_catalog.format_type(type_oid, modifier) FROM base WHERE typtype <> 'd'),
+           pg_catalog.format_type(made.type_oid, made.modifier),
            t.typcategory::text,
            has_column_privilege(a.attrelid, a.attnum, 'SELECT')::text,
            (a.attnotnull AND c.relkind IN ('r', 'p') AND NOT EXISTS (
@@ -168,10 +165,23 @@ def columns_query(oids: Sequence[str]) -> str:
                 WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND NOT n.convalidated
                   AND n.conkey = ARRAY[a.attnum]))::text,
            (SELECT l.collname::text FROM pg_catalog.pg_collation l
-            WHERE l.oid = a.attcollation AND NOT l.collisdeterministic)
+            WHERE l.oid = a.attcollation AND NOT l.collisdeterministic),
+           (SELECT min(k.castfunc::regprocedure::text) FROM pg_catalog.pg_cast k
+            WHERE k.castsource = made.type_oid AND k.castfunc <> 0
+              AND made.namespace <> 'pg_catalog'::regnamespace)
     FROM pg_catalog.pg_attribute a
     JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    -- The base of a domain, which can itself be a domain.
+    JOIN LATERAL (
+        WITH RECURSIVE base AS (
+            SELECT t.typtype, t.oid AS type_oid, t.typnamespace AS namespace, a.atttypmod AS modifier,
+                   t.typbasetype, t.typtypmod
+            UNION ALL
+            SELECT b.typtype, b.oid, b.typnamespace, d.typtypmod, b.typbasetype, b.typtypmod
+            FROM base d JOIN pg_catalog.pg_type b ON d.typtype = 'd' AND b.oid = d.typbasetype
+        ) SELECT type_oid, namespace, modifier FROM base WHERE typtype <> 'd'
+    ) made ON true
     WHERE a.attrelid IN ({tables}) AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
     SELECT 'key', i.indrelid::text,
@@ -182,7 +192,7 @@ def columns_query(oids: Sequence[str]) -> str:
            NULL, NULL,
            i.indisprimary::text,
            (i.indimmediate AND NOT (c.relkind = 'r' AND c.relhassubclass))::text,
-           NULL
+           NULL, NULL
     FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
     WHERE i.indrelid IN ({tables}) AND i.indisunique AND i.indisvalid

@@ -12,6 +12,16 @@ def plain(column: Column) -> str:
     return f"{column.alias}.{identifier(column.name)}"
 
 
+def text_of(column: Column) -> str:
+    """Return the text of a column.
+
+    For an enum, `::text` would run a function if the owner of the type creates a cast during the run.
+    """
+    source = plain(column)
+    # the cast turns a domain into its enum
+    return f"textin(enum_out({source}::{column.type}))" if column.category == "E" else f"{source}::text"
+
+
 def exact(column: Column) -> str:
     source = plain(column)
     if column.is_float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rolling_columns import exact, finite, plain
+from rolling_columns import exact, finite, plain, text_of
 from rolling_errors import ExtractError
 from rolling_expression import columns_of, is_portable, literal, render
 from rolling_nodes import WHOLE, Node
@@ -25,7 +25,7 @@ class RawRelations(Relations):
         if kind.startswith("DECIMAL"):
             added = self._add("t0", finite(exact(column)), kind)
         elif kind in ("string", "timestamp", "timestamp_ntz"):
-            added = self._add("t0", f"{plain(column)}::text", None if kind == "string" else kind)
+            added = self._add("t0", text_of(column), None if kind == "string" else kind)
         else:
             added = self._add("t0", plain(column), kind)
         return added.partition(".")[2]

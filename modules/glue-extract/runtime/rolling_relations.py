@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import rolling_joins
-from rolling_columns import day_number, decimal, exact, exact_type, finite, normal, plain
+from rolling_columns import day_number, decimal, exact, exact_type, finite, normal, plain, text_of
 from rolling_dialect import Dialect, identifier
 from rolling_expression import Case, Node, Ref, columns_of, render
 from rolling_nodes import WHOLE
@@ -77,15 +77,15 @@ class Relations:
         source = plain(column)
         if self.dialect.is_spark and not (column.type in WHOLE and other.type in WHOLE):
             number = column.category == "N" and other.category == "N"
-            source = normal(exact(column)) if number else f"{source}::text"
+            source = normal(exact(column)) if number else text_of(column)
         return self._add(column.alias, source, column=column)
 
     def label(self, column: Column) -> str:
         """Return a column as the text that a file shows."""
         if column.type in WHOLE:
             return self.dialect.text(self._add(column.alias, plain(column), column=column))
-        source = exact(column) if column.type == "money" else plain(column)
-        return self._add(column.alias, f"{source}::text", column=column)
+        source = f"{exact(column)}::text" if column.type == "money" else text_of(column)
+        return self._add(column.alias, source, column=column)
 
     def plain_label(self, column: Column) -> str:
         """Return the column of the relation from which `label` makes its text."""

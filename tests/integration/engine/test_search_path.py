@@ -6,12 +6,13 @@ prefers one that fits the types of a query exactly, and runs it with the rights 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+import rolling_catalog
 from rolling_spec import Join, Metric
 from tests.support.bank import LOANS, Engine, Store
 
@@ -142,3 +143,66 @@ def test_values_of_a_type_of_another_schema_can_be_written_and_cast(citext: Stor
         metrics={"n": Metric("count_distinct", "status")},
     )
     assert [(line["status"], line["n"]) for line in found.lines("Alpha")] == [("Open", "1")]
+
+
+@pytest.fixture
+def graded(store: Store) -> Store:
+    """A source with an enum, and a domain over it. Only the owner of the enum can create its casts."""
+    store.sql(
+        """CREATE TYPE grade AS ENUM ('', 'A', 'B'); CREATE DOMAIN mark AS grade;
+        ALTER TABLE "Bank" ADD grade grade DEFAULT 'A';
+        ALTER TABLE "Branch" ADD mark mark DEFAULT 'B';
+        ALTER TABLE "Loans" ADD grade grade DEFAULT '';
+        CREATE FUNCTION steal(grade) RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN current_user; END$$"""
+    )
+    store.loan(store.branch(), "2026-10-01", 5)
+    return store
+
+
+GRADES: dict[str, Any] = {
+    "group_by": {"branch_id": "Branch.idBranch", "mark": "Branch.mark", "grade": "Loans.grade"},
+    "metrics": {"n": Metric("count_distinct", "Loans.grade")},
+}
+
+
+@pytest.mark.parametrize("aggregate_in", ["database", "spark"])
+def test_enum_is_written_with_its_label(graded: Store, engine: Engine, aggregate_in: str) -> None:
+    found = engine("2026-10", aggregate_in=aggregate_in, **GRADES)
+    assert [(line["mark"], line["grade"], line["n"]) for line in found.lines("Alpha")] == [("B", "", "1")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "column"),
+    [
+        ({"recipient": {"bank": "Bank.grade"}}, '"grade" of {schema}."Bank"'),
+        ({"group_by": {"mark": "Branch.mark"}}, '"mark" of {schema}."Branch"'),
+        ({"where": "grade::text = 'A'"}, '"grade" of {schema}."Loans"'),
+        ({"metrics": {"n": Metric("count_distinct", "grade")}}, '"grade" of {schema}."Loans"'),
+    ],
+)
+@pytest.mark.parametrize("method", ["FUNCTION steal(grade)", "FUNCTION steal(grade) AS IMPLICIT"])
+def test_cast_that_runs_a_function_of_somebody_else_is_refused(
+    graded: Store, engine: Engine, changes: dict[str, Any], column: str, method: str
+) -> None:
+    graded.sql(f"CREATE CAST (grade AS text) WITH {method}")
+    said = engine.refusal("--period", "2026-10", **changes)
+    schema = graded.schema
+    assert said.startswith(
+        f"2026-10: column {column.format(schema=schema)} has the type {schema}.grade, which has a cast with"
+        f" the function {schema}.steal({schema}.grade). A run calls no functions of a type;"
+    )
+
+
+@pytest.mark.parametrize("aggregate_in", ["database", "spark"])
+def test_cast_that_is_created_during_a_run_is_not_used(
+    graded: Store, engine: Engine, aggregate_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A catalog that has no cast yet stands for a cast that is created after the check."""
+    graded.sql("CREATE CAST (grade AS text) WITH FUNCTION steal(grade)")
+    monkeypatch.setattr(rolling_catalog, "columns_query", _without_casts(rolling_catalog.columns_query))
+    found = engine("2026-10", aggregate_in=aggregate_in, **GRADES)
+    assert [(line["mark"], line["grade"], line["n"]) for line in found.lines("Alpha")] == [("B", "", "1")]
+
+
+def _without_casts(query: Callable[[Sequence[str]], str]) -> Callable[[Sequence[str]], str]:
+    return lambda oids: query(oids).replace("k.castfunc <> 0", "false")

@@ -21,6 +21,7 @@ TEXT, NUMBER, METRIC, DATE, OTHER = "text", "number", "metric", "date", "other" 
 # within a text, a sign is usually a dash in an address: "12 Main St; - ; Flat 3".
 _FORMULA, _SIGN = "=@\uff1d\uff20\ufe66\ufe6b", "+\uff0b\uff0d\ufe62\ufe63-"
 _START = _FORMULA + _SIGN
+_STARTS = frozenset(_START)
 # Characters that a spreadsheet may remove before a formula: spaces, controls, marks of direction, and
 # characters without width.
 _HIDDEN = (
@@ -41,6 +42,11 @@ ends_record = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]").search
 is_hidden = re.compile(f"[{_HIDDEN}]").match
 # A text without these characters cannot start a formula.
 may_start_formula = re.compile(rf"[\t\r\n{_START}]").search
+
+
+def begins_formula(field: str) -> bool:
+    """Return whether a field, also one in quotes, begins like a formula: a negative number, for example."""
+    return field.lstrip('"')[:1] in _STARTS
 
 
 class Column(NamedTuple):
@@ -116,7 +122,9 @@ def defuser(delimiter: str, quotes: str = "") -> Callable[[str], str]:
     separators = re.escape(_SEPARATORS + delimiter)
     start = re.compile(rf"[\t\r\n]|[{quotes}{_HIDDEN}]*[{_START}]")
     before = rf"(?![{separators}])[\"'{_HIDDEN}]"
-    inner = re.compile(rf"([{separators}])(?=(?:(?! ){before})*[{_SIGN}]|(?:{before})*[{_FORMULA}])")
+    inner = re.compile(
+        rf"([{separators}])(?=(?! +[{_SIGN}])(?:{before})*[{_SIGN}]|(?:{before})*[{_FORMULA}])"
+    )
 
     def defused(text: str) -> str:
         if start.match(text):
@@ -175,7 +183,7 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
     order, start, by_line = range(len(columns)), row_start(form), is_read_by_line(form)
 
     def record(cells: Sequence[str | None], row: int) -> bytes:
-        fields = []
+        fields: list[str] = []
         for i in order:
             value = cells[i]
             if value is None or (not value and is_metric[i]):
@@ -185,7 +193,12 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
                 value = converted[i](value, row)
             if is_text[i]:
                 value = defused(value)
-            if is_quoted[i] or (not is_plain[i] and not never and special(value)):
+            if (
+                is_quoted[i]
+                or (not is_plain[i] and not never and special(value))
+                # The reader may use another separator. Then a negative number and the text are one cell.
+                or (is_text[i] and not never and any(map(begins_formula, fields)))
+            ):
                 value = '"' + value.replace('"', '""') + '"'
             elif never and special(value):
                 has = (

@@ -57,9 +57,11 @@ def _delimited(form: Csv, columns: Sequence[Column], defuse: bool) -> AtOnce:
     is_quoted = rolling_record.quoted_columns(form, columns)
     special, is_plain = rolling_record.special_text(form), rolling_record.plain_columns(form, columns)
     start, by_line = rolling_record.row_start(form), rolling_record.is_read_by_line(form)
+    is_text = [column.kind == TEXT and defuse for column in columns]
+    last_text = max((i for i, each in enumerate(is_text) if each), default=0)
     texts = _Texts(form, columns, form.thousands, defused=rolling_record.defuser(delimiter), defuse=defuse)
 
-    def fields(i: int, cells: Sequence[str | None], first: int) -> list[str] | None:
+    def fields(i: int, cells: Sequence[str | None], first: int, after: Sequence[bool]) -> list[str] | None:
         # if there is nothing to aggregate, the value is an empty text
         missing = None if columns[i].kind != METRIC else ""
         lacks = None in cells or (missing == "" and "" in cells)
@@ -74,6 +76,11 @@ def _delimited(form: Csv, columns: Sequence[Column], defuse: bool) -> AtOnce:
             if form.quoting == "none":
                 return None
             found = [_quoted(text) if special(text) else text for text in found]
+        if after and is_text[i] and form.quoting == "minimal":
+            found = [
+                _quoted(text) if needs and not text.startswith('"') else text
+                for text, needs in zip(found, after, strict=True)
+            ]
         if lacks:
             pairs = zip(cells, found, strict=True)
             return [null if cell is None or cell == missing else text for cell, text in pairs]
@@ -81,11 +88,15 @@ def _delimited(form: Csv, columns: Sequence[Column], defuse: bool) -> AtOnce:
 
     def records(cells: Columns, first: int) -> bytes | None:
         found = []
+        after: list[bool] = []  # for each record, whether an earlier field begins like a formula
         for i, column in enumerate(cells):
-            made = fields(i, column, first)
+            made = fields(i, column, first, after)
             if made is None:
                 return None
             found.append(made)
+            if i < last_text and rolling_record.may_start_formula("".join(made)):
+                begins = map(rolling_record.begins_formula, made)
+                after = [a or b for a, b in zip(after, begins, strict=True)] if after else [*begins]
         lines = [*map(delimiter.join, zip(*found, strict=True))]
         if len(found) == 1 and not start:
             # A record with one empty field would be an empty line. Programs skip empty lines.

@@ -87,7 +87,8 @@ def test_error_for_a_value_that_cannot_be_written_names_row_and_column(
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "\x01=1+1", "\u200b=1", "\u202e-1", "x|=1", "  @x", "\ufeff+1", "x\t=1"]
+    "text",
+    ["=1+1", "\x01=1+1", "\u200b=1", "\u202e-1", "x|=1", "  @x", "\ufeff+1", "x\t=1", "x;\xa0\U000e0041 +1"],
 )
 def test_text_that_a_spreadsheet_would_run_as_a_formula_is_defused(text: str) -> None:
     [row] = csv.reader(io.StringIO(written(Csv(), [text, "2026-10-31", "1", "2"]).decode(), newline=""))
@@ -263,3 +264,18 @@ def test_control_character_is_refused_in_a_file_that_is_read_by_line(form: Csv, 
 def test_next_line_character_is_quoted_in_mainframe_encodings() -> None:
     assert written(Csv(encoding="cp037"), ["x\x85y", *CELLS[1:]]).startswith('"x\x85y",'.encode("cp037"))
     assert written(Csv(), ["x\x85y", *CELLS[1:]]).startswith("x\x85y,".encode())
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+def test_text_after_a_negative_number_is_quoted(delimiter: str) -> None:
+    """A person may open the file with another separator. Then number and text are one cell: `-5,0*A1`."""
+    columns = [Column("id", NUMBER), Column("day", DATE), Column("name", TEXT), Column("city", TEXT)]
+    record = writer(Csv(delimiter=delimiter), columns, defuse=True)
+    for number, quote in (("-5", '"'), ("5", "")):
+        expected = delimiter.join([number, "2026-10-31", f"{quote}0*A1{quote}", f"{quote}Cape Town{quote}"])
+        assert record([number, "2026-10-31", "0*A1", "Cape Town"], 1) == f"{expected}\r\n".encode()
+
+
+def test_text_before_a_negative_number_is_not_quoted() -> None:
+    record = writer(Csv(), [Column("name", TEXT), Column("amount", METRIC)], defuse=True)
+    assert record(["First Bank", "-5.00"], 1) == b"First Bank,-5.00\r\n"

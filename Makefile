@@ -30,7 +30,7 @@ test: $(READY)
 test-deep: $(READY)
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 10800 tests/unit/engine tests/integration/engine $(ARGS)
 
-# Kills and races at random times, and other attacks that are too slow for `make test`. SEED repeats one attack.
+# Attacks that are too slow for `make test`, for example killing runs at random times. SEED repeats one attack.
 test-attack: $(READY)
 	@$(BIN)/python -m pytest -n 2 -m attack --timeout 3600 tests/attack $(ARGS)
 
@@ -90,8 +90,8 @@ docs: $(READY)
 	@PYTHONPATH=modules/glue-extract/runtime $(BIN)/python -m tools.drawings
 	@$(BIN)/python -m tools.reference
 
-# Prints which part of the version number must rise, because of changes in the interfaces of the modules. With VERSION,
-# checks that version.
+# Prints the changes in the interfaces of the modules, and the smallest version that they need. With VERSION, checks that
+# this version is large enough.
 interfaces: $(READY)
 	@$(BIN)/python -m tools.interfaces $(if $(VERSION),--version "$(VERSION)")
 

@@ -135,7 +135,7 @@ print(json.dumps({"rows": len(rows), "seconds": time.monotonic() - began}))
 """
 
 
-# Changes of the benchmarks to the spec of the example.
+# The benchmarks change the spec of the example: a single metric, or windows of 12 months.
 ONE = "metrics={'amount_avg': EXTRACT.metrics['amount_avg']}"
 WIDE = "metrics={n: dataclasses.replace(m, window=12) for n, m in EXTRACT.metrics.items()}"
 
@@ -147,7 +147,7 @@ class Shape:
     loans: int
     branches: int = 600
     months: int = 60
-    clients: int = 0  # 0 means one client for five loans, and at most 2 million clients
+    clients: int = 0  # 0: one client for five loans, at most 2 million, at least one per branch
 
     @property
     def accounts(self) -> int:
@@ -271,41 +271,44 @@ def ways(served: database.Database, shape: Shape, rounds: int) -> None:
     def engine(changes: str = "") -> Callable[[], Cost]:
         return lambda: engine_run(served, "--period", LAST, changes=changes)
 
-    by_hand, expressions = (
-        "the aggregate by hand, in PostgreSQL",
-        "two expressions over joined tables, by hand",
+    by_hand, expressions, with_expressions = (
+        "aggregate query written by hand, in PostgreSQL",
+        "query with two expressions written by hand",
+        "engine, in the database, two expressions",
     )
     costs = measure.rounds(
         rounds,
         {
             by_hand: lambda: floor(served),
-            "PostgreSQL's COPY of it into a file": lambda: copied(served),
+            "COPY of the aggregate query to a file": lambda: copied(served),
             "engine, in the database": engine(),
-            "the same, one metric instead of three": engine(ONE),
+            "engine, in the database, one metric": engine(ONE),
             "preview, in the database": lambda: preview(served),
             expressions: lambda: floor(served, query=EXPRESSIONS_BY_HAND),
-            "the same, engine": engine(EXPRESSIONS),
+            with_expressions: engine(EXPRESSIONS),
         },
     )
     slow = measure.rounds(
         max(1, rounds // 3),
         {
             "engine, in Spark": engine('aggregate_in="spark"'),
-            "five tables over JDBC, the loans filtered by date": lambda: in_spark(served, "filtered"),
-            "the same, unfiltered, as the public solutions": lambda: in_spark(served, "as published"),
-            "the window and four tables, joined in pandas": lambda: other_way(IN_PANDAS, served, served.url),
+            "Spark joins the tables, loans filtered by date": lambda: in_spark(served, "filtered"),
+            "Spark joins the tables, like public solutions": lambda: in_spark(served, "as published"),
+            "pandas joins the tables, loans filtered by date": lambda: other_way(
+                IN_PANDAS, served, served.url
+            ),
         },
     )
     rows = []
     for way, cost in {**costs, **slow}.items():
-        lowest = costs[expressions if way == "the same, engine" else by_hand]
+        lowest = costs[expressions if way == with_expressions else by_hand]
         times = f"{cost.after_start:.2f} s", f"{cost.cpu:.2f} s", f"{cost.wall:.1f} s"
         ratios = f"{cost.after_start / lowest.after_start:.2f}", f"{cost.cpu / lowest.cpu:.2f}"
         rows.append((way, times[0], ratios[0], times[2], times[1], ratios[1]))
     table(
         f"{shape.loans:,} loans, {shape.accounts:,} clients, {shape.branches:,} branches,"
-        f" a window of 3 months, {os.cpu_count()} cores, least of {rounds} rounds",
-        ("way", "once it is up", "x floor", "whole process", "CPU", "x floor"),
+        f" a window of 3 months, {os.cpu_count()} cores, lowest values of {rounds} rounds",
+        ("way", "after start-up", "x floor", "whole process", "CPU", "x floor"),
         rows,
     )
 
@@ -328,7 +331,7 @@ def growth(served: database.Database, shape: Shape, rounds: int) -> None:
     # This source has as many clients as the source with the long history, so only the history differs.
     with loaded(Shape(shape.loans // 10, months=shape.months // 10, clients=shape.accounts)) as short:
         before = best(lambda: engine_run(short, "--period", LAST))
-        row("history: 6 months -> 5 years, as many loans a month", before, month)
+        row("history: 6 months -> 5 years, with equal loans per month", before, month)
     wide = best(lambda: engine_run(served, "--period", LAST, changes=WIDE))
     row("window: 3 -> 12 months", month, wide)
     year = best(lambda: engine_run(served, "--from", "2025-11", "--to", LAST))
@@ -336,7 +339,7 @@ def growth(served: database.Database, shape: Shape, rounds: int) -> None:
     periods = [f"2025-{m:02d}" for m in (11, 12)] + [f"2026-{m:02d}" for m in range(1, 11)]
     single = [engine_run(served, "--period", period) for period in periods]
     total = Cost(*(sum(parts) for parts in zip(*((c.wall, c.client, c.server) for c in single), strict=True)))
-    row("one backfill of 12 compared with 12 runs, whole processes", started(year), started(total))
+    row("12 periods: one backfill -> 12 runs, whole processes", started(year), started(total))
     with loaded(Shape(shape.loans, branches=600_000)) as many:
         names = "engine", "floor", "engine of many", "floor of many"
         found = measure.rounds(
@@ -348,10 +351,10 @@ def growth(served: database.Database, shape: Shape, rounds: int) -> None:
                 names[3]: lambda: floor(many),
             },
         )
-        row("groups: 600 -> 600,000", found[names[0]], found[names[2]])
-        row("the same for the floor", found[names[1]], found[names[3]])
+        row("groups: 600 -> 600,000, engine", found[names[0]], found[names[2]])
+        row("groups: 600 -> 600,000, query written by hand", found[names[1]], found[names[3]])
     table(
-        f"What more costs, at {shape.loans:,} loans",
+        f"Cost of larger inputs, at {shape.loans:,} loans",
         ("what grows", "before", "after", "ratio", "of CPU"),
         rows,
     )

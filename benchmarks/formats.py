@@ -1,9 +1,9 @@
 """Measure what the formats of a file cost: `make bench-formats`.
 
 With GROUPS=10000000 FORMATS="delimiter,fixed width,gzip" ROUNDS=2, the program measures ten million rows and
-only these formats. It is not a test. The source is the one of `groups.py`, with one row of a file per
-customer. It is loaded once. A ratio compares a whole run, including the query, with a run that writes the
-default file.
+only these formats. It is not a test. The source is the same as in `groups.py`: a file has one row for each
+customer. The source is loaded once. A ratio compares a whole run, including the query, with a run that writes
+the default file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FORMATS = {
         "amount_sum": Field(-15, fill="0"),
         "amount_avg": Field(-15, fill="0", implied=True)}))""",
     "gzip": 'File(compression="gzip")',
-    "a first record with totals": 'File(header_record="H{rows:0>9}{sum[amount_sum]:0>18}")',
+    "CSV with totals in a first record": 'File(header_record="H{rows:0>9}{sum[amount_sum]:0>18}")',
 }
 
 
@@ -62,7 +62,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--groups", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--formats", default="", help="parts of labels, with commas; by default all formats")
+    parser.add_argument(
+        "--formats", default="", help="parts of format labels, separated by commas; default: all formats"
+    )
     given = parser.parse_args()
     chosen = chosen_formats(given.formats)
     with tempfile.TemporaryDirectory() as name, database.serve(Path(name)) as served:
@@ -75,8 +77,9 @@ def main() -> None:
             script.write_text(imports + groups.SPEC.replace("run(Extract(", f"run(Extract(file={form},"))
             works[label] = partial(run, script, served, Path(name))
         costs = measure.rounds(given.rounds, works)
-    table = Table(title=f"{given.groups:,} rows, least of {given.rounds} rounds", title_justify="left")
-    titles = ("file", "CPU", "of it, the process", "x default", "wall", "x default", "memory")
+    title = f"{given.groups:,} rows, lowest values of {given.rounds} rounds"
+    table = Table(title=title, title_justify="left")
+    titles = ("file", "CPU", "CPU of the process", "x default", "wall", "x default", "memory")
     for number, column in enumerate(titles):
         table.add_column(column, justify="right" if number else "left")
     default = next(iter(costs.values()))

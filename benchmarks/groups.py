@@ -124,8 +124,8 @@ def main() -> None:
             sys.exit(run.returncode)
         size = sum(path.stat().st_size for path in (folder / "out").rglob("*.csv"))
     peaks = ", ".join(f"{name} {peak / 1e6:,.0f} MB" for name, peak in sorted(watch.peaks.items()))
-    print(f"{groups:,} groups, {size / 1e6:,.0f} MB of files, {seconds:,.0f} s in all")
-    print(f"highest resident set: {watch.together / 1e6:,.0f} MB together ({peaks})")
+    print(f"{groups:,} groups, {size / 1e6:,.0f} MB of files, {seconds:,.0f} s in total")
+    print(f"highest resident set of all processes: {watch.together / 1e6:,.0f} MB ({peaks})")
 
 
 if __name__ == "__main__":

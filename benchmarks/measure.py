@@ -1,8 +1,8 @@
 """Time, processor time and memory of a process and of the PostgreSQL server that works for it.
 
 If the machine also does other work, wall time has little meaning. The processor time covers the process, its
-children and all backends of the server, including parallel workers. Take the least of several tries. When you
-compare things, run all of them in each round.
+children and all backends of the server, including parallel workers. Use the lowest value of several rounds.
+To compare several functions, run all of them in each round.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class Cost:
 
 
 def least(costs: Sequence[Cost]) -> Cost:
-    """Return the lowest value of each number."""
+    """Return the cost that has the lowest value of each field."""
     return Cost(**{field.name: min(getattr(cost, field.name) for cost in costs) for field in fields(Cost)})
 
 
 def rounds(count: int, works: Mapping[str, Callable[[], Cost]]) -> dict[str, Cost]:
-    """Return the lowest cost of each work. Each round runs all works, one after another."""
+    """Return the lowest cost of each function. Each of the `count` rounds calls all functions in turn."""
     found: dict[str, list[Cost]] = {name: [] for name in works}
     for _ in range(count):
         for name, work in works.items():

@@ -81,9 +81,9 @@ def _inputs(old: Mapping[str, Input], new: Mapping[str, Input]) -> Iterator[Chan
             about = [word.rpartition(".")[2] for word in fresh_here]
             new_only = any(re.search(rf"\b{re.escape(word)}\b", condition) for word in about)
             weight = "minor" if new_only else "major"
-            yield Change(weight, f"the input {name} refuses more: {condition[:100]}")
+            yield Change(weight, f"the input {name} has a new condition: {condition[:100]}")
         if before.conditions - after.conditions and not after.conditions - before.conditions:
-            yield Change("minor", f"the input {name} refuses less")
+            yield Change("minor", f"the input {name} has fewer conditions")
 
 
 def _types(name: str, old: Type, new: Type) -> Iterator[Change]:
@@ -122,11 +122,11 @@ def _resources(old: Interface, new: Interface) -> Iterator[Change]:
             continue
         before, after = old.resources[address], new.resources[here]
         if here != address:
-            yield Change("minor", f"{address} is now {here}, and is moved there")
+            yield Change("minor", f"{address} is moved to {here}")
         # Terraform itself moves the state between a single resource and the first instance with `count`, but
         # not to an instance with `for_each`.
         elif before != after and "for_each" in (before, after) and address not in new.moved:
-            yield Change("major", f"{address} was {before} and is {after}, with no moved block")
+            yield Change("major", f"{address} changed from {before} to {after} without a moved block")
     for address in sorted(new.resources.keys() - old.resources.keys() - set(new.moved.values())):
         yield Change("minor", f"{address} is new")
 
@@ -229,13 +229,15 @@ def check(repository: Path, version: Version | None, *, tagged: bool = False) ->
         for change in found:
             yield f"{change.weight}: {module}: {change.sentence}"
     least = demanded(last, changes)
-    yield f"After {spelled(last)} this is at least {spelled(least)}."
+    yield f"The version after {spelled(last)} must be at least {spelled(least)}."
     if version is not None and version < least:
-        raise ExtractsError(f"{spelled(version)} is too small a step: this is at least {spelled(least)}.")
+        raise ExtractsError(
+            f"Version {spelled(version)} is too small for the changes; it must be at least {spelled(least)}."
+        )
     if version is not None and (missing := without_notes(repository, version, changes)):
         raise ExtractsError(
-            f'{", ".join(missing)}: a major change, and no "### To {spelled(version)}" in the README with a'
-            " diff of what a caller wrote before and writes now."
+            f"{', '.join(missing)}: a major change needs upgrade notes; add the section"
+            f' "### To {spelled(version)}" to the README, with a diff of the caller\'s code.'
         )
 
 

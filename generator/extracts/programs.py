@@ -178,7 +178,10 @@ def cache() -> Path:
 
 
 def wheel(requirement: str, *, because: str) -> Path:
-    """Return the folder of an unpacked wheel. Unpack into another folder first, so the folder is complete."""
+    """Return the folder of an unpacked wheel.
+
+    The wheel is first unpacked into a temporary folder. So a folder with the final name is always complete.
+    """
     target = cache() / f"{requirement.replace('==', '-')}-cp{sys.version_info[0]}{sys.version_info[1]}"
     if target.is_dir():
         return target

@@ -43,9 +43,9 @@ class Metric:
 
     @property
     def of(self) -> tuple[object, ...]:
-        """Return what the metric aggregates.
+        """Return expression, window and filter of the metric.
 
-        If two metrics have equal results, they use the same rows and values.
+        If they are equal for two metrics, both metrics aggregate the same rows and values.
         """
         return self.expression, self.window, self.where
 

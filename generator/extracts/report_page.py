@@ -1,5 +1,6 @@
-"""Assemble the page of a preview from template, style, scripts and data. Its policy allows nothing else.
+"""Assemble the page of a preview from template, style, scripts and data.
 
+The content security policy of the page allows no other styles and scripts, and no network requests.
 The scripts and styles are files in the folder `page`. The files in `page/vendor` belong to the charting
 library uPlot.
 """
@@ -30,7 +31,7 @@ SCRIPTS = (
 
 
 def render(*, data: dict[str, Any], **shown: Any) -> str:
-    """Return the page."""
+    """Return the HTML of the page."""
     style = f"/* {_asset(LICENSE)} */\n" + "\n".join(map(_asset, STYLES))
     # An XML parser reads a script as text in a CDATA section. A browser reads the CDATA marks as comments.
     scripts = [f"//<![CDATA[\n{_asset(name)}\n//]]>" for name in SCRIPTS]

@@ -65,7 +65,7 @@ def _keep_dead_letter(target: Body, event: Body, rule: Body, why: str) -> None:
             queue, "events.amazonaws.com", rule.get("Arn", ""), get_account_id()
         )
     if not allowed:
-        log.warning("EventBridge: no dead letter of %s in %s: not allowed", rule.get("Name"), queue)
+        log.warning("EventBridge: %s may not send a dead letter to %s", rule.get("Name"), queue)
         return
     view = eventbridge._pattern_event_view(event)
     told = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": why, "RULE_ARN": rule.get("Arn", "")}

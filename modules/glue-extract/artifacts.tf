@@ -44,7 +44,7 @@ resource "aws_s3_object" "runtime" {
   }
 }
 
-# An archive without code, stored twice: with the extension of a wheel, and with that of a jar. See
+# An archive without code, stored twice: with the extension .whl, and with the extension .jar. See
 # _no_code_arguments in main.tf.
 resource "aws_s3_object" "empty" {
   for_each = {

@@ -191,9 +191,9 @@ def test_daily_check_reports_only_missing_months(demo: Demo) -> None:
             time.sleep(0.1)
         return str(status)
 
-    assert look(after=1) == "SUCCEEDED"  # this check looks at the month that is published
+    assert look(after=1) == "SUCCEEDED"  # this check looks for the month that the demo has published
     assert inbox.read(demo.cloud.mailbox) == before
-    assert look(after=2) == "SUCCEEDED"
+    assert look(after=2) == "SUCCEEDED"  # this check looks for the next month, which is missing
     [mail] = inbox.read(demo.cloud.mailbox)[len(before) :]
     assert mail.subject.startswith(
         f"[MISSING] bank-loans {store.months_before(demo.rows.last_month, -1):%Y-%m}: not published"

@@ -109,7 +109,7 @@ def test_approved_release_is_tagged_and_published_with_its_changelog(github: Git
     assert len(release["notes"].splitlines()) > 3
 
 
-def test_version_of_another_commit_is_not_published(github: GitHub) -> None:
+def test_version_that_differs_from_the_version_in_the_code_is_not_published(github: GitHub) -> None:
     with_make(github)
     run = start(github, "99.0.0")
     assert run.failures.keys() == {"build"}
@@ -152,7 +152,7 @@ def test_version_that_is_too_small_for_the_change_is_not_published(github: GitHu
     github.push(tmp_path / "copy", "Another name")
     run = start(github, version)
     assert run.failures.keys() == {"build"}
-    assert f"✗ {version} is too small a step: this is at least " in run.failures["build"]
+    assert f"✗ Version {version} is too small for the changes; it must be at least " in run.failures["build"]
     assert released(github) == [f"v{last}"]
     assert github.state["releases"] == []
 

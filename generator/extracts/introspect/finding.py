@@ -92,9 +92,10 @@ def single(question: str, offered: Sequence[Candidate], what: str, *, given: boo
 
 
 def one_reading(question: str, name: str, tables: Sequence[Table]) -> None:
-    """Refuse a name that fits several tables, as the engine does, even if one has exactly this spelling.
+    """Refuse a name that fits several tables, even if one of the tables has exactly this spelling.
 
-    Otherwise a role that may create tables could create one that the tool takes for the user's table.
+    The engine does the same. Otherwise a role that may create tables could create a table with a similar
+    name, and the tool could use this table instead of the table that the user means.
     """
     if len(tables) > 1:
         could = ", ".join(quoted(table) for table in tables)

@@ -142,7 +142,7 @@ Tree = dict[str, Any]
 
 
 def tree(pairs: Iterable[tuple[str, str]]) -> Tree:
-    """Return the fields of a query as a tree: `A.member.1=x` is at A, member, 1, and an empty name."""
+    """Return the fields of a query as nested dicts: `A.member.1=x` is at `["A"]["member"]["1"][""]`."""
     root: Tree = {}
     for name, text in pairs:
         node = root

@@ -71,7 +71,7 @@ def _not_well_formed(why: str) -> str:
 
 
 def _s3(input_shape: Any, faults: Sequence[Fault]) -> Refusal:
-    """Return the error of S3. We add the text in brackets.
+    """Return the error of S3. The text in brackets is an addition of the local cloud.
 
     S3 names the place of a fault only if the fault is outside the body.
     """
@@ -141,7 +141,7 @@ def response(refusal: Refusal, protocol: Protocol, service: str) -> tuple[int, H
     code, message = escape(refusal.code), escape(refusal.message)
     error = f"<Code>{code}</Code><Message>{message}</Message>"
     headers = {"x-amzn-requestid": request_id, "x-amz-request-id": request_id}
-    # Clients that used the query protocol before read this header.
+    # Some services had the query protocol in the past. Their clients read the error code from this header.
     by_query = {"x-amzn-query-error": f"{refusal.code};Sender"}
     match protocol:
         case "json":

@@ -57,7 +57,7 @@ run "default_time_zone_is_gmt" {
       && jsondecode(aws_sfn_state_machine.this.definition).States.Begin.Assign.config.time_zone
       == "Etc/GMT"
     )
-    error_message = "Without time_zone, the deadline has no added hours."
+    error_message = "Without time_zone, the time zone is Etc/GMT and hours_ahead is 0."
   }
 }
 
@@ -87,7 +87,7 @@ run "longest_names_are_within_all_limits" {
         aws_sfn_state_machine.missing["this"].definition
       ).States.Unknown.Arguments.Subject) < 100
     )
-    error_message = "A mail subject has at most 99 characters, an alarm description 1,024."
+    error_message = "A mail subject has at most 99 characters. An alarm description has at most 1,024."
   }
   assert {
     condition = alltrue([
@@ -96,7 +96,7 @@ run "longest_names_are_within_all_limits" {
         aws_iam_role.states,
       ] : length(role.name) == 64 && can(regex("^loans-of-forty.*-[0-9a-f]{8}$", role.name))
     ])
-    error_message = "A longer role name becomes its first 55 characters and 8 of its SHA-1."
+    error_message = "A longer role name is cut to 55 characters, a hyphen and 8 digits of its SHA-1."
   }
 }
 
@@ -111,7 +111,7 @@ run "role_names_end_with_the_region" {
       "bank-loans-failures-events-eu-west-1", "bank-loans-missing-states-eu-west-1",
       "bank-loans-missing-schedule-eu-west-1", "bank-loans-failures-states-eu-west-1",
     ]
-    error_message = "Role names contain the region."
+    error_message = "Role names end with the region."
   }
 }
 

@@ -35,7 +35,10 @@ class Block(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Lines of a result that a COPY wrote, column by column. Lines with equal labels are in one object."""
+    """Lines of a result that a COPY wrote, column by column.
+
+    Consecutive lines with equal labels are never divided between two objects.
+    """
 
     size: int
     columns: list[list[str]]
@@ -82,10 +85,10 @@ def _block(rows: Sequence[Row]) -> Block:
 
 def lines_of(path: Path, labels: int) -> Iterator[Lines]:
     """Yield the lines of a file that a COPY wrote. `labels` is the number of columns before the segment."""
-    waiting: list[str] = []  # fields of the last lines: lines with the same labels may follow
+    waiting: list[str] = []  # fields of the last lines, because lines with the same labels may follow
     width = 0
     with path.open("rb") as file:
-        # Each line ends with a line feed. No line contains another one.
+        # Each line ends with a line feed and contains no other line feed.
         while read := file.read(_READ):
             text = (read + file.readline()).decode()
             width = width or text.partition("\n")[0].count("\t") + 1

@@ -40,7 +40,10 @@ class Database:
     )  # returns a new password; only for a login with IAM
 
     def fresh(self) -> Database:
-        """Return the database with a valid password. For a token, get a new one: it works for 15 minutes."""
+        """Return the database with a valid password. For a login with IAM, this is a new token.
+
+        A token is valid for only 15 minutes.
+        """
         if self.token is None:
             return self
         return replace(self, properties={**self.properties, "password": self.token()})
@@ -57,7 +60,7 @@ class Database:
 def from_url(text: str) -> Database:
     """Return the database for `postgresql://user:password@host:port/name`, for previews and tests.
 
-    Without a password in the URL, it is that of the environment variable PGPASSWORD.
+    If the URL has no password, the password is read from the environment variable PGPASSWORD.
     """
     try:
         parts = urlsplit(text)
@@ -154,7 +157,7 @@ def _region(host: str) -> str | None:
 
 
 def from_connection(name: str) -> Database:
-    """Return the database of a Glue connection. The secret that it names contains user and password."""
+    """Return the database of a Glue connection. User and password are in the secret of the connection."""
     import boto3  # import only in a run on AWS
 
     try:
@@ -231,11 +234,11 @@ def _tls(where: str, setting: str, certificate: str, url: str) -> dict[str, str]
 
 
 def _authority(url: str, blocks: Sequence[str], source: str) -> str:
-    """Return the one certificate of a bundle that the driver needs: the authority of the server's chain.
+    """Return the certificate that the driver needs: the authority that signed the server's certificate.
 
-    This process connects to the server and checks it like the driver: certificate chain and host name. A set
-    of certificates that passes the check is halved until one certificate is left. RDS's bundle has more than
-    a hundred.
+    `blocks` are the certificates of a bundle. RDS's bundle has more than a hundred. To find the certificate,
+    this process connects to the server and checks its certificate chain and its host name, as the driver
+    does. A set of certificates that passes the check is halved until one certificate is left.
     """
     match = _JDBC.match(url)
     host, port = (match["host"].strip("[]"), int(match["port"] or 5432)) if match else ("", 0)
@@ -321,7 +324,10 @@ def object_bytes(address: str, *, kind: str = "connection") -> bytes:
 
 
 def aws_error(error: Exception, what: str, right: str, *, kind: str) -> Exception:
-    """Return the refusal of AWS as an error with a sentence, and any other exception unchanged."""
+    """Return an error of AWS as an `ExtractError` with a message for the user.
+
+    Return any other exception unchanged.
+    """
     response = getattr(error, "response", None)
     if not isinstance(response, dict):
         if type(error).__module__.startswith("botocore."):

@@ -1,4 +1,4 @@
-"""Encodings of a file: which codecs of Python write each character as itself."""
+"""Check the encoding of a file: a codec of Python must not change the characters that every file needs."""
 
 from __future__ import annotations
 

@@ -43,7 +43,10 @@ def session(arguments: Arguments, time_zone: str, aggregate_in: str) -> Iterator
 
 
 def _driver(arguments: Arguments, aggregate_in: str, stack: ExitStack) -> Driver:
-    """Return psycopg for a URL if it is installed, else the JDBC driver. `stack` starts Spark if needed."""
+    """Return psycopg if it is installed and the run has a `--database-url`. Otherwise return the JDBC driver.
+
+    Start Spark if the JDBC driver or the aggregation needs it.
+    """
     has_psycopg = arguments.database_url is not None and rolling_psycopg.is_installed()
     if has_psycopg and aggregate_in == "database":
         return rolling_psycopg.connect
@@ -52,7 +55,7 @@ def _driver(arguments: Arguments, aggregate_in: str, stack: ExitStack) -> Driver
     if has_psycopg:
         stack.enter_context(rolling_jdbc.spark_starting())
         return rolling_psycopg.connect
-    rolling_jdbc.spark_context()  # start Spark first, which takes seconds: the secret is read afterwards
+    rolling_jdbc.spark_context()  # takes seconds, so start Spark before the secret is read
     return rolling_jdbc.connect
 
 

@@ -127,7 +127,10 @@ def entries(manifest: Json | None) -> dict[str, Json]:
 
 
 def touched(claim: Json | None) -> dict[str, object]:
-    """Return each key that the run of a claim may change, with its new SHA-256, or None for a removal."""
+    """Return the keys that may be changed by the run that wrote the claim.
+
+    Each key has the SHA-256 of its new file, or None if the run removes the file.
+    """
     if claim is None:
         return {}
     gone = cast(list[str], claim.get("withdrawn", []))
@@ -158,7 +161,7 @@ def told(manifest: Json, new: Mapping[str, File]) -> str:
 
 
 def metrics_of(entry: Json) -> Mapping[str, Mapping[str, object]]:
-    """Return the totals by metric of a file in a manifest. In version 1, a manifest has none of them."""
+    """Return the totals of a file in a manifest, keyed by metric. Version 1 of a manifest has no totals."""
     totals = cast(Json, entry.get("totals") or {})
     return cast("Mapping[str, Mapping[str, object]]", totals.get("metrics") or {})
 
@@ -174,12 +177,15 @@ def _changes_of_encryption(was: Json | None, file: File) -> list[str]:
     if was.get("armor") != now.armor:
         return ["different armor"]
     if was.get("sha256") == now.sha256:
-        return ["missing or changed in the target, or restated; it is encrypted again with different bytes"]
+        return [
+            "the content is the same, but it is encrypted again, because the file in the target is missing or"
+            " changed, or the period is restated"
+        ]
     return []
 
 
 def _ids(fingerprints: Sequence[str]) -> str:
-    """Return the last 16 digits of fingerprints, which are what people compare."""
+    """Return the last 16 digits of each fingerprint. People compare keys by these digits."""
     return listed([one[-16:] for one in fingerprints]) or "none"
 
 

@@ -78,7 +78,7 @@ def unsafe(value: str) -> str:
 
 
 def check_template(what: str, template: str, known: tuple[str, ...], metrics: Mapping[str, bool]) -> None:
-    """Refuse a template with invalid fields. `metrics` has for each metric's name whether it has a sum."""
+    """Refuse a template with invalid fields. `metrics` says whether a metric has a sum, keyed by its name."""
     try:
         parts = list(parts_of(template))
     except ValueError as error:
@@ -152,9 +152,9 @@ def filled(
 ) -> str:
     """Return the template with the values of its fields. `number` formats the sum of a metric like the file.
 
-    With an encoding, a width counts in bytes: it is the size of as many spaces. A number longer than its
-    width raises ExtractError. With an encoding, every longer value raises ExtractError, because the fields
-    after it would move.
+    With an encoding, a width is a number of bytes: `{field:>10}` has as many bytes as ten spaces. A number
+    that is longer than its width raises ExtractError. With an encoding, a longer value of any type raises
+    ExtractError, because the fields after the value would move.
     """
     text = []
     for before, field, form, _ in Formatter().parse(template):
@@ -206,7 +206,10 @@ def _exact(value: str, sized: re.Match[str], encoding: str | None, name: str) ->
 
 
 def check_record(template: str, fields: Mapping[str, str | date], delimiter: str) -> None:
-    """Refuse a value that contains the delimiter or the next character of the template. Fields would move."""
+    """Refuse a value that contains the delimiter or the next character of the template.
+
+    Such a value would move the fields after it.
+    """
     parts = [*Formatter().parse(template)]
     for (_, field, _, _), (after, *_) in zip(parts, [*parts[1:], ("", None, None, None)], strict=True):
         if field is None or not field.startswith("recipient["):
@@ -220,7 +223,7 @@ def check_record(template: str, fields: Mapping[str, str | date], delimiter: str
 
 
 def check_literals(what: str, template: str, day: date, markers: Iterable[str]) -> None:
-    """Refuse a template of names that is always invalid. `day` is an example for all dates."""
+    """Refuse a template whose names are always invalid. `day` is an example date for the date fields."""
     text = []
     for before, field, form, _ in Formatter().parse(template):
         text.append(before)

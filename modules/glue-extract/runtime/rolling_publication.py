@@ -147,7 +147,8 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
     new = {store.key(file.place): file.sha256 for file in files}
     claimed = touched(claim)
     replaces = manifest or (cast("Json | None", claim.get("replaces")) if claim else None)
-    # These files may not exist yet. The claim's run can write them until this run has the claim.
+    # These files may not exist yet. The run that wrote the claim can still write them until this run replaces
+    # the claim.
     stray = set(claimed) - set(new)
     made = Plan(
         period=period,

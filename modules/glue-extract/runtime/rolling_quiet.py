@@ -1,7 +1,7 @@
-"""Turn off the logs of Spark, so that no log contains values of rows. Errors of tasks contain them.
+"""Turn off the logs of Spark, so that no log contains values of rows.
 
-Every process of Spark would log such errors. Glue allows no log4j file of the engine, so the levels are set
-while the processes run.
+The errors of Spark's tasks contain values of rows, and every process of Spark would log these errors. Glue
+allows no log4j file of the engine, so the levels are set while the processes run.
 """
 
 from __future__ import annotations

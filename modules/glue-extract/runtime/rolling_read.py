@@ -36,8 +36,8 @@ def read(
 ) -> Result:
     """Run all queries. Their rows are stored in `folder` and not in memory.
 
-    If a small query finds the recipients, two errors are reported before the large queries: a recipient
-    without a key for its encrypted file, and an entry of `files` that names no recipient.
+    If a small query can find the recipients, two errors are reported before the large queries run: a
+    recipient without a key for its encrypted file, and an entry of `files` that names no recipient.
     """
     span = Span.of(resolved, periods)
     facts = rolling_result.facts(resolved, rolling_queries.checks(resolved, span, cutoff), session)

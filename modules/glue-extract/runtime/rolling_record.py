@@ -113,8 +113,8 @@ def number(text: str, decimal: str, thousands: str = "") -> str:
 def defuser(delimiter: str, quotes: str = "") -> Callable[[str], str]:
     """Return a function that changes a text so that no spreadsheet runs it as a formula.
 
-    A file may be opened with `delimiter` or another separator. `quotes` are quotes that the format does not
-    double, so that they may come before a formula.
+    A person may open the file with `delimiter` or with another separator. `quotes` are the quotes that the
+    format writes unchanged. A spreadsheet removes such quotes before a formula.
 
     >>> [defuser("~")(text) for text in ("=1+1", "a;-b", "a~=b", "a; =b", "a; -b")]
     ["'=1+1", "a;'-b", "a~'=b", "a;' =b", 'a; -b']
@@ -230,7 +230,7 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
     parts = [(column, form.field(column.label)) for column in columns]
     for i, (column, part) in enumerate(parts):
         if part.implied and column.kind == METRIC:
-            converted.pop(i, None)  # the point is left out, so it is not converted
+            converted.pop(i, None)  # the field has no decimal mark, so there is no mark to convert
     encoding, ending = form.encoding, form.line_ending.encode(form.encoding)
     simple = [padding(column, part) for column, part in parts]
     *before, after = form.constants
@@ -341,7 +341,10 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
 def converters(
     decimal: str, thousands: str, date_format: str, columns: Sequence[Column]
 ) -> dict[int, Callable[[str, int], str]]:
-    """Return functions that convert values, by the numbers of the columns whose values must be converted."""
+    """Return the functions that convert values, keyed by the index of the column.
+
+    Columns whose values need no conversion have no function.
+    """
 
     def converter(column: Column) -> Callable[[str, int], str] | None:
         if column.kind == DATE and date_format != "%Y-%m-%d":

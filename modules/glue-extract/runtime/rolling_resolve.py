@@ -273,7 +273,10 @@ class _Resolver:
         return Metric(name, metric.aggregate, index, metric.window, scale)
 
     def _as_number(self, name: str, what: str, value: Node, *, is_count: bool) -> tuple[Node, bool]:
-        """Return a value, and whether it is a number. Only counts accept other values."""
+        """Return the value of a metric, and whether it is a number.
+
+        Refuse a value that is not a number, unless the metric is a count.
+        """
         if isinstance(value, Ref):
             if is_number(value.column) or is_count:
                 return value, is_number(value.column)

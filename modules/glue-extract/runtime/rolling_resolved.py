@@ -155,7 +155,7 @@ class Resolved:
     aggregate_in: str  # "database" or "spark"
     texts: Mapping[str, str] = field(
         default_factory=dict
-    )  # expressions of the spec, for sentences and the manifest: "where", ...
+    )  # expressions of the spec, for messages and the manifest: "where", ...
     file: File = File()  # noqa: RUF009 (frozen)
     files: Mapping[str, File] = field(default_factory=dict)  # by recipient
     # Columns of the recipient's table, by the key in {recipient[key]}.
@@ -168,7 +168,7 @@ class Resolved:
 
     @property
     def recipient_key(self) -> tuple[Column, ...]:
-        """The columns by which the recipient's table is joined. They identify a recipient that is renamed."""
+        """The columns by which the recipient's table is joined. They still identify a renamed recipient."""
         alias = self.recipient.alias
         rights = () if alias == "t0" else self.step(alias).rights
         return tuple(column for column in rights if column.name != self.recipient.name)

@@ -37,8 +37,8 @@ class Span:
     def bounds(self) -> tuple[date, ...]:
         """The first day of each segment, and the first day after the last segment.
 
-        Segment 1 begins with the first of these days, like the numbers of PostgreSQL's `width_bucket`.
-        Segment 0 is all time before.
+        Segments have the numbers that PostgreSQL's `width_bucket` returns: segment 1 begins with the first of
+        these days, and segment 0 is all time before segment 1.
         """
         days = {day for period in self.periods for window in self.windows for day in days_of(period, window)}
         return tuple(sorted(days))

@@ -100,7 +100,10 @@ class _Reader:
             frame.createOrReplaceTempView(relation.name)
 
     def frames(self, relations: Sequence[Relation]) -> list[DataFrame]:
-        """Return relations with Spark's types. Spark logs in for the columns of each, all at once."""
+        """Return the relations as DataFrames with Spark's types.
+
+        For each relation, Spark logs in to read its columns. These logins take place at the same time.
+        """
         conditions = [self.snapshot.conditions(self.resolved, relation) for relation in relations]
         for relation, parts in zip(relations, conditions, strict=True):
             count = "1 part" if len(parts) == 1 else f"{len(parts)} parts"
@@ -124,7 +127,10 @@ class _Reader:
 
 
 class _Copy:
-    """Writes the rows of a query like COPY. Spark makes a text per row; the driver reads part by part."""
+    """Writes the rows of a query in the text format of COPY.
+
+    Spark makes one text of each row. The driver reads one partition after another.
+    """
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark

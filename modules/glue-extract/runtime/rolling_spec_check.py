@@ -79,7 +79,7 @@ def conditions(spec: Extract) -> list[tuple[str, str, str]]:
 
 
 def references(spec: Extract) -> list[tuple[str, str, str | None]]:
-    """Return for each column in the spec: the column, the field with it, and its required table or None."""
+    """Return for each column in the spec: its name, its field, and its table, or None for any table."""
     own = spec.entity_name
     return [
         (spec.date_column, "date_column", None),

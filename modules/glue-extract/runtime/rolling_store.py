@@ -178,7 +178,8 @@ class BucketStore:
     def retag(self, place: str, body: Path, sha256: str, version: str) -> bool:
         # If an object is written with one request, S3 computes its tag from its bytes. For a multipart
         # upload, S3 computes the tag from the tags of the parts, and adds a hyphen and the number of parts.
-        # So the other way of writing gives another tag.
+        # So a file that was written with one request gets another tag if it is written in parts. In the same
+        # way, a file that was written in parts gets another tag if it is written with one request.
         return self._put(place, body, sha256, {"IfMatch": version}, in_parts="-" not in version)
 
     def remove(self, place: str, version: str) -> bool:
@@ -257,7 +258,10 @@ class BucketStore:
                 self._abort(upload)
 
     def _abort(self, upload: dict[str, str]) -> None:
-        """Delete the parts of an upload, which cost storage. A rule of the bucket does it for killed runs."""
+        """Delete the parts of a failed upload, because they cost storage.
+
+        If a run is killed, a lifecycle rule of the bucket deletes the parts.
+        """
         try:
             self._s3.abort_multipart_upload(**upload)
         except Exception as error:  # the first error is already being reported
@@ -285,7 +289,8 @@ class BucketStore:
         """Return the answer to `request`. Raise `_ConditionError` if its condition fails."""
         try:
             return request()
-        except Exception as error:  # botocore creates its error classes at run time; `_denied` returns others
+        # botocore creates its error classes at run time. `_denied` returns all other errors unchanged.
+        except Exception as error:
             code = str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
             if right in ("s3:PutObject", "s3:DeleteObject") and code in _LOST:
                 raise _ConditionError(code) from error
@@ -295,7 +300,7 @@ class BucketStore:
 # Pattern of the URL of a file in a flat folder.
 _FLAT = re.compile(r"/(?!_manifests/|month=)[^/=]+=[^/]+/[^/]+$")
 _TRIES = 5
-_READ_TIMEOUT = 60  # seconds without a received byte
+_READ_TIMEOUT = 60  # seconds for which the client waits for the next byte
 _LOST = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "NoSuchUpload")
 
 
@@ -323,7 +328,10 @@ def _client(bucket: str) -> Any:
 
 
 def _denied(error: Exception, what: str, right: str) -> Exception:
-    """Return the refusal of S3 as an error with a sentence, and any other exception unchanged."""
+    """Return an error of S3 as an `ExtractError` with a message for the user.
+
+    Return any other exception unchanged.
+    """
     response = getattr(error, "response", None)
     if not isinstance(response, dict):
         if type(error).__module__.startswith(("botocore.", "urllib3.")):

@@ -23,12 +23,12 @@ def sum_of(relations: Relations, index: int) -> str:
     value = relations.measure(index)
     node = relations.resolved.measures[index].value
     if relations.dialect.is_spark and isinstance(node, Ref) and node.column.type == "bigint":
-        value = f"CAST({value} AS DECIMAL(19, 0))"  # a sum of bigint is a bigint there
+        value = f"CAST({value} AS DECIMAL(19, 0))"  # in Spark, a sum of bigint is a bigint and can overflow
     return f"sum({value})"
 
 
 def squares(relations: Relations, index: int) -> str:
-    """Return the sum of the squares of a measure's values, in Spark only of the short ones."""
+    """Return the sum of the squares of a measure's values. In Spark, the sum includes only short values."""
     value = relations.measure(index)
     if not relations.dialect.is_spark:
         return f"sum(CAST({value} AS numeric) * {value})"
@@ -37,13 +37,13 @@ def squares(relations: Relations, index: int) -> str:
 
 
 def wide_squares(relations: Relations, index: int, place: int) -> str:
-    """Return a part of the sum of the other squares: the one of `Partial.place`.
+    """Return one part of the sum of the squares of long values: the part for `Partial.place`.
 
-    The digits of a value without its point are `GROUPS` groups. The part is the sum of the products of every
-    two groups whose places add up to `place`.
+    The digits of a value, without the decimal point, are divided into `GROUPS` groups. The part adds up the
+    product of every two groups whose places have the sum `place`.
     """
     width = GROUPS * GROUP_DIGITS
-    # Some expressions have fewer digits in Spark: nullif(1, 0.5) has none there.
+    # In Spark, some expressions have fewer digits after the point: nullif(1, 0.5) has none.
     value = f"CAST({relations.measure(index)} AS {decimal(relations.spark_digits(index))})"
     text = f"lpad(translate(CAST({value} AS string), '-.', ''), {width}, '0')"
     groups = [

@@ -305,7 +305,7 @@ class _Zipped:
         self._target = target
         self._member = zipfile.ZipInfo(name, _NO_TIME)
         self._member.compress_type = zipfile.ZIP_DEFLATED
-        self._member.create_system = 3  # the code for Unix, on every system
+        self._member.create_system = 3  # Unix, so that the bytes are the same on every operating system
         self._member.external_attr = 0o644 << 16
         self._waiting = waiting
         self._content = waiting.open("x+b")

@@ -54,7 +54,7 @@ run "pgp_keys_and_wheel_are_uploaded_and_a_run_cannot_change_them" {
     condition = jsondecode(aws_s3_object.pgp_keys[0].content) == {
       "First Bank" = { laptop = file("tests/first-bank.asc") }
     }
-    error_message = "The object with the public keys has the names of the recipients in the source."
+    error_message = "The public keys are keyed by the recipients' names, as in the source."
   }
   assert {
     condition = {

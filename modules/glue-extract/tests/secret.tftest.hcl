@@ -67,7 +67,7 @@ variables {
   }
 }
 
-run "certificate_and_secret_key_add_only_their_own_rights" {
+run "certificate_and_kms_key_of_the_secret_add_only_their_own_rights" {
   command = plan
   variables {
     database = {
@@ -148,7 +148,7 @@ run "custom_function_rotates_the_secret" {
         additionalEventData = { SecretId = [var.database.secret_arn] }
       }
     ]
-    error_message = "A failed rotation is a failure, a successful rotation a recovery."
+    error_message = "A failed rotation is a failure event. A successful rotation is a recovery event."
   }
 }
 
@@ -313,7 +313,7 @@ run "rotation_in_govcloud_uses_the_application_of_its_partition" {
   }
 }
 
-run "rotation_function_in_a_partition_without_one_is_refused" {
+run "rotation_function_of_aws_is_refused_in_a_partition_that_lacks_it" {
   command = plan
   providers = {
     aws = aws.isolated

@@ -139,7 +139,7 @@ run "created_key_allows_the_given_principals_and_services" {
         ["kms:Decrypt", "kms:GenerateDataKey*"],
         { StringEquals = { "aws:SourceAccount" = "123456789012" } },
       ]
-      # The statement has no condition on the source: EventBridge would drop events.
+      # With a condition on the source, EventBridge would drop events, so there is no condition.
       EventBridgeWritesToTopics = [
         { Service = "events.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"], null,
       ]

@@ -69,7 +69,7 @@ run "prefix_whose_pattern_matches_another_prefix_is_refused" {
   expect_failures = [aws_iam_role_policy.recipient["lodz"]]
 }
 
-run "prefix_whose_pattern_matches_below_another_prefix_is_refused" {
+run "prefix_whose_pattern_matches_keys_below_another_prefix_is_refused" {
   command = plan
   variables {
     recipients = { lodz = { prefix = "aŁb" }, plain = { prefix = "a" } }

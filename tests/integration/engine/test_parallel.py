@@ -42,7 +42,7 @@ def test_more_partitions_than_values_do_not_change_the_bytes(
     assert delivered.lines("Alpha")[0]["loans_count"] == "2"
 
 
-def test_default_is_one_part_for_each_core(store: Store, engine: Engine) -> None:
+def test_default_number_of_partitions_is_the_number_of_cores(store: Store, engine: Engine) -> None:
     branch = store.branch()
     for day in range(1, 9):
         store.loan(branch, f"2026-10-{day:02}", 4)
@@ -149,12 +149,12 @@ def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, en
     found = both_ways(engine, "2026-10", metrics=metrics)
     assert found.decode().splitlines()[1].split(",")[-len(expected) :] == [*expected.values()]
 
-    # In a backfill, each loan is in a part of the window of its own.
+    # In this backfill, each loan is in another segment of the window.
     apart = replace(engine, folder=engine.folder / "apart")
     both_ways(apart, "--from", "2026-09", "--to", "2026-10", metrics=metrics)
     assert Delivered(apart.folder / "spark", []).bytes("Alpha") == found
 
-    # After a transform, Spark computes every expression, and takes no more than 19 digits after the point.
+    # With a transform, Spark computes every expression, and supports at most 19 digits after the point.
     del metrics["m2"]
     transformed = replace(engine, folder=engine.folder / "transformed")
     done = transformed("2026-10", metrics=metrics, aggregate_in="spark", transform=lambda rows: rows)

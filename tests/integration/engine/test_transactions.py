@@ -166,7 +166,7 @@ def test_dead_connection_ends_soon_after_the_statement_timeout(
     url = bare_store.url.replace(f":{stalling.port}/", f":{stalling.server_address[1]}/")
     lost = pytest.raises(ExtractError, match="was lost during the read")
     with source(f"{url}?sslmode=disable", driver, timeout=1).session() as session, lost:
-        started = time.monotonic()  # after the login, because the login may have to start Java
+        started = time.monotonic()  # not before the login, because the login may have to start Java
         session.rows("SELECT 1 AS of_a_lost_connection")
     assert time.monotonic() - started < 10
 

@@ -142,7 +142,8 @@ class Served:
         value = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
         value["keys"] = [self.keys[device].public.rsplit(" ", 1)[0] for device in devices]
         ssm.put_parameter(Name=name, Value=json.dumps(value), Overwrite=True)
-        # A start may join a run of the timer that has already read the old keys, so start twice.
+        # If the timer's run is still active, the first start does not begin a new run. The active run may
+        # have read the old keys already, so start twice.
         for _ in range(2):
             self.machine.run("systemctl", "start", "sftp-recipients.service")
 
@@ -261,7 +262,7 @@ def test_recipient_sees_its_prefix_as_root_and_downloads(served: Served) -> None
     assert (served.place / "whole.csv").read_bytes() == BODY
 
 
-def test_download_resumes(served: Served) -> None:
+def test_interrupted_download_can_be_resumed(served: Served) -> None:
     (served.place / "resumed").write_bytes(FILES[f"loans/bank_name=FirstBank{LARGE}"][:1000])
     done = served.client().run(f"reget {LARGE} resumed")
     assert done.returncode == 0, done.stderr

@@ -97,7 +97,7 @@ def test_error_for_an_old_program_says_what_to_install(extracts: Extracts, tmp_p
     assert "✓ Terraform" not in done.stdout
 
 
-def test_one_console_of_terraform_reads_all_values(
+def test_terraform_console_starts_only_once_for_all_values(
     looked: Callable[..., dict[str, Any]], project: Path, tmp_path: Path
 ) -> None:
     """Each start of Terraform with the AWS provider takes three seconds of processor time."""
@@ -266,7 +266,7 @@ def test_time_zone_that_terraform_does_not_set_is_the_default_of_the_module(
     assert states(looked(str(project))["time zone"]) == ["ok"]
 
 
-def test_unknown_time_zone_is_reported_with_the_nearest(
+def test_unknown_time_zone_is_reported_with_the_nearest_name(
     bank: str, project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
 ) -> None:
     scheduled("Europe/Pariss")

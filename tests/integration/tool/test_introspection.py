@@ -132,7 +132,7 @@ def test_joins_without_foreign_keys_are_marked_as_guesses(
     assert order["metrics"] == ["Betrag €", "Betrag"]
 
 
-def test_report_has_views_last_and_tables_without_a_number_before_the_views(
+def test_report_lists_tables_without_a_numeric_column_before_views_and_views_last(
     ledger: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(ledger)
@@ -168,7 +168,7 @@ def test_project_with_guessed_joins_publishes_correct_values(
     }
 
 
-# -- keys of two columns, partitions, several ways ---------------------------------------------------------
+# -- keys of two columns, partitions, several paths --------------------------------------------------------
 
 
 def test_partitions_and_inheritance_children_are_not_listed_as_tables(
@@ -246,7 +246,7 @@ def test_table_name_in_two_schemas_is_ambiguous(tenants: str, extracts: Extracts
     assert done.stderr.splitlines()[1:] == ['    --entity "app.invoices"', '    --entity "archive.invoices"']
 
 
-def test_recipient_of_a_table_without_foreign_keys_may_be_its_own_column(
+def test_recipient_may_be_a_column_of_an_entity_without_foreign_keys(
     tenants: str, extracts: Extracts
 ) -> None:
     given = ("--schema", "archive", "--entity", "invoices", "--date-column", "due_on")
@@ -324,7 +324,7 @@ def test_group_by_does_not_repeat_the_recipient(shops: str, extracts: Extracts, 
     assert spec(tmp_path / "by-store")["group_by"] == {"store_id": "stores.id"}
 
 
-# -- declared keys, two ends, circles ----------------------------------------------------------------------
+# -- declared foreign keys, paths that end at two tables, circular paths -----------------------------------
 
 
 def test_recipient_is_ambiguous_if_paths_end_at_two_tables(shops: str, extracts: Extracts) -> None:

@@ -131,7 +131,7 @@ def test_uncommitted_changes_are_refused(home: Path) -> None:
 def test_version_step_that_is_too_small_for_the_change_is_refused(home: Path) -> None:
     renamed(home)
     commit(home)
-    assert refused(home, "1.1.0") == "1.1.0 is too small a step: this is at least 2.0.0."
+    assert refused(home, "1.1.0") == "Version 1.1.0 is too small for the changes; it must be at least 2.0.0."
 
 
 NOTE = """
@@ -155,8 +155,8 @@ def test_major_change_without_an_upgrade_example_is_refused(home: Path, note: st
     page.write_text(page.read_text() + note)
     commit(home)
     assert refused(home, "2.0.0") == (
-        'kms-bucket: a major change, and no "### To 2.0.0" in the README with a diff of what a caller wrote'
-        " before and writes now."
+        'kms-bucket: a major change needs upgrade notes; add the section "### To 2.0.0" to the README, with a'
+        " diff of the caller's code."
     )
 
 
@@ -167,7 +167,7 @@ def test_major_change_with_an_upgrade_example_is_accepted(home: Path) -> None:
     assert list(interfaces.check(home, (2, 0, 0))) == [
         "major: kms-bucket: the output name is gone",
         "minor: kms-bucket: the output bucket_name is new",
-        "After 1.0.0 this is at least 2.0.0.",
+        "The version after 1.0.0 must be at least 2.0.0.",
     ]
 
 
@@ -210,7 +210,7 @@ def test_tag_is_compared_with_the_previous_release(home: Path) -> None:
     git(home, "tag", "v1.1.0")
     with pytest.raises(ExtractsError) as error:
         list(interfaces.check(home, (1, 1, 0), tagged=True))
-    assert str(error.value) == "1.1.0 is too small a step: this is at least 2.0.0."
+    assert str(error.value) == "Version 1.1.0 is too small for the changes; it must be at least 2.0.0."
 
 
 def test_clone_without_history_publishes_nothing(home: Path, tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_groups_with_equal_names_are_compared_once_and_listed_twice(page: Page, 
     assert [line.texts[0] for line in listed] == [["1"], ["2"]]
 
 
-def test_largest_changes_are_first_and_equal_ones_in_the_order_of_the_file() -> None:
+def test_largest_changes_are_first_and_equal_changes_are_in_the_order_of_the_file() -> None:
     def rows(*values: str) -> list[report_months.Row]:
         return [report_months.Row((str(place),), (value,)) for place, value in enumerate(values)]
 

@@ -166,15 +166,15 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "  default = {}\n}\n\n" + BUCKET,
         "  default = {}\n" + CONDITION.replace("CONDITION", "length(var.users) < 9"),
         "major",
-        "the input users refuses more: length(var.users) < 9",
+        "the input users has a new condition: length(var.users) < 9",
     ),
-    "a rule is stricter": ("> 2", "> 3", "major", "the input name refuses more: length(var.name) > 3"),
+    "a rule is stricter": ("> 2", "> 3", "major", "the input name has a new condition: length(var.name) > 3"),
     "a rule is gone": (
         "  validation {\n    condition     = length(var.name) > 2\n"
         '    error_message = "name: too short."\n  }\n',
         "",
         "minor",
-        "the input name refuses less",
+        "the input name has fewer conditions",
     ),
     "an output is renamed": ('output "arn"', 'output "bucket_arn"', "major", "the output arn is gone"),
     "an output is new": (
@@ -194,7 +194,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "moved {\n  from = aws_s3_bucket.this\n  to   = aws_s3_bucket.files\n}\n\n"
         'resource "aws_s3_bucket" "files" {',
         "minor",
-        "aws_s3_bucket.this is now aws_s3_bucket.files, and is moved there",
+        "aws_s3_bucket.this is moved to aws_s3_bucket.files",
     ),
     "a resource is moved to nowhere": (
         BUCKET,
@@ -207,7 +207,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         BUCKET,
         BUCKET + "\n  for_each = var.users",
         "major",
-        "aws_s3_bucket.this was one and is for_each, with no moved block",
+        "aws_s3_bucket.this changed from one to for_each without a moved block",
     ),
     "a resource is new": (
         BUCKET,

@@ -42,12 +42,12 @@ def test_actions_are_pinned_to_a_commit_and_have_a_version_comment(repository: P
         for line in path.read_text().splitlines():
             if "uses:" in line:
                 pinned = re.search(r"uses: [\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)
-                # A workflow of the same commit.
+                # A reusable workflow of the same commit needs no pin.
                 own = re.search(r"uses: \$/\.github/workflows/[\w-]+\.yml$", line)
                 assert pinned or own, f"{path.name}: {line}"
 
 
-def test_no_shell_script_contains_an_expression(repository: Path) -> None:
+def test_no_shell_script_of_a_workflow_contains_a_github_expression(repository: Path) -> None:
     for workflow in workflows(repository).values():
         for job in workflow["jobs"].values():
             assert not any("${{" in step.get("run", "") for step in job.get("steps", []))
@@ -101,7 +101,8 @@ def test_only_an_approved_job_that_runs_no_other_code_publishes(repository: Path
 def test_ci_runs_every_folder_of_tests(repository: Path) -> None:
     tests = repository / "tests"
     folders = {path.parent.relative_to(tests).as_posix() for path in tests.glob("**/test_*.py")}
-    # All unit tests are one part. Each folder of the other tests is a part, including its subfolders.
+    # The matrix has one part for all unit tests, and one part for each folder of the other tests. A part
+    # includes the subfolders.
     folders = {"unit" if f.startswith("unit/") else "/".join(f.split("/")[:2]) for f in folders}
     folders -= {"attack"}  # too slow for each change; `make test-attack` runs these tests
     assert set(workflows(repository)["ci.yml"]["jobs"]["test"]["strategy"]["matrix"]["part"]) == folders
@@ -114,7 +115,7 @@ def test_required_job_waits_for_all_other_jobs(repository: Path) -> None:
     assert set(gate["needs"]) == set(jobs)
 
 
-def test_stamped_workflow_calls_our_workflows_of_its_version(
+def test_stamped_workflow_calls_the_reusable_workflows_of_the_template_version(
     repository: Path, stamp: Callable[..., Path], declared: dict[str, object]
 ) -> None:
     home = str(declared["_repository"]).removeprefix("https://github.com/")

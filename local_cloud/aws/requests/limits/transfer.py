@@ -149,7 +149,7 @@ LIMITS = (
         matching(
             "HomeDirectoryMappings[].Target",
             "/.*[^/]",
-            "Target must start with / and not end with one: {value}",
+            "Target must start with / and must not end with /: {value}",
         ),
         DIRECTORIES,
     ),

@@ -69,7 +69,7 @@ def preview_page(local: Local, period: str, screen: Screen) -> Path:
 
     Return the page's path.
     """
-    screen.waiting("the database to compute the month and those before it")
+    screen.waiting("the database to compute the month and the months before it")
     output = local.folder / "preview"
     made = preview(
         local.stack.folder.parent,

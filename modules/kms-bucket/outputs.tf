@@ -37,13 +37,13 @@ output "kms_key_arn" {
 ################################################################################
 
 output "reader_policies" {
-  description = "IAM policies in JSON that allow to list and read a prefix, keyed like `prefixes`."
+  description = "IAM policies in JSON that allow listing and reading a prefix, keyed like `prefixes`."
   value       = local.reader_policies
 }
 
 output "writer_policies" {
   description = <<-EOT
-    IAM policies in JSON that allow to list, read and write a prefix, keyed like `prefixes`.
+    IAM policies in JSON that allow listing, reading and writing a prefix, keyed like `prefixes`.
   EOT
   value       = local.writer_policies
 }

@@ -58,14 +58,14 @@ def numerator(node: Node) -> tuple[Node, int]:
 def settled(node: Node) -> Node:
     """Return an equal expression that divides by constants only once, at its end.
 
-    Divisions by columns and inside of functions stay where they are.
+    Divisions by columns, and divisions in the arguments of functions, stay where they are.
     """
     inner, divisor = numerator(node)
     return inner if divisor == 1 else Binary("/", inner, Number(str(divisor)))
 
 
 def _rest(node: Node) -> Node:
-    """Return a node that is not arithmetic. Apply `settled` to the nodes below it."""
+    """Return a copy of a node that is not arithmetic, with `settled` applied to the nodes below the node."""
     match node:
         case Binary(operator, left, right) if operator in COMPARISONS and _is_number(left, right):
             scaled, _ = _common([left, right])

@@ -138,7 +138,7 @@ def touched(claim: Json | None) -> dict[str, object]:
 
 
 def told(manifest: Json, new: Mapping[str, File]) -> str:
-    """Describe how new files differ from those in a manifest. Markers count only if no file differs."""
+    """Describe how new files differ from the files in a manifest. Mention markers only if no file differs."""
     old, parts = entries(manifest), []
     new = {key: file for key, file in new.items() if not file.marker}
     added = {file.recipient: key for key, file in new.items() if key not in old}

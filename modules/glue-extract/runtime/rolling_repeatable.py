@@ -26,8 +26,8 @@ _SETTLED = (
     "to_timestamp",
 )
 
-# These can give another value tomorrow, or to another role. For all other functions, the catalog shows
-# whether they can.
+# These can give another value in a later run, or to another role. For all other functions, the catalog shows
+# whether their values can change.
 CLOCKS = (
     *("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"),
     *("current_user", "session_user", "user", "current_role", "current_schema", "current_catalog"),

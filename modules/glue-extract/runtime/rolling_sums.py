@@ -15,7 +15,7 @@ from rolling_expression import Ref
 from rolling_partials import GROUP_DIGITS, GROUPS
 from rolling_relations import Relations
 
-_SHORT = 14  # digits of a value: 10 ** 10 squares still make a sum of 38 digits
+_SHORT = 14  # digits of a short value: the sum of 10 ** 10 squares of such values has at most 38 digits
 
 
 def sum_of(relations: Relations, index: int) -> str:

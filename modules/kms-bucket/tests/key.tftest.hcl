@@ -66,7 +66,7 @@ run "existing_key_is_used_and_no_key_is_created" {
   }
   assert {
     condition     = output.kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/given"
-    error_message = "The bucket and the output have the existing key."
+    error_message = "The output kms_key_arn is the ARN of the existing key."
   }
 }
 

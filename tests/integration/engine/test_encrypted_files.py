@@ -167,7 +167,7 @@ def test_file_is_published_again_only_if_content_or_keys_change(
     # time.
     for change in (mine.unlink, lambda: mine.write_bytes(b"forged")):
         change()
-        assert "Alpha_20261031.csv.pgp differs (missing or changed in the target" in refusal()
+        assert "because the file in the target is missing or changed" in refusal()
     run("--restate", "--reason", "repaired")
     assert gpg.decrypted(mine.read_bytes()).startswith(b"bank_name,")
     # A missing marker is restored without a restatement.

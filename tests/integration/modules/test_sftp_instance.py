@@ -367,7 +367,7 @@ def test_old_algorithms_are_refused(served: Served) -> None:
 ################################################################################
 
 
-def test_new_key_works_and_removed_key_does_not(served: Served) -> None:
+def test_new_key_is_accepted_and_removed_key_is_refused(served: Served) -> None:
     served.admit("laptop", "reserve")
     assert served.client(key="reserve").run("ls /").returncode == 0
     served.admit("laptop")

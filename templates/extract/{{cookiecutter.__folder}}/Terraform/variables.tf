@@ -6,7 +6,7 @@
 variable "database" {
   description = <<-EOT
     PostgreSQL source.
-    - `host`                - Host name. A reader endpoint keeps the load off the writer.
+    - `host`                - Host name. With a reader endpoint, the job adds no load to the writer.
     - `name`                - Database name.
     - `secret_arn`          - ARN of the secret with `username` and `password` of a read-only role.
     - `ca_certificate_file` - (Optional) PEM file in this folder with the certificate authorities

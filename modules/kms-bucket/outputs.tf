@@ -37,7 +37,9 @@ output "kms_key_arn" {
 ################################################################################
 
 output "reader_policies" {
-  description = "IAM policies in JSON that allow listing and reading a prefix, keyed like `prefixes`."
+  description = <<-EOT
+    IAM policies in JSON that allow listing and reading a prefix, keyed like `prefixes`.
+  EOT
   value       = local.reader_policies
 }
 

@@ -51,8 +51,8 @@ locals {
   _grant_statements = flatten([
     for sid, grant in local._grants : concat([
       {
-        # If "List" were at the end, two statements could have the same Sid: the list statement of the
-        # reader "x", and the read statement of the reader "x-list".
+        # If "List" were at the end, two statements could have the same Sid: the list statement of
+        # the reader "x", and the read statement of the reader "x-list".
         Sid       = "List${sid}"
         Effect    = "Allow"
         Principal = { AWS = grant.Principal }

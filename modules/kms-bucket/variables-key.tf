@@ -82,8 +82,8 @@ variable "key_services" {
     AWS services, besides CloudWatch Logs, that may use the created key without a role: `glue` and
     `transfer`. With `sns-from-cloudwatch`, alarms may send to topics that this key encrypts. With
     `sns-from-eventbridge`, rules may send to topics and queues that this key encrypts. The
-    statements for `sns-from-cloudwatch` and `sns-from-eventbridge` have no condition, because with a
-    condition EventBridge would drop events. If possible, use another key for topics.
+    statements for `sns-from-cloudwatch` and `sns-from-eventbridge` have no condition, because with
+    a condition EventBridge would drop events. If possible, use another key for topics.
   EOT
   type        = set(string)
   default     = []

@@ -87,7 +87,7 @@ run "longest_names_are_within_all_limits" {
         aws_sfn_state_machine.missing["this"].definition
       ).States.Unknown.Arguments.Subject) < 100
     )
-    error_message = "A mail subject has at most 99 characters. An alarm description has at most 1,024."
+    error_message = "Mail subjects have up to 99 characters, and alarm descriptions up to 1,024."
   }
   assert {
     condition = alltrue([
@@ -96,7 +96,7 @@ run "longest_names_are_within_all_limits" {
         aws_iam_role.states,
       ] : length(role.name) == 64 && can(regex("^loans-of-forty.*-[0-9a-f]{8}$", role.name))
     ])
-    error_message = "A longer role name is cut to 55 characters, a hyphen and 8 digits of its SHA-1."
+    error_message = "A longer role name is cut to 55 characters, a hyphen and 8 SHA-1 digits."
   }
 }
 

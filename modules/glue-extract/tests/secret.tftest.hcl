@@ -148,7 +148,7 @@ run "custom_function_rotates_the_secret" {
         additionalEventData = { SecretId = [var.database.secret_arn] }
       }
     ]
-    error_message = "A failed rotation is a failure event. A successful rotation is a recovery event."
+    error_message = "A failed rotation is a failure event, and a successful one a recovery event."
   }
 }
 

@@ -79,7 +79,7 @@ class Recipient:
 
 
 def resolve(cloud: aws.Cloud, host_name: str) -> str:
-    """Return the address for a Transfer server's host name, as DNS does. Raise ExtractsError without one.
+    """Return the address of a Transfer server, as DNS does. Raise ExtractsError for an unknown host name.
 
     A server in a VPC has the DNS names of its VPC endpoint. If the server has Elastic IP addresses, it also
     has its own name, like a public server: https://repost.aws/knowledge-center/aws-sftp-endpoint-type
@@ -116,6 +116,6 @@ def pin(port: int, fingerprint: str, known_hosts: Path) -> None:
     )
     if fingerprint not in shown.stdout.split():
         raise ExtractsError(
-            f"The SFTP server on port {port} has another host key than {fingerprint}:"
-            f" {shown.stdout.strip() or 'none'}."
+            f"The host key of the SFTP server on port {port} must be {fingerprint},"
+            f" but is {shown.stdout.strip() or 'missing'}."
         )

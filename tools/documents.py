@@ -113,7 +113,9 @@ def read(plan: Values) -> Iterator[Document]:
                 continue
             if change["change"].get("after_unknown", {}).get(attribute) is True:
                 where = f"{change['address']}.{attribute}"
-                raise SystemExit(f"✗ {where} is not known: add what it names to KNOWN in {__file__}")
+                raise SystemExit(
+                    f"✗ {where} is unknown: add the type of the resource in it to KNOWN in {__file__}"
+                )
             if text := change["change"]["after"].get(attribute):
                 yield Document(change["address"], name, text)
 

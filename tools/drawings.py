@@ -72,7 +72,7 @@ def _spec(path: Path) -> Extract:
 
 
 def failure() -> str:
-    """Return the diagram from an event to a mail, from the references between resources of the alerts."""
+    """Return the diagram of the alerts: the resources between an event and a mail, and their references."""
     found = list(_resources(ROOT / "modules/failure-alerts"))
     lines = ["flowchart LR"]
     for kind, name, _ in found:

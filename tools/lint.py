@@ -83,7 +83,7 @@ def judge(found: list[Finding], allowed: list[Accepted]) -> list[str]:
         if not reasons:
             complaints.append(str(finding))
     complaints += [
-        f"{ACCEPTED.name}: {one.issue} in {one.kind} no longer accepts anything; delete it"
+        f"{ACCEPTED.name}: the entry {one.issue} for {one.kind} matches no finding; delete the entry"
         for one in allowed
         if one not in used
     ]
@@ -103,8 +103,8 @@ def main(folder: Path) -> None:
         sys.exit(1)
     kinds = Counter(document.kind == "machine" for document in given)
     print(
-        f"✓ {kinds[False]} policies and {kinds[True]} state machines: no finding but {len(found)} that "
-        f"{ACCEPTED.name} accepts with a reason."
+        f"✓ {kinds[False]} policies and {kinds[True]} state machines: {len(found)} findings, all "
+        f"accepted in {ACCEPTED.name}."
     )
 
 

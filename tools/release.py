@@ -46,7 +46,7 @@ def release(root: Path, text: str, today: date, say: Callable[[str], None] = pri
     if pending := home.git("status", "--porcelain").decode().splitlines():
         raise ExtractsError(f"There are uncommitted changes ({pending[0][3:]}); commit them first.")
     if (released := home.versions()) and parse(version) <= released[-1]:
-        raise ExtractsError(f"{version} does not follow {spelled(released[-1])}, the last release.")
+        raise ExtractsError(f"{version} must be newer than the last release, {spelled(released[-1])}.")
     for line in interfaces.check(root, parse(version)):
         say(line)
     log = root / "CHANGELOG.md"

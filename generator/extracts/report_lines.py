@@ -52,8 +52,8 @@ def lines(
 ) -> list[Line]:
     """Return the groups of a recipient. With `wanted`, return only these groups.
 
-    The groups of the latest file come first, in the order of the file. A spec with `columns` can give several
-    equal groups. Then each group has its own line.
+    The groups of the latest file come first, in the order of the file. If `columns` of the spec leaves out a
+    column of the key, several rows can have the same group. Then each row has its own line.
     """
     found: dict[tuple[Group, int], Line] = {}
     for month in reversed(months):
@@ -72,7 +72,7 @@ def lines(
 
 
 def matter(what: Shown, latest: Month, recipient: str, moved: Collection[Group]) -> frozenset[Group]:
-    """Return the groups of a large file to list: the groups that moved, then the largest groups."""
+    """Return the groups of a large file to list: the groups in `moved`, then the largest groups."""
     by = size(what.metrics)
     largest = heapq.nlargest(
         LISTED,

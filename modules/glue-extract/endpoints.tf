@@ -3,8 +3,8 @@
 ################################################################################
 
 locals {
-  # Names of endpoint services begin with com.amazonaws, except for the services in this list, in
-  # China.
+  # The names of endpoint services begin with com.amazonaws. Only the names of the services in this
+  # list have another beginning, and only in China.
   # https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/aws-ec2/lib/vpc-endpoint.ts
   _endpoint_prefixes = {
     aws-cn = {

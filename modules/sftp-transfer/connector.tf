@@ -16,7 +16,7 @@ locals {
   _rule_arn   = "${local._events_arn}:rule"
   _states_arn = "arn:${local.partition}:states:${local.region}:${local.account_id}:stateMachine"
 
-  # `name` has no underscore, so the names of no other state machines begin with this prefix.
+  # `name` has no underscore, so no other state machine has a name that begins with this prefix.
   dispatch_name    = "${var.name}_push"
   published_name   = "${var.name}-published"
   _published_names = [for key in keys(local._pushing) : local.published_name]

@@ -4,8 +4,8 @@
 
 locals {
   # Role names are unique in an account. They contain the region, so that the same name can be used
-  # in two regions. `name` has no underscore, so the names of no other roles begin like those of the
-  # recipients' roles.
+  # in two regions. `name` has no underscore, so no other role has a name that begins like the
+  # names of the recipients' roles.
   _role_names = merge(
     { for user in keys(local.users) : "recipient/${user}" => "${var.name}_sftp_${user}" },
     { for user in keys(local.pushes) : "connector/${user}" => "${var.name}_push_${user}" },
@@ -59,8 +59,9 @@ locals {
   }
 
   # The same patterns as regular expressions, with one element per character. `_beginnings` has the
-  # first characters of each expression, for every length that another expression has. They are not
-  # computed for each pair of recipients, because that would slow down a plan.
+  # first characters of each expression, for every length that another expression has. This local is
+  # computed once for each recipient and length, not for each pair of recipients, because plans with
+  # many recipients would be slow.
   _expressions = {
     for user, recipient in var.recipients : user => tolist([
       for character in regexall("(?s).", "${recipient.prefix}/") :

@@ -51,14 +51,14 @@ run "plan_role_reads_only_resources_of_the_project" {
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Sid
       if !alltrue([for r in s.Resource : can(regex("bank[-_]loans|glue:[^/]*:catalog$", r))])
     ]) == toset(["Account", "Generated", "States"])
-    error_message = "only Account, Generated and States may reach other projects"
+    error_message = "only the statements Account, Generated and States may name other resources"
   }
   assert {
     condition = alltrue([
       for r in jsondecode(aws_iam_policy.plan.policy).Statement[0].Resource :
       strcontains(r, "bank-loans")
     ])
-    error_message = "every resource must have the project's name"
+    error_message = "the name of every resource in the policy must contain the project's name"
   }
   assert {
     condition = toset(one([
@@ -89,7 +89,7 @@ run "plan_role_reads_only_resources_of_the_project" {
   }
 }
 
-run "no_role_has_rights_in_a_project_whose_name_contains_this_name" {
+run "no_role_has_rights_in_another_project_whose_name_contains_the_name_of_this_project" {
   command = plan
 
   variables {
@@ -171,7 +171,7 @@ run "plan_role_with_an_sftp_instance_reads_only_attributes_and_parameters_of_the
         ["arn:aws:ec2:eu-west-1:123456789012:instance/*"],
         { "aws:ResourceTag/Name" = "bank-loans-sftp" },
     ]]
-    error_message = "the user data of other instances may contain passwords"
+    error_message = "the plan must read attributes, such as user data, of its own instance only"
   }
   assert {
     condition = toset(flatten([
@@ -215,7 +215,7 @@ run "policy_of_the_plan_role_has_no_wildcard_actions_except_get_bucket" {
         ) : s.Action
       ]) : a if strcontains(a, "*")
     ] == ["s3:GetBucket*"]
-    error_message = "a wildcard would also allow actions that AWS adds later"
+    error_message = "only s3:GetBucket* may have a wildcard, which also allows later actions of AWS"
   }
   assert {
     condition = alltrue([
@@ -324,7 +324,7 @@ run "role_uses_the_key_of_the_state_only_through_s3" {
   }
 }
 
-run "apply_role_cannot_read_delivered_files_or_change_these_roles" {
+run "apply_role_cannot_read_delivered_files_or_change_the_roles_of_the_workflows" {
   command = plan
 
   assert {

@@ -61,7 +61,7 @@ run "only_jobs_of_the_plan_environment_and_the_main_branch_get_the_plan_role" {
         "repo:banking-group/bank-loans:ref:refs/heads/main",
       ]
     )
-    error_message = "a branch can delete `environment:`, so pull requests are not enough"
+    error_message = "the role must not trust pull requests: a branch can delete `environment:`"
   }
 }
 

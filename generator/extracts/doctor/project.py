@@ -28,7 +28,8 @@ class Values:
     database: Mapping[str, Any] = field(default_factory=dict)
     time_zone: str | None = None
     schedule: str | None = None
-    pgp: Mapping[str, Mapping[str, str]] | str = field(default_factory=dict)  # keys, or an error message
+    # The keys, or the error message of Terraform.
+    pgp: Mapping[str, Mapping[str, str]] | str = field(default_factory=dict)
     # The recipients with a flat folder, or None if they are unknown.
     flat_recipients: Sequence[str] | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
@@ -47,7 +48,10 @@ def values(project: Path) -> tuple[Values, list[Check]]:
             return children.run(command_line, input=text, variables=environment)
 
         def evaluate(*expressions: str) -> list[str]:
-            """Return the values as Terraform shows them, from one start, which reads all schemas of AWS."""
+            """Return the values as Terraform shows them.
+
+            All expressions share one start of Terraform, because each start reads all schemas of AWS.
+            """
             shown = ask("console", f"[{', '.join(f'jsonencode({text})' for text in expressions)}]\n")
             if shown.returncode:
                 raise ExtractsError(terraform.reason(shown.stderr or shown.stdout))

@@ -46,7 +46,7 @@ class Result(TypedDict):
     tls: str
     version: str
     usable: bool  # whether the role may use the schema
-    readable: dict[str, bool]  # by existing table of the spec: whether the role may read a column
+    readable: dict[str, bool]  # for each existing table: whether the role may read any column
     flat: list[str]  # recipients with flat=True; "*" stands for all recipients that `files` does not name
     time_zone: str
     zone_here: bool  # whether this machine has the time zone

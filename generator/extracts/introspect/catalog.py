@@ -289,7 +289,8 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
             connection.execute(f"set local statement_timeout = '{SECONDS}s'")
             connection.execute(f"set local lock_timeout = '{SECONDS}s'")
             connection.execute("set local search_path = pg_catalog, pg_temp")
-            connection.execute("set local row_security = off")  # a policy would run functions of its owner
+            # A row-level security policy could run functions of the table's owner.
+            connection.execute("set local row_security = off")
             yield connection
     except psycopg.Error as error:
         raise ExtractsError(_sentence(error, url)) from None
@@ -337,7 +338,7 @@ def without_password(url: str) -> str:
 
 
 def _sentence(error: Exception, url: str) -> str:
-    """Return the reason of a driver's error. Add what to do about it, if that is known."""
+    """Return the reason of a driver's error and, for known errors, what the user must do."""
     from urllib.parse import unquote, urlsplit
 
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -86,7 +86,8 @@ def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
     """Return the foreign keys of all tables, and guesses, keyed by the table where they start.
 
     A guess links only tables of the same schema and the same owner. Otherwise a role that may create tables
-    could create one that the tool reads, and so run its own functions with the rights of the reader.
+    could create a table that the tool reads. In this way the functions of this role would run with the rights
+    of the tool's role.
     """
     found: dict[Id, list[Link]] = {table.id: [] for table in catalog.tables}
     declared = set()
@@ -110,7 +111,7 @@ def foreign_keys(links: Links, table: Table) -> list[str]:
 
 
 def _guesses(tables: Sequence[Table]) -> Iterator[Link]:
-    """Yield links that names and types suggest. A lookup by name keeps this fast for many tables."""
+    """Yield links that names and types suggest. The search by name is fast for many tables."""
     by_meaning: dict[tuple[str, ...], list[tuple[Table, str]]] = {}
     by_key: dict[str, list[tuple[Table, str]]] = {}
     by_composite_key: dict[str, list[tuple[Table, tuple[str, ...]]]] = {}
@@ -271,7 +272,8 @@ def _paths(links: Links, start: Id, goal: Id) -> list[Path]:
         if at == goal:
             found.append(path)
             continue
-        # In a spec, the name of a table has no schema.
+        # A spec names a joined table without its schema, so a path must not have two tables of the same
+        # name.
         visited = {start[1], *(link.target.name for link in path)}
         for link in links.get(at, ()):
             left = distance.get(link.target.id)

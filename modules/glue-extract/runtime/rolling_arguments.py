@@ -67,13 +67,13 @@ MOST_MONTHS = 120
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The arguments of one run as they were given. No name in them is looked up yet."""
+    """The arguments of one run, as they were given. The run looks up connections and objects later."""
 
     connection: str | None = None  # name of a Glue connection
-    jdbc_url: str | None = None  # or JDBC URL of the source, for a login with a token
+    jdbc_url: str | None = None  # instead of `connection`: JDBC URL of the source, for a login with a token
     iam_user: str | None = None
     ca_certificate: str | None = None  # s3://bucket/key
-    database_url: str | None = None  # or a URL with everything, for previews
+    database_url: str | None = None  # instead of `connection`: URL with the login, for previews
     output: str = ""
     period: Period | None = None
     first: Period | None = None
@@ -85,8 +85,8 @@ class Arguments:
     statement_timeout: int = _STATEMENT_TIMEOUT  # seconds
     lock_timeout: int = _LOCK_TIMEOUT
     run_id: str = ""
-    job_name: str | None = None  # on Glue
-    # security configuration that every run of the job must have
+    job_name: str | None = None  # None outside Glue
+    # The security configuration that every run of the job must have.
     job_security_configuration: str | None = None
     pgp_keys: str | None = None  # s3://bucket/key, or a folder
     pgp_keys_sha256: str | None = None  # of the object
@@ -99,7 +99,10 @@ class Arguments:
 
 
 def parse(argv: list[str]) -> Arguments:
-    """Read `--name value`, `--name=value` and flags without a value. Glue writes `--restate true`."""
+    """Return the arguments in a command line.
+
+    An argument is `--name value`, `--name=value`, or a flag without a value. Glue writes `--restate true`.
+    """
     values: dict[str, str] = {}
     flags: dict[str, bool] = {}
     run_id = ""
@@ -155,8 +158,8 @@ def parse(argv: list[str]) -> Arguments:
 def _next(name: str, rest: list[str]) -> str:
     """Return the value of an argument of Glue, and remove it from `rest`.
 
-    A run can pass the name of an argument as the value of another argument. Then the next token, an argument
-    of the module, must not count as its value.
+    Refuse a next token that begins with "--". It is the name of another argument, for example of an argument
+    that the module sets, and must not be read as a value.
     """
     if not rest or rest[0].strip().startswith("--"):
         raise _wrong(f"--{name} needs a value")
@@ -180,7 +183,11 @@ def _refuse_changes_of_glue(guarded: dict[str, str], output: str) -> None:
 
 
 def _split(token: str) -> tuple[str, str, str]:
-    """Return an argument's name without spaces around it, "=" if the argument contains it, and its value."""
+    """Return the name of an argument without spaces around it, then "=" or "", then the value.
+
+    >>> _split("--period=2026-10"), _split(" --restate ")
+    (('period', '=', '2026-10'), ('restate', '', ''))
+    """
     name, equals, value = token.strip().removeprefix("--").partition("=")
     return name.strip(), equals, value
 

@@ -30,8 +30,8 @@ class Relation:
 
     Spark casts each column in `types` to the given type. All other columns have the type that the driver
     reads. The column `part` divides the rows for parallel reads and is dropped afterwards. It is a whole
-    number, or for the entity the date. `columns` are the plain columns of the table by their name in the
-    view, for a transform.
+    number, or the date column of the entity. For a transform, `columns` are the plain columns of the table,
+    keyed by their names in the view.
     """
 
     name: str
@@ -139,7 +139,8 @@ class Relations:
         if not self.dialect.is_spark or spark_type == "boolean":
             return self._add(alias, sql)
         if spark_type == "bigint":
-            # CASE and exact arithmetic make the value numeric, which Spark would read with 18 digits.
+            # CASE and exact arithmetic can make the value numeric. Without the cast, Spark would read the
+            # value with 18 digits after the point.
             return self._add(alias, f"({sql})::bigint")
         if spark_type == "string":
             return self._add(alias, f"({sql})::text")
@@ -173,7 +174,7 @@ class Relations:
 
     @property
     def segment(self) -> str:
-        """The SQL of the number of a row's segment. It is NULL for a row without a date."""
+        """The SQL that computes the number of a row's segment. The number of a row without a date is NULL."""
         if self.one_segment:
             return "1"
         bounds = ", ".join(self._bound(i) for i in range(len(self.span.bounds)))
@@ -195,7 +196,7 @@ class Relations:
     # -- joins -----------------------------------------------------------------------------------------
 
     def reached(self, alias: str) -> str:
-        """Return the condition that a LEFT JOIN has found a row. Then no column of its key is NULL."""
+        """Return the condition that a LEFT JOIN has found a row: the key of the joined row is not NULL."""
         step = self.resolved.step(alias)
         return f"{self.key(step.rights[0], step.lefts[0])} IS NOT NULL"
 
@@ -321,7 +322,10 @@ class Relations:
         return lines
 
     def _conditions(self) -> list[str]:
-        """Return `where` and the range of dates, which compares the plain column so that an index helps."""
+        """Return the conditions of the entity: the range of dates, and `where`.
+
+        The range compares the plain date column, so that PostgreSQL can use an index.
+        """
         when = plain(self.resolved.date)
         found = [] if self._rows == BEGINNING else [f"{when} >= {self._bound(0)}"]
         found.append(f"{when} < {self._bound(-1)}")

@@ -1,4 +1,4 @@
-"""Find recipients that have changed since the month before: swapped, renamed, or in another's folder."""
+"""Find recipients that were swapped, renamed, or got the folder of another recipient since last month."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Facts:
     undated: Sums
     repeated: Mapping[str, int]  # by alias of a joined table: number of key values that are not unique
     strays: int  # number of groups without a recipient
-    digits: tuple[int, ...]  # number of digits after the point of each measure, as far as rows have them
+    digits: tuple[int, ...]  # for each measure, the number of digits after the point that its values have
     # By recipient: for each of `recipient_columns` its different values, at most two. None stands for NULL.
     recipient_values: Mapping[str, Sequence[frozenset[str | None]]] = field(default_factory=dict)
     # By recipient: the SHA-256 of its key, if exactly one row of the recipient's table has its name.
@@ -247,7 +247,7 @@ def _rows_are_missing(resolved: Resolved, control: BySegment, totals: Sequence[L
 
 
 def _with_joined_measures(resolved: Resolved, found: Facts, lines: Sequence[Line]) -> Facts:
-    """Return the facts with the totals of measures over joined tables, from the lines of the aggregates."""
+    """Return the facts, with the totals of measures over joined tables that `lines` contain."""
     missing = rolling_partials.uncontrolled(resolved)
     if not missing:
         return found
@@ -274,8 +274,8 @@ def _with_joined_measures(resolved: Resolved, found: Facts, lines: Sequence[Line
 def totals_of(resolved: Resolved, lines: Sequence[Line]) -> tuple[BySegment, Sums, tuple[int, ...]]:
     """Return the control totals by segment, the totals of undated rows, and the digits of each measure."""
     scales = resolved.aggregate_in == "spark"
-    # Spark writes all digits of a type, and PostgreSQL the digits of the value: the minimum of 0.25 and 0 is
-    # 0.
+    # Spark writes every value with all digits of its type, so the type gives the number of digits. PostgreSQL
+    # writes only the digits of the value, for example 0 for the minimum of 0.25 and 0.
     digits = [(measure.digits or 0) if scales else 0 for measure in resolved.measures]
     columns: list[tuple[int, str]] = []
     for index in rolling_partials.controlled(resolved):

@@ -116,7 +116,10 @@ class Rollup:
         return self._in_window == {"1": [*range(len(self._pairs))]}
 
     def blocks(self, chunks: Iterator[Lines]) -> Iterator[Block]:
-        """Yield the rows in blocks, if there is one segment and all metrics merge. `chunks` are all lines."""
+        """Yield the rows in blocks. `chunks` are all lines.
+
+        There must be one segment, and each metric must be computable from partial aggregates.
+        """
         for chunk in chunks:
             # The first lines do not become rows of a file.
             kinds = chunk.columns[0]
@@ -208,7 +211,7 @@ class _Singles:
         self._next = next(self._lines, None)
 
     def of(self, labels: Line, count: int) -> list[tuple[int, int, int]]:
-        """Return number, low value and high value of each metric for a group; [] if it has no values."""
+        """Return number, low and high value for each metric of a group; [] if the group has no values."""
         line = self._next
         if line is None or line[: self._width] != labels:
             if count:

@@ -106,7 +106,7 @@ run "job_has_only_the_arguments_of_the_engine" {
         "s3://bank-loans-artifacts/artifacts/bank-loans/runtime/${file}"
       ])
     )
-    error_message = "The argument with the engine's files names every file of the engine."
+    error_message = "The argument --extra-py-files names every file of the engine."
   }
   assert {
     condition = (
@@ -279,7 +279,7 @@ run "job_settings_are_passed_to_glue" {
         "python-modules-installer-option", "user-jars-first",
       ])
     )
-    error_message = "The job tells the engine which arguments a run cannot set."
+    error_message = "The argument --fixed-arguments lists the arguments that a run cannot set."
   }
   assert {
     condition = {
@@ -289,7 +289,7 @@ run "job_settings_are_passed_to_glue" {
       "--additional-python-modules"       = "pyarrow==21.0.0"
       "--python-modules-installer-option" = "--disable-pip-version-check"
     }
-    error_message = "pip uses the index for extra_arguments. A run cannot change them."
+    error_message = "With modules in extra_arguments, pip may use the index. A run can change neither."
   }
   assert {
     condition     = aws_glue_job.this.default_arguments == tomap({ "--statement-timeout" = "7200" })

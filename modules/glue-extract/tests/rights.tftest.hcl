@@ -47,7 +47,7 @@ variables {
   }
 }
 
-run "job_has_exactly_these_rights" {
+run "job_role_has_only_the_listed_rights" {
   command = plan
 
   assert {

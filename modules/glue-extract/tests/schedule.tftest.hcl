@@ -75,7 +75,7 @@ run "schedule_has_the_given_time_zone_and_starts_the_workflow" {
     condition = alltrue([
       for attribute in ["kms_key_arn"] : aws_scheduler_schedule.start[attribute] == null
     ])
-    error_message = "The schedule has no customer managed key: plans would need kms:Decrypt."
+    error_message = "The schedule has no customer managed key, so plans do not need kms:Decrypt."
   }
   assert {
     condition     = output.failure_events.time_zone == "America/Sao_Paulo"
@@ -247,7 +247,7 @@ run "catch_up_during_the_longest_run_is_refused" {
   expect_failures = [aws_scheduler_schedule.catch_up]
 }
 
-run "catch_up_during_a_run_from_the_end_of_the_month_is_refused" {
+run "catch_up_on_day_1_during_a_run_that_starts_on_day_31_is_refused" {
   command = plan
   variables {
     catch_up_schedule = "cron(0 0 1 * ? *)"

@@ -185,8 +185,8 @@ def attempt(download: Download, state: dict[str, Any]) -> None:
     """Start the receipt of a download. After several failures, skip it, because other downloads wait."""
     tried = state.get("tries", 0)
     if tried < TRIES:
-        # Count the try before it begins. If the program fails, systemd starts it again, and it reads this
-        # entry again.
+        # Count the attempt before it begins, because a failed attempt ends this program. Then systemd starts
+        # the program again, and the program reads this entry again.
         state["tries"] = tried + 1
         save(state)
         if made := event(download):
@@ -242,13 +242,14 @@ def main() -> None:
 
 
 def send_all(journal: subprocess.Popen[str], state: dict[str, Any]) -> None:
-    """Send entries in batches, and remember the last one that AWS has accepted."""
+    """Send entries in batches, and remember the last entry that AWS has accepted."""
     assert journal.stdout
     lines: queue.Queue[str] = queue.Queue(maxsize=2 * BATCH)
     threading.Thread(target=follow, args=(journal.stdout, lines), daemon=True).start()
     while True:
         batch = [lines.get()]
-        # Wait for more entries, unless enough wait already: one recipient may cause many.
+        # Wait, so that one batch gets many entries. But do not wait if the queue can already fill a batch,
+        # because one recipient may cause many entries and would delay the receipts of the others.
         if lines.qsize() < BATCH - 1:
             time.sleep(SECONDS)
         while len(batch) < BATCH and not lines.empty():

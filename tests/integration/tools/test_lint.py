@@ -107,7 +107,7 @@ def test_accepted_finding_is_accepted_only_in_its_kind_of_document() -> None:
 
 def test_acceptance_without_a_finding_is_an_error() -> None:
     [said] = lint.judge([], [Accepted("RESOURCE_STAR", "key", "the key itself")])
-    assert said == "accepted.toml: RESOURCE_STAR in key no longer accepts anything; delete it"
+    assert said == "accepted.toml: the entry RESOURCE_STAR for key matches no finding; delete the entry"
 
 
 def test_every_accepted_finding_has_a_reason() -> None:
@@ -145,7 +145,7 @@ def test_documents_contain_arns_of_planned_resources(cloud: aws.Cloud, tmp_path:
 def test_unknown_document_fails() -> None:
     change = {"actions": ["create"], "after": {}, "after_unknown": {"policy": True}}
     planned = {"resource_changes": [{"type": "aws_sns_topic_policy", "address": "a.b", "change": change}]}
-    with pytest.raises(SystemExit, match=re.escape("a.b.policy is not known")):
+    with pytest.raises(SystemExit, match=re.escape("a.b.policy is unknown")):
         list(documents.read(planned))
 
 

@@ -193,8 +193,8 @@ def test_empty_changelog_is_refused(home: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "reason"),
     [
-        ("1.0.0", "1.0.0 does not follow 1.0.0, the last release."),
-        ("0.9.0", "0.9.0 does not follow 1.0.0, the last release."),
+        ("1.0.0", "1.0.0 must be newer than the last release, 1.0.0."),
+        ("0.9.0", "0.9.0 must be newer than the last release, 1.0.0."),
         ("next", '"next" is not a version; write a version such as 1.2.0.'),
     ],
 )

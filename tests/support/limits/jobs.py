@@ -53,7 +53,7 @@ GLUE = {
     "maintenance window": Probe(
         job(MaintenanceWindow="Sun:3", Command={"Name": "gluestreaming"}), job(MaintenanceWindow="Sun:3")
     ),
-    "needs of a trigger's type": Probe(trigger(), trigger(Predicate=None), "Predicate is required"),
+    "fields of a trigger type": Probe(trigger(), trigger(Predicate=None), "Predicate is required"),
     "elements of a condition": Probe(
         trigger(CRAWLED),
         trigger(without(CRAWLED, "LogicalOperator")),
@@ -84,7 +84,7 @@ GLUE = {
         connection(JDBC_CONNECTION_URL="jdbc:postgresql://host/db", SECRET_ID="secret"),
         connection(JDBC_CONNECTION_URL="jdbc:postgresql://host/db", USERNAME="reader"),
     ),
-    "place of a network connection": Probe(
+    "subnet of a network connection": Probe(
         connection("NETWORK", "subnet-1"), connection("NETWORK"), "Physical"
     ),
 }

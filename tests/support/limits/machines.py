@@ -71,9 +71,7 @@ EVENTS = {
     "input of a target": Probe(
         target(Input='{"a": 1}'), target(Input='{"a": 1}', InputPath="$.detail"), "Only one of"
     ),
-    "role of a state machine's target": Probe(
-        target(Arn=MACHINE, RoleArn="role"), target(Arn=MACHINE), "Role"
-    ),
+    "role for a state machine": Probe(target(Arn=MACHINE, RoleArn="role"), target(Arn=MACHINE), "Role"),
     "size of all entries": Probe(entries(1_048_575), entries(1_048_576)),
 }
 
@@ -133,7 +131,7 @@ CLOUDWATCH = {
         alarm(Period=86_400, EvaluationPeriods=7), alarm(Period=86_400, EvaluationPeriods=8), "a week"
     ),
     "period of an alarm": Probe(alarm(Period=10), alarm(Period=90)),
-    "missing data of an alarm": Probe(alarm(TreatMissingData="breaching"), alarm(TreatMissingData="ok")),
+    "treatment of missing data": Probe(alarm(TreatMissingData="breaching"), alarm(TreatMissingData="ok")),
     "datapoints of an alarm": Probe(alarm(DatapointsToAlarm=1), alarm(DatapointsToAlarm=2)),
 }
 

@@ -42,7 +42,7 @@ LIMITS: tuple[Limit, ...] = tuple(limit for table in TABLES for limit in table.L
 def check(request: Request) -> Refusal | None:
     """Return the refusal of AWS if a request exceeds a documented limit, or None.
 
-    Some limits count objects in the emulator, so the account of the request must be set before.
+    Some limits count objects in the emulator, so the caller must set the account of the request first.
     """
     state.enter(request.region)
     for limit in LIMITS:

@@ -115,8 +115,6 @@ LIMITS = (
     Limit("events", "PutRule", "combinations of $or", _or, "InvalidEventPatternException", OPERATORS),
     Limit("events", "PutTargets", "targets of a rule", _targets, "LimitExceededException", QUOTAS),
     Limit("events", "PutTargets", "input of a target", _one_input, "ValidationException", TARGET),
-    Limit(
-        "events", "PutTargets", "role of a state machine's target", _has_role, "ValidationException", TARGET
-    ),
+    Limit("events", "PutTargets", "role for a state machine", _has_role, "ValidationException", TARGET),
     Limit("events", "PutEvents", "size of all entries", _entries, "ValidationException", ENTRIES),
 )

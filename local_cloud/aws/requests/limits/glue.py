@@ -206,7 +206,7 @@ LIMITS = (
     _limit("CreateJob UpdateJob StartJobRun", "capacity", _capacity, JOB),
     _limit("CreateJob UpdateJob", "flexible execution", _flex, ADD_JOB),
     _limit("CreateJob UpdateJob", "maintenance window", _maintenance_window, JOB),
-    _limit("CreateTrigger", "needs of a trigger's type", _trigger_needs, TRIGGER),
+    _limit("CreateTrigger", "fields of a trigger type", _trigger_needs, TRIGGER),
     _limit("CreateTrigger UpdateTrigger", "elements of a condition", _conditions, CONDITION),
     _limit("CreateTrigger UpdateTrigger", "states of a condition", _condition_states, ABOUT_TRIGGERS),
     _limit("CreateTrigger UpdateTrigger", "logical of several conditions", _logical, TRIGGER),
@@ -242,5 +242,5 @@ LIMITS = (
         SCHEDULES,
     ),
     _limit("CreateConnection UpdateConnection", "properties of a JDBC connection", _jdbc, CONNECTION),
-    _limit("CreateConnection UpdateConnection", "place of a network connection", _network, CONNECTION),
+    _limit("CreateConnection UpdateConnection", "subnet of a network connection", _network, CONNECTION),
 )

@@ -82,7 +82,7 @@ LIMITS = (
     Limit(
         "cloudwatch",
         "PutMetricAlarm",
-        "missing data of an alarm",
+        "treatment of missing data",
         one_of(
             "TreatMissingData",
             frozenset({"breaching", "notBreaching", "ignore", "missing"}),

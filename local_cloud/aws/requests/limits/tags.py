@@ -180,7 +180,7 @@ def _fault(tagged: Tagged, given: list[tuple[str, str]]) -> str | None:
         if not 1 <= len(key) <= 128 or len(value) > 256:
             return f"A tag's key has 1 to 128 characters and its value at most 256: {key}"
         if not (tagged.any_character or (_is_text(key) and _is_text(value))):
-            return f"A tag has letters, digits, spaces and _.:/=+-@ only: {key}={value}"
+            return f"A tag may contain only letters, digits, spaces and _.:/=+-@: {key}={value}"
         # Two tag keys of a role must not differ only in case.
         if (same := key.lower() if tagged.service == "iam" else key) in seen:
             return "Duplicate tag keys found. Please note that Tag keys are case insensitive."

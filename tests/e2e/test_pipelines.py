@@ -369,7 +369,7 @@ def started_by_hand(story: Story, deployed: Run, published: Run) -> Run:
     return story.github.run("extract.yml", replace(pushed, name="workflow_dispatch"))
 
 
-def test_manual_start_applies_a_refused_plan_after_the_same_approval(started_by_hand: Run) -> None:
+def test_manual_start_applies_a_plan_that_no_pull_request_showed_after_approval(started_by_hand: Run) -> None:
     assert started_by_hand.failures == {}
     assert "Apply complete!" in started_by_hand.jobs["apply / apply"].log
     environments = {name: job.environment for name, job in started_by_hand.jobs.items() if job.environment}

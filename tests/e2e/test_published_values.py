@@ -157,8 +157,8 @@ FILES = {
     **{name: f"{name}_20261031.csv" for name in ("Anna", "Bert", "Carl")},
     "Owner": "Owner_20261031.csv",
 }
-# Delimiter and decimal mark of each answer. A user edits the spec after the answer `other`, and until then
-# its marks are the default.
+# Delimiter and decimal mark of each answer. After the answer `other`, the spec has the default marks until
+# the user edits the spec.
 MARKS = {"comma": (",", "."), "semicolon": (";", ","), "tab": ("\t", "."), "other": (",", ".")}
 # Shapes whose metric is a column of whole numbers. Their sums, minima and maxima are whole numbers, too.
 WHOLE = ("as by default", "in another script, dated on a joined table")
@@ -267,7 +267,7 @@ def expected(shape: str, aggregate: str, months: int, delimiter: str, decimal: s
 
 
 def figures(aggregate: str, values: Sequence[Decimal], *, whole: bool) -> tuple[str, str]:
-    """Return sum and metric as text of a file. Without values, only a count has a text."""
+    """Return sum and metric as a file shows them. Without values, both are empty, but a count is 0."""
     if not values:
         return "", "0" if aggregate == "count" else ""
     total = sum(values, Decimal())

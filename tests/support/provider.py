@@ -1,11 +1,11 @@
 """One running AWS provider for many commands of Terraform.
 
-Each command of Terraform, and each run of `terraform test`, starts the provider, which builds the schemas of
-all AWS resources for a second. With `-debug` the provider keeps running, and TF_REATTACH_PROVIDERS leads
-Terraform to it: https://developer.hashicorp.com/terraform/plugin/debugging
+Each command of Terraform, and each run of `terraform test`, starts the provider, which takes a second to
+build the schemas of all AWS resources. With `-debug` the provider keeps running, and TF_REATTACH_PROVIDERS
+leads Terraform to it: https://developer.hashicorp.com/terraform/plugin/debugging
 
-`terraform init` still installs the provider and checks its lock file. The other commands do not check it
-again, so the tests of the demo and the tool do not use this.
+`terraform init` still installs the provider and checks its lock file. The other commands do not check the
+lock file again, so the tests of the demo and the tool do not share a provider.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from local_cloud import processes
 from tests.support import schemas
 
 _OWN = ("AWS_", "SSL_CERT_")  # variables that the provider reads itself
-_QUIET = {"TF_LOG_PROVIDER": "off", "TF_LOG_SDK": "off"}  # without Terraform, it would log every request
+# A provider that Terraform did not start would log every request.
+_QUIET = {"TF_LOG_PROVIDER": "off", "TF_LOG_SDK": "off"}
 
 
 class Provider:
@@ -54,7 +55,7 @@ class Provider:
             return {}
         files = [file for pattern in ("*.tf", "*.tf.json") for file in root.glob(pattern)]
         aliases = sum(len(re.findall(r'\balias"?\s*[=:]', file.read_text())) for file in files)
-        # It opens the relative paths of resources in its own folder.
+        # A provider opens relative paths of resources in its own folder, so each root needs its own process.
         own = {name: value for name, value in environment.items() if name.startswith(_OWN)}
         given = root, own, 1 + aliases
         if given != self.given or not self.alive():
@@ -66,7 +67,8 @@ class Provider:
     def start(self, binary: Path, folder: Path, environment: Mapping[str, str], count: int) -> None:
         """Start processes of the provider instead of the running ones."""
         self.stop()
-        # A provider that is configured again refuses AWS_CA_BUNDLE. Go itself reads SSL_CERT_FILE.
+        # With AWS_CA_BUNDLE, the provider cannot be configured a second time. So the certificates are in
+        # SSL_CERT_FILE, which the library of Go reads.
         own = {name: value for name, value in environment.items() if name != "AWS_CA_BUNDLE"}
         if bundle := environment.get("AWS_CA_BUNDLE"):
             own["SSL_CERT_FILE"] = bundle
@@ -99,7 +101,7 @@ class Provider:
 
 
 def _started(log: Path) -> dict[str, Any]:
-    """Return how to reach the provider, or nothing as long as it starts."""
+    """Return the address with which Terraform reaches the provider, or {} until the provider has started."""
     found = re.search(r"TF_REATTACH_PROVIDERS='(\{.*\})'", log.read_text(errors="replace"))
     return dict(json.loads(found[1])[PROVIDER]) if found else {}
 

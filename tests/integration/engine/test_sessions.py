@@ -1,4 +1,4 @@
-"""Settings of a session in the source. The end of a session after its run or its connection is lost."""
+"""Sessions in the source: their settings, and their end after the run or the connection is lost."""
 
 from __future__ import annotations
 

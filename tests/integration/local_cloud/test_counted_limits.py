@@ -168,7 +168,9 @@ def test_maximum_size_of_a_message_is_256_kib_or_the_topics_setting(refusing: aw
     assert "Message too long" in refused(lambda: sns.publish(TopicArn=topic, Message="x" * 1_025))
 
 
-def test_locked_objects_are_replicated_only_to_locking_buckets(refusing: aws.Cloud, name: str) -> None:
+def test_bucket_with_object_lock_is_replicated_only_to_buckets_with_object_lock(
+    refusing: aws.Cloud, name: str
+) -> None:
     s3 = refusing.client("s3")
     place = {"LocationConstraint": "eu-west-1"}
     for suffix, locks in (("locked", True), ("locked-too", True), ("open", False)):

@@ -34,7 +34,7 @@ CLAIM = "_manifests/2026-10.claim"
 
 @dataclass
 class Watched(Store):
-    """A target that first calls `before` in every call. `writes` lists the paths of all attempted writes."""
+    """A target whose methods first call `before`. `writes` lists the paths of all attempted writes."""
 
     store: Store
     before: Callable[[int], None] = lambda call: None
@@ -256,7 +256,7 @@ def afresh(store: Store) -> Store:
             import boto3
 
             config = store._s3.meta.config.merge(Config(retries={"max_attempts": 2}))
-            # Of the default session, which has read the description of S3 already.
+            # The client belongs to the default session, which has already read the description of S3.
             client = boto3.client(
                 "s3",
                 endpoint_url=store._s3.meta.endpoint_url,

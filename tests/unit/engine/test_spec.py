@@ -162,7 +162,7 @@ def test_run_with_wrong_fields_ends_with_the_error_message(tmp_path: Path) -> No
         (metric("sum", "now() - day"), 'the expression "now() - day" of metric "x" depends on now()'),
         (metric("sum", "Bank.(x)"), 'the expression "Bank.(x)" of metric "x" has "(" (character 6) where'),
         (metric("sum", "x", where="a ="), 'where="a =" of metric "x" ends where a value should follow'),
-        # The shape of the spec, and its columns.
+        # Contradictions between fields of the spec, and between its columns.
         (
             {"metrics": None},
             'metrics is missing; write for example metrics={"amount_sum": Metric("sum", "Amount")}',

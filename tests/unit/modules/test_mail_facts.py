@@ -89,11 +89,11 @@ def test_only_a_run_that_publishes_ends_a_failure(argument: str, value: str, end
         ("till_bank-loans_push", "receipts"),
     ],
 )
-def test_state_machine_with_the_push_prefix_is_a_delivery(name: str, kind: str) -> None:
+def test_failed_state_machine_is_a_failed_delivery_only_with_the_push_prefix(name: str, kind: str) -> None:
     assert facts(execution(name))["kind"] == kind
 
 
-def test_without_connectors_every_failed_state_machine_is_about_receipts() -> None:
+def test_failed_state_machine_without_connectors_is_a_failure_of_receipts() -> None:
     assert facts(execution(), config=CONFIG | {"push_arn_prefix": ""})["kind"] == "receipts"
 
 

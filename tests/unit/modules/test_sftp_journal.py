@@ -272,7 +272,7 @@ def test_many_entries_are_sent_without_a_pause(monkeypatch: pytest.MonkeyPatch) 
 
     def pause(seconds: float) -> None:
         pauses.append(seconds)
-        threading.Event().wait(0.2)  # the reader fills the queue
+        threading.Event().wait(0.2)  # in this time, the reader fills the queue
 
     monkeypatch.setattr(journal, "time", types.SimpleNamespace(sleep=pause))
     monkeypatch.setattr(journal, "send", lambda batch, state: sent.extend(batch))
@@ -280,4 +280,4 @@ def test_many_entries_are_sent_without_a_pause(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(RuntimeError, match="journalctl has ended"):
         journal.send_all(types.SimpleNamespace(stdout=source), {})
     assert len(sent) > 18 * journal.BATCH
-    assert len(pauses) < 14  # a pause fills the queue for two of the twenty batches
+    assert len(pauses) < 14  # during one pause, the reader queues two of the twenty batches

@@ -1,4 +1,4 @@
-"""A program on the SFTP instance creates, changes and removes users and keys, as the recipients require."""
+"""A program on the SFTP instance creates, changes and removes users and keys to match the recipients."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_names_in_any_script_and_with_spaces_are_unchanged(typed: Callable[..., 
     assert '    "銀行",\n' in (project / "Terraform/main.tf").read_text(encoding="utf-8")
 
 
-def test_composite_keys_whose_names_contain_and_are_unchanged(typed: Callable[..., Path]) -> None:
+def test_word_and_in_names_of_composite_keys_is_unchanged(typed: Callable[..., Path]) -> None:
     project = typed(
         entity="and and",
         joins="or:and and.and=and and and and.and and = and and ; 銀行 : or.a and b =銀行 . 番号 and or . c "

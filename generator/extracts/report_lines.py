@@ -86,6 +86,6 @@ def matter(what: Shown, latest: Month, recipient: str, moved: Collection[Group])
 
 
 def size(metrics: Sequence[Metric]) -> int:
-    """Return the index of the metric that ranks the groups: a count, or else a sum, or else the first one."""
+    """Return the index of the metric that ranks the groups: a count, or a sum, or else the first metric."""
     kinds = [metric.aggregate for metric in metrics]
     return next((kinds.index(kind) for kind in ("count", "sum") if kind in kinds), 0)

@@ -16,7 +16,7 @@ resource "aws_glue_crawler" "this" {
 
   name                   = local.crawler_name
   database_name          = aws_glue_catalog_database.this[0].name
-  description            = "Enters the tables of the extract ${var.name} in the Data Catalog."
+  description            = "Writes the tables of the extract ${var.name} into the Data Catalog."
   role                   = aws_iam_role.crawler[0].arn
   security_configuration = aws_glue_security_configuration.this.name
 

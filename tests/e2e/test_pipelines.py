@@ -256,7 +256,7 @@ def test_drift_check_succeeds_without_drift(unchanged: Run) -> None:
 def test_update_of_a_deployed_project_plans_only_the_changes_of_the_release(
     story: Story, deployed: Run, tmp_path: Path
 ) -> None:
-    """Edits of the team that are not applied yet are kept, and the report leaves them out."""
+    """The update keeps edits of the team that are not applied yet, but does not report them as changes."""
     workflow = story.github.home / "modules/glue-extract/main.tf"
     words = '"of the extract ${var.name}."'
     assert workflow.read_text().count(words) == 1

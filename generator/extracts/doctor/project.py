@@ -149,7 +149,7 @@ def server_verification(project: Path, database: Mapping[str, Any]) -> Iterator[
         yield notice(name, said, remedy)
         return
     authorities = (project / "Terraform" / file).read_text(encoding="utf-8", errors="replace")
-    yield ok(name, f"{authorities.count('-----BEGIN CERTIFICATE-----')} authorities in {file}")
+    yield ok(name, f"{authorities.count('-----BEGIN CERTIFICATE-----')} certificate authorities in {file}")
 
 
 def flat_folders(project: Path, known: Sequence[str] | None, flat: Sequence[str]) -> Iterator[Check]:

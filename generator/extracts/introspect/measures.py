@@ -1,4 +1,4 @@
-"""Find what can be summed in a table: its numbers, and products such as `unit_price * quantity`."""
+"""Find values that can be summed in a table: numbers, and products such as `unit_price * quantity`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _DISCOUNTS = ("discount", "unitpricediscount", "discountrate", "rabatt", "kortin
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a metric aggregates: a column, or an expression over columns of the entity."""
+    """The value that a metric aggregates: a column, or an expression over columns of the entity."""
 
     answer: str  # answer to the template's question for the metric
     columns: tuple[str, ...]
@@ -56,7 +56,7 @@ class Measure:
 
 
 def measures(table: Table, links: graph.Links) -> list[Measure]:
-    """Return what can be summed, the likeliest first: price times quantity, then amounts, then rates."""
+    """Return values that can be summed, the likeliest first: price times quantity, amounts, then rates."""
     found = numbers(table, links)
     plain = [Measure(column.name, (column.name,)) for column in found]
     plain.sort(key=lambda measure: _joined(measure.answer).endswith(_RATES))
@@ -64,7 +64,7 @@ def measures(table: Table, links: graph.Links) -> list[Measure]:
 
 
 def numbers(table: Table, links: graph.Links) -> list[Column]:
-    """Return the readable numeric columns, without keys, foreign keys and columns with similar names."""
+    """Return the readable numeric columns, without keys and without names such as `id`, `code` or `rank`."""
     taken = {column for key in (table.primary_key, *table.keys) for column in key}
     taken.update(graph.foreign_keys(links, table))
 

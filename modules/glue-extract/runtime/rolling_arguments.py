@@ -117,7 +117,7 @@ def parse(argv: list[str]) -> Arguments:
             continue  # the value of an argument that is not an argument of the engine
         if token.partition("=")[0] != f"--{name}":
             # The alerts find the arguments of a run only by their exact names.
-            raise _wrong("an argument has spaces around its name; write it without them")
+            raise _wrong("an argument has spaces around its name; write the name without spaces")
         known = name.lower()
         if known in given and known in (*_VALUES, *_FLAGS, "job_run_id", "job_name", *_GUARDED):
             # Glue fixes the value of "--output". But a run could also pass the keys "--output=s3://x" and

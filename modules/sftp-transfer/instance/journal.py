@@ -146,7 +146,10 @@ def event(download: Download) -> dict[str, Any] | None:
 
 
 def aws_with(content: Any, *arguments: str) -> Any:
-    """Call AWS with `content` in a file as the last argument, because a command line has a limited length."""
+    """Write `content` to a file, and call AWS with this file as the last argument.
+
+    A command line would be too short for the content.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(content, file)
         file.flush()

@@ -364,7 +364,7 @@ def test_existing_spark_session_keeps_its_settings(store: Store, engine: Engine)
     assert theirs.conf.get("spark.sql.ansi.enabled") == "false"
 
 
-def test_run_under_concurrent_writes_sees_one_snapshot(
+def test_run_during_concurrent_writes_reads_one_snapshot(
     store: Store, engine: Engine, server: Database
 ) -> None:
     """A writer increases an amount all the time. Each run publishes a sum that equals its control totals."""

@@ -43,9 +43,9 @@ def test_files_match_the_oracle_through_both_drivers_and_in_spark(setting: Setti
 def test_spec_is_refused_in_spark_only_if_spark_cannot_compute_it_exactly(
     setting: Setting, engine: Engine
 ) -> None:
-    """PostgreSQL computes all of these extracts.
+    """PostgreSQL computes every random extract.
 
-    Spark computes an extract only if no row makes the result inexact.
+    Spark computes an extract if its result is exact for the rows of the source, and refuses it otherwise.
     """
     first = published_by_both_drivers(setting, engine)
     extract = in_spark(setting, spec(setting, engine.store.schema))

@@ -167,7 +167,7 @@ def test_checks_of_the_account_report_missing_parts(
         )
     found = looked(str(project), **cloud.environment)
     assert states(found["VPC endpoints"]) == ["ok"]
-    assert found["source certificate"][0]["text"] == "2 authorities in ca.pem"
+    assert found["source certificate"][0]["text"] == "2 certificate authorities in ca.pem"
 
 
 def test_error_for_missing_credentials_says_how_to_log_in(

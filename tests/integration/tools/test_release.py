@@ -185,8 +185,8 @@ def test_empty_changelog_is_refused(home: Path) -> None:
     assert refused(home, "1.0.1") == "CHANGELOG.md has no text about 1.0.1."
     change(home, lambda text: text.replace("## Unreleased\n\n\n", ""))
     assert refused(home, "1.0.1") == (
-        'CHANGELOG.md begins with "1.0.0 (2026-01-01)"; write what is new under "## 1.0.1 (unreleased)"'
-        " before it."
+        'CHANGELOG.md begins with "1.0.0 (2026-01-01)"; add the heading "## 1.0.1 (unreleased)" with the'
+        " changes at the top."
     )
 
 

@@ -73,7 +73,7 @@ RECIPIENTS: tuple[Condition, ...] = (
 
 @dataclass(frozen=True)
 class Setting:
-    """The common settings of all random sources of one run: the case, and settings that change no value."""
+    """The settings of one run, for all of its random sources: the case, and settings that change no value."""
 
     seed: int
     case: Case

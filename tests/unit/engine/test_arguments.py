@@ -210,7 +210,7 @@ def test_argument_of_the_module_given_twice_is_refused(again: list[str]) -> None
     ],
 )
 def test_spaces_around_the_name_of_an_argument_are_refused(written: list[str]) -> None:
-    with pytest.raises(ExtractError, match="an argument has spaces around its name; write it without them"):
+    with pytest.raises(ExtractError, match="has spaces around its name; write the name without spaces"):
         parse([*FIXED, *written])
 
 

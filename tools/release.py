@@ -1,4 +1,4 @@
-"""Release a version: `make release VERSION=1.2.0` writes it into all files, runs the checks and commits.
+"""Release a version: `make release VERSION=1.2.0` writes the version, runs the checks and commits.
 
 The program pushes nothing and creates no tag. The release workflow creates the tag after the approval. The
 program refuses uncommitted changes, a failing check and an empty changelog. It also refuses a version that is

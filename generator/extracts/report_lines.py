@@ -1,7 +1,7 @@
-"""The groups that the page of a preview lists. Each group has its values of all periods.
+"""The groups that the page of a preview lists, with the values of each group in all periods.
 
-The page lists all groups of a small file. Of a large file, it lists the largest groups and the groups with
-the largest changes.
+For a small file, the page lists all groups. For a large file, the page lists the largest groups and the
+groups with the largest changes.
 """
 
 from __future__ import annotations

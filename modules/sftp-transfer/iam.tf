@@ -30,7 +30,7 @@ locals {
     )
   }
 
-  # IAM accepts only characters up to U+00FF in a policy, so "?" replaces the others. It matches any
+  # IAM accepts only characters up to U+00FF in a policy, so "?" replaces all others. "?" matches any
   # one character:
   # https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
   patterns = {

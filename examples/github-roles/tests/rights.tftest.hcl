@@ -215,7 +215,7 @@ run "policy_of_the_plan_role_has_no_wildcard_actions_except_get_bucket" {
         ) : s.Action
       ]) : a if strcontains(a, "*")
     ] == ["s3:GetBucket*"]
-    error_message = "only s3:GetBucket* may have a wildcard, which also allows later actions of AWS"
+    error_message = "a wildcard would also allow future actions, so only s3:GetBucket* may have one"
   }
   assert {
     condition = alltrue([

@@ -155,7 +155,7 @@ class Heap:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table or view. Its partitions and inheritance children are part of it."""
+    """A table or view. A table includes its partitions and its inheritance children."""
 
     schema: str
     name: str

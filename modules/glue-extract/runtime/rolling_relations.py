@@ -103,8 +103,8 @@ class Relations:
             return self.number(column)
         if column.type == "date":
             return self._add(column.alias, day_number(source))
-        # This is the rank of the value, because Spark does not order the values of some types as PostgreSQL
-        # does.
+        # Spark orders the values of some types in another way than PostgreSQL. So PostgreSQL computes the
+        # rank of each value, and the query orders by the rank.
         return self._add(column.alias, f"dense_rank() OVER (ORDER BY {source} NULLS FIRST)")
 
     def number(self, column: Column) -> str:

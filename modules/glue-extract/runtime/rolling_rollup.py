@@ -198,7 +198,7 @@ class Rollup:
 
 
 class _Singles:
-    """The lines of a family for one period. They are read together with the groups, in the same order."""
+    """The lines of one `Family` of metrics for one period, which are read together with the groups."""
 
     def __init__(
         self, family: Family, resolved: Resolved, lines: Iterator[Line], period: int, digits: int

@@ -2,9 +2,9 @@
 """Send the machine's journal to CloudWatch Logs, and start the receipt of each completed download.
 
 Runs with Python 3.9 of Amazon Linux 2023, without other packages. If AWS refuses a request or does not
-answer, the program ends, and systemd starts it again. It continues after the last entry that AWS accepted, so
-no entry is lost. One case has no receipt: AWS accepts logs, but refuses the receipt of a download several
-times. The log then reports this download.
+answer, the program ends, and systemd starts it again. The program continues after the last entry that AWS
+accepted, so no entry is lost. One case has no receipt: AWS accepts logs, but refuses the receipt of a
+download several times. The log then reports this download.
 """
 
 from __future__ import annotations

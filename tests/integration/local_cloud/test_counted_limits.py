@@ -38,7 +38,7 @@ def role(refusing: aws.Cloud, name: str) -> str:
     return name
 
 
-def test_size_limit_of_inline_policies_counts_all_policies_of_a_role(refusing: aws.Cloud, role: str) -> None:
+def test_inline_policies_of_a_role_over_10_kb_in_total_are_refused(refusing: aws.Cloud, role: str) -> None:
     iam = refusing.client("iam")
 
     def put(policy: str, size: int) -> None:
@@ -54,7 +54,7 @@ def test_size_limit_of_inline_policies_counts_all_policies_of_a_role(refusing: a
     put("three", 240)
 
 
-def test_managed_policies_of_a_role_are_counted(refusing: aws.Cloud, role: str) -> None:
+def test_more_than_10_managed_policies_of_a_role_are_refused(refusing: aws.Cloud, role: str) -> None:
     iam = refusing.client("iam")
 
     def attach(number: int) -> None:
@@ -66,7 +66,7 @@ def test_managed_policies_of_a_role_are_counted(refusing: aws.Cloud, role: str) 
     assert "PoliciesPerRole: 10" in refused(lambda: attach(10))
 
 
-def test_tags_of_a_role_are_counted(refusing: aws.Cloud, role: str) -> None:
+def test_more_than_50_tags_of_a_role_are_refused(refusing: aws.Cloud, role: str) -> None:
     iam = refusing.client("iam")
     iam.tag_role(RoleName=role, Tags=[{"Key": f"key-{number}", "Value": ""} for number in range(50)])
     iam.tag_role(RoleName=role, Tags=[{"Key": "key-0", "Value": "again"}])
@@ -75,7 +75,7 @@ def test_tags_of_a_role_are_counted(refusing: aws.Cloud, role: str) -> None:
     )
 
 
-def test_targets_of_a_rule_are_counted(refusing: aws.Cloud, name: str) -> None:
+def test_more_than_5_targets_of_a_rule_are_refused(refusing: aws.Cloud, name: str) -> None:
     events = refusing.client("events")
     events.put_rule(Name=name, EventPattern='{"source": ["aws.glue"]}')
     targets = [{"Id": str(number), "Arn": TOPIC} for number in range(6)]
@@ -84,7 +84,7 @@ def test_targets_of_a_rule_are_counted(refusing: aws.Cloud, name: str) -> None:
     assert "LimitExceededException" in refused(lambda: events.put_targets(Rule=name, Targets=targets[5:]))
 
 
-def test_rules_with_wildcards_are_counted_on_their_bus(refusing: aws.Cloud, name: str) -> None:
+def test_more_than_30_rules_with_wildcards_on_a_bus_are_refused(refusing: aws.Cloud, name: str) -> None:
     events = refusing.client("events")
     other = events.create_event_bus(Name=f"{name}-other")
     events.create_event_bus(Name=name)
@@ -112,7 +112,7 @@ def test_name_of_a_deleted_secret_is_reserved(refusing: aws.Cloud, name: str) ->
     manager.create_secret(Name=name, SecretString="second")
 
 
-def test_start_triggers_of_a_workflow_are_counted(refusing: aws.Cloud, role: str) -> None:
+def test_second_start_trigger_of_a_workflow_is_refused(refusing: aws.Cloud, role: str) -> None:
     name = role
     glue = refusing.client("glue")
     glue.create_workflow(Name=name)
@@ -126,7 +126,7 @@ def test_start_triggers_of_a_workflow_are_counted(refusing: aws.Cloud, role: str
     )
 
 
-def test_public_keys_of_a_user_are_counted(refusing: aws.Cloud, role: str) -> None:
+def test_more_than_50_public_keys_of_a_user_are_refused(refusing: aws.Cloud, role: str) -> None:
     transfer = refusing.client("transfer")
     server = transfer.create_server()["ServerId"]
     arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"

@@ -83,7 +83,8 @@ def test_hooks_use_only_the_standard_library(template: Path) -> None:
     for hook in (template / "hooks").iterdir():
         imported = set(re.findall(r"^(?:import|from) (\w+)", hook.read_text(), re.MULTILINE))
         assert imported <= sys.stdlib_module_names, hook.name
-    # A pre_prompt hook would run before the answers exist. Tools that update projects do not support it.
+    # A pre_prompt hook would run before the answers exist. Tools that update projects do not support
+    # pre_prompt hooks.
     assert not list((template / "hooks").glob("pre_prompt*"))
 
 

@@ -1,4 +1,4 @@
-"""A project contains each answer exactly. If a file needs another form, it has the same meaning."""
+"""A project contains each answer exactly, or in a form that a file needs and that has the same meaning."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ BySegment = Mapping[int, Sums]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The results of the small queries.
+    """The results of the small queries, `rolling_queries.Checks`.
 
     `recipients` has each name that gets a file, with the number of rows of the recipient's table with this
     name. It is None if the recipient is a column of the entity. Then only the rows of the result have the
@@ -176,7 +176,7 @@ class Result:
 
 
 def facts(resolved: Resolved, checks: Checks, session: Session) -> Facts:
-    """Run the small queries."""
+    """Run the queries in `checks`, and return their results."""
     [[snapshot_time]] = session.rows(checks.snapshot)
     recipients, values, keys = None, {}, {}
     if checks.recipients is not None:
@@ -204,7 +204,7 @@ def _key(values: Line) -> str:
 
 
 def _different(line: Line) -> list[frozenset[str | None]]:
-    """Return for each column of a recipient's rows the different values, at most two."""
+    """Return, for each of `recipient_columns`, at most two different values in the rows of a recipient."""
     found: list[frozenset[str | None]] = []
     for i in range(2, len(line), 3):
         values = {line[i + 1], line[i + 2]}
@@ -213,7 +213,7 @@ def _different(line: Line) -> list[frozenset[str | None]]:
 
 
 def read(resolved: Resolved, span: Span, found: Facts, bodies: Bodies, copy: Copy, folder: Path) -> Result:
-    """Run the large queries with `copy`, and store their rows in `folder`."""
+    """Run the queries in `bodies` with `copy`, store their rows in `folder`, and return the result."""
     path = folder / "rows"
     body = bodies.aggregates if bodies.listing is None else bodies.listing
     assert body is not None

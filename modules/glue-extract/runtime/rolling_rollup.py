@@ -44,14 +44,14 @@ class Rollup:
         self._end = span.longest(period)[-1]
         longest = set(span.longest(period))
         windows = [set(span.numbers(period, pair.window)) for pair in self._pairs]
-        # By the number of a segment of the longest window, as text: the pairs whose windows contain the
-        # segment.
+        # Keyed by the number of a segment of the longest window, as text: the pairs of measure and window
+        # whose windows contain the segment.
         self._in_window = {
             str(number): [i for i, window in enumerate(windows) if number in window] for number in longest
         }
         self._segment = 2 + len(resolved.group_by)
         self._columns = [self._columns_of(pair.measure) for pair in self._pairs]
-        # For each metric: the number of its pair, and the function that formats its value.
+        # For each metric: the number of its pair, and the function that formats the value of the metric.
         self._metrics = []
         for metric in resolved.metrics:
             pair = next(i for i, p in enumerate(self._pairs) if p == (metric.measure, metric.window))
@@ -121,7 +121,7 @@ class Rollup:
         There must be one segment, and each metric must be computable from partial aggregates.
         """
         for chunk in chunks:
-            # The first lines do not become rows of a file.
+            # The first lines are totals, orphan rows and excluded rows, which do not become rows of a file.
             kinds = chunk.columns[0]
             lines = chunk.part(next((i for i, kind in enumerate(kinds) if kind in _OWNED), len(kinds)))
             if not self._is_row_by_row(lines):

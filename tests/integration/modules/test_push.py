@@ -18,7 +18,7 @@ from tools.hcl import MODULES
 
 BUCKET = "pushed-data"
 NAME = "forty-characters-are-the-most-of-a-name1"
-# The folder that the engine writes for "Łódź & Żyrardów Bank", and that of a recipient without a server.
+# The engine's folder for "Łódź & Żyrardów Bank", and the folder of a recipient without a server.
 LODZ, AWAY = "loans/bank_name=ŁódźŻyrardówBank", "loans/bank_name=Away"
 # Step Functions cannot read a manifest that contains this text.
 TOO_LONG = "x" * 262_144

@@ -30,8 +30,8 @@ locals {
     )
   }
 
-  # IAM accepts only characters up to U+00FF in a policy, so "?" replaces all others. "?" matches any
-  # one character:
+  # IAM accepts only characters up to U+00FF in a policy, so "?" replaces all others. "?" matches
+  # any one character:
   # https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
   patterns = {
     for user, recipient in var.recipients :

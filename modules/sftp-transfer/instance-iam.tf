@@ -12,8 +12,8 @@ locals {
     "arn", local.partition, "secretsmanager", local.region, local.account_id,
     "secret:${local._host_key_prefix}*",
   ])
-  # This list is empty without recipients. Then the instance needs no rights to read files and to start
-  # a state machine.
+  # This list is empty without recipients. Then the instance needs no rights to read files and to
+  # start a state machine.
   _mounted = length(local._instance_recipients) > 0 ? [sort(keys(local._instance_recipients))] : []
 
   _instance_policy = jsonencode({

@@ -289,7 +289,7 @@ run "job_settings_are_passed_to_glue" {
       "--additional-python-modules"       = "pyarrow==21.0.0"
       "--python-modules-installer-option" = "--disable-pip-version-check"
     }
-    error_message = "With modules in extra_arguments, pip may use the index. A run can change neither."
+    error_message = "With modules in extra_arguments, pip uses the index. A run can change neither."
   }
   assert {
     condition     = aws_glue_job.this.default_arguments == tomap({ "--statement-timeout" = "7200" })

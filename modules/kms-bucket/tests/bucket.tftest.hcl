@@ -99,7 +99,7 @@ run "bucket_policy_denies_insecure_requests_and_allows_nothing" {
         Null = { "s3:x-amz-server-side-encryption-customer-algorithm" = "false" }
       }
     }
-    error_message = "TLS below 1.2 and other keys are denied. Uploads without a key header are allowed."
+    error_message = "TLS below 1.2 and other keys are denied. A missing key header is allowed."
   }
   assert {
     condition = (

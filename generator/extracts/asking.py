@@ -45,7 +45,7 @@ def choose(found: Finding, wrong: str) -> str:
     for number, text in enumerate(_shown(found.question, offered), start=1):
         typer.echo(one_line(f"  {number}  {text}"), err=True)
     said = _prompt("Number or answer", "1" if offered else None)
-    if not offered or not said.isdecimal():  # digits alone are never a name
+    if not offered or not said.isdecimal():  # a number selects a candidate: no answer consists of digits
         return said
     if not 0 < int(said) <= len(offered):
         return choose(found, f"{said} is not a number from 1 to {len(offered)}")
@@ -63,9 +63,9 @@ def _shown(question: str, offered: Sequence[str]) -> Sequence[str]:
 def from_database(
     url: str, given: Mapping[str, str], schema: str | None, *, interactive: bool, console: Console
 ) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
-    """Print and return the answers of the database, a suggestion for the project's name, and open options.
+    """Print the answers that the database gives. Return them, a name for the project, and options.
 
-    An open option is prompted for although it has a default.
+    The options have defaults, but the right value is unclear, so the user gets a prompt for each of them.
     """
     read = catalog.read(url)
     answers, found = settling.settle(read, given, schema, choose if interactive else None, rows.repeats(url))

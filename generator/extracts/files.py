@@ -188,7 +188,8 @@ def _opened(folder: Path, place: str, *, create: bool = False) -> Iterator[tuple
         if error.errno not in (errno.ELOOP, errno.ENOTDIR):
             raise
         raise ExtractsError(
-            f"{folder / place} or a folder on its path was replaced by a link or a file; restore it."
+            f"{folder / place} or a folder on its path was replaced by a link or a file; restore the"
+            " original."
         ) from error
     finally:
         os.close(descriptor)
@@ -224,11 +225,11 @@ def private_folder(folder: Path) -> Iterator[None]:
         for parent in folder.resolve().parents:
             if _is_open(parent):
                 raise ExtractsError(
-                    f"Other users can write to {parent}, and so replace {folder}; choose another place."
+                    f"Other users can write to {parent}, so they can replace {folder}; choose another place."
                 )
         if status.st_mode & 0o077:
-            # A folder with a record of the tool belongs to the tool. Other folders may have to stay open for
-            # other users.
+            # The tool writes this record into its own folders, so chmod is safe there. Other users may need
+            # access to any other folder.
             own = (folder / ".extracts-preview").exists()
             then = f"run `chmod 700 {folder}`" if own else "choose another folder"
             raise ExtractsError(f"Other users have access to {folder}; {then}.")

@@ -74,10 +74,11 @@ def is_in_repository(folder: Path) -> bool:
 def _without_filters(folder: Path) -> list[str]:
     """Return settings that disable all filters.
 
-    A filter of the user can run a program that the repository's settings name.
+    A filter in the user's own settings can run a program that the repository's settings name.
     """
     listed = os.fsdecode(_run(folder, _SAFE, ("config", "--list", "--name-only", "-z")))
-    # Python encodes arguments in the same way, so every name stays the same.
+    # Python encodes the arguments of git in the way in which os.fsdecode decodes its output, so every name
+    # stays the same.
     names = listed.split("\0")
     filters = {match[1] for name in names if (match := re.fullmatch(r"(filter\..*)\.\w+", name, re.DOTALL))}
     for name in sorted(filters):
@@ -85,8 +86,8 @@ def _without_filters(folder: Path) -> list[str]:
         if "=" in name:
             shown = printable(name.removeprefix("filter."))
             raise ExtractsError(
-                f'{folder} has a filter "{shown}" in its git settings, which cannot be turned off; remove it'
-                " from .git/config, or from your own settings."
+                f'{folder} has a filter "{shown}" in its git settings, and no filter with "=" in its name can'
+                " be turned off; remove the filter from .git/config, or from your own settings."
             )
     return [
         f"{name}.{key}"

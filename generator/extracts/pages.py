@@ -37,7 +37,7 @@ def write(page: Path, text: str) -> None:
 
 
 def visible(text: str) -> str:
-    """Return text with a mark for each invisible character, such as one that reverses the order of a name."""
+    """Return text with U+FFFD instead of each invisible character, for example one that reverses a name."""
     return "".join(
         "\ufffd" if unicodedata.category(c) in ("Cf", "Zl", "Zp") and c not in _JOINERS else c for c in text
     )

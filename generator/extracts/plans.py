@@ -27,7 +27,7 @@ PRECIOUS = {
 }
 
 
-# The most dangerous verb is first.
+# In the order of danger: the most dangerous change is first.
 VERBS = (
     *("destroyed", "replaced", "changed", "created", "moved", "forgotten"),
     *("created differently", "no longer created"),

@@ -1,4 +1,4 @@
-"""Use Spark in the same way as a run, so that Java loads its classes. `extracts.spark_classes` runs this.
+"""Use Spark as a run does, so that Java loads Spark's classes. `extracts.spark_classes` runs this program.
 
 Spark includes the database Derby, which this program reads.
 """

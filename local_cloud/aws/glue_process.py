@@ -89,7 +89,7 @@ def run_job(name: str, run_id: str) -> None:
             done.stdout,
             done.stderr,
         )
-    finally:  # a failed run has its own message, even if the role must not write logs
+    finally:  # report the error of the run, even if writing the logs failed, too
         if done.returncode:
             raise ServiceError(error_message(done.stderr, done.returncode))
 

@@ -31,7 +31,7 @@ def trusts(role: Body, service: str, source_arn: str) -> bool:
     account = get_account_id()
     context = iam.EvalContext(
         principal_arn=service,
-        principal_type="Root",  # ministack accepts this type for every service
+        principal_type="Root",  # with this type of principal, ministack evaluates the policy for any service
         principal_account=account,
         action="sts:AssumeRole",
         resource_arn="*",

@@ -3,7 +3,7 @@
 ################################################################################
 
 output "alarm_arns" {
-  description = "ARNs of the alarms that report a fault of the alerts, for actions of your own."
+  description = "ARNs of the alarms that report undeliverable events, for actions of your own."
   value       = { dead-letters = aws_cloudwatch_metric_alarm.dead_letters.arn }
 }
 

@@ -7,9 +7,9 @@ variable "failure_events" {
     Events that report failures of the extract: the output `failure_events` of `glue-extract`.
     - `events`            - EventBridge patterns in JSON for failures, by key.
     - `job_name`          - Name of the Glue job. The mails contain a command that reruns a period
-                            with it.
+                            with this job.
     - `log_group`         - Log group of the job.
-    - `name`              - Name of the extract that the mails show.
+    - `name`              - Name of the extract, which the mails contain.
     - `workflow_name`     - Name of the Glue workflow that starts the crawler and the job.
     - `catch_up_schedule` - (Optional) Cron expression, in `time_zone`, of later runs that repeat a
                             failed run.

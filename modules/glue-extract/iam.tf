@@ -284,7 +284,7 @@ resource "aws_iam_role_policy" "job" {
         },
         {
           # Before the engine starts, Glue can load code from S3 with this role, for example by
-          # --python-virtual-env. No value of that argument prevents this. Glue reads such code
+          # --python-virtual-env, and no value of that argument turns this off. Glue reads such code
           # without a version ID, so it needs s3:GetObject. The engine reads by version ID. It needs
           # s3:GetObject only to copy a claim on the condition that no other run has replaced the
           # claim.

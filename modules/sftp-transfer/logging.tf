@@ -34,8 +34,8 @@ resource "aws_cloudwatch_log_group" "connector" {
   tags = var.tags
 }
 
-# The name begins with /aws/vendedlogs/. For log groups with other names, AWS adds to a resource
-# policy whose size is limited.
+# The name begins with /aws/vendedlogs/. For each log group with another name, AWS adds a statement
+# to a resource policy, and the size of this policy is limited.
 resource "aws_cloudwatch_log_group" "push" {
   for_each = local._pushing
 

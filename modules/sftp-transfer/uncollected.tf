@@ -12,7 +12,7 @@ locals {
 resource "aws_sfn_state_machine" "uncollected" {
   for_each = local._dues
 
-  #checkov:skip=CKV_AWS_284: it makes two queries per recipient, so there is nothing to trace
+  #checkov:skip=CKV_AWS_284: it makes only two queries per recipient, so it needs no tracing
   name     = local.uncollected_name
   role_arn = aws_iam_role.uncollected[each.key].arn
   type     = "STANDARD"
@@ -147,9 +147,9 @@ locals {
 resource "aws_iam_role_policy" "uncollected" {
   for_each = local._dues
 
-  #checkov:skip=CKV_AWS_289: the rights of log delivery exist for all groups or none
-  #checkov:skip=CKV_AWS_290: the rights of log delivery exist for all groups or none
-  #checkov:skip=CKV_AWS_355: the rights of log delivery exist for all groups or none
+  #checkov:skip=CKV_AWS_289: AWS cannot limit the rights of log delivery to single log groups
+  #checkov:skip=CKV_AWS_290: AWS cannot limit the rights of log delivery to single log groups
+  #checkov:skip=CKV_AWS_355: AWS cannot limit the rights of log delivery to single log groups
   name   = "look-and-tell"
   role   = aws_iam_role.uncollected[each.key].name
   policy = local._uncollected_policy

@@ -21,7 +21,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
 
 @pytest.fixture(scope="session")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
-    """The emulator as its authors publish it, with all gaps open."""
+    """The emulator as its authors publish it, without the corrections of the local cloud."""
     with aws.serve(tmp_path_factory.mktemp("bare"), gaps="open") as served:
         yield served
 

@@ -23,8 +23,8 @@ PROMPTS = QUESTIONS.pop("__prompts__")
 BANK = read_answers(ROOT / "examples/bank-loans/extract.yaml")
 ADDRESS = {"alert_email": BANK["alert_email"]}
 
-# Sets of answers that belong together. With them, every file contains loops, spaces, long names and other
-# scripts.
+# Sets of answers that belong together. They test names with spaces, long names, names in other scripts, and
+# projects with and without joins.
 SHAPES: dict[str, Answers] = {
     "as by default": {},
     "without joins, outside the schema public": {

@@ -43,7 +43,7 @@ def filtered(program: Path, sockets: Sequence[str]) -> Iterator[Proxy]:
         channels = [parts.enter_context(grpc.insecure_channel(a, options=NO_LIMIT)) for a in addresses]
         proxy = Proxy(program, channels)
         server = grpc.server(ThreadPoolExecutor(64), [proxy], options=NO_LIMIT)
-        # Not a Unix socket, whose connections have no addresses.
+        # A TCP port and not a Unix socket, because connections to a Unix socket have no client address.
         proxy.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()
         try:
@@ -66,7 +66,7 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no type
         self.begin()
 
     def begin(self) -> None:
-        """Forget the configurations before another command of Terraform."""
+        """Reset the configurations before the next command of Terraform."""
         self.configured: dict[bytes, grpc.Channel] = {}
         self.connections: dict[str, grpc.Channel] = {}
 

@@ -14,7 +14,7 @@ OWN = ("", "fmt", "init", "version")  # commands that start no provider, or inst
 
 
 def main(address: str, terraform: str, *arguments: str) -> None:
-    """Ask for the variables that lead to the provider, and become Terraform."""
+    """Get the variables that lead Terraform to the provider, and replace this process with Terraform."""
     folders = [word.partition("=")[2] for word in arguments if word.startswith("-chdir=")]
     verb = next((word for word in arguments if not word.startswith("-")), "")
     if verb not in OWN:

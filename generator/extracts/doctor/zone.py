@@ -22,7 +22,7 @@ MONTHS = 24
 
 
 def checks(project: Path, known: Values, found: Result, now: datetime) -> Iterator[Check]:
-    """Check that Terraform and the spec have the same time zone. This machine and the source must know it."""
+    """Check that Terraform and the spec have one time zone, and that it exists here and in the source."""
     name, main, script = found["time_zone"], project / "Terraform/main.tf", project / "Glue/etl.py"
     if known.time_zone is None:
         yield skipped("time zone", f'the time zone of module "extract" in {main} is unknown')
@@ -59,11 +59,11 @@ def _starts(schedule: str, name: str, now: datetime) -> Check:
         said = f"{schedule} does not start once a month, so its start times are not checked"
         return skipped("schedule", said)
     minute, hour, day = map(int, found.groups())
-    # The default needs no time zone database, as in the engine.
+    # Names of GMT need no time zone database, so that they work without one, as in the engine.
     zone = UTC if name in ("Etc/GMT", "Etc/UTC", "GMT", "UTC") else ZoneInfo(name)
     starts = list(monthly(minute, hour, day, zone, now))
     if missing := [text for text, exists in starts if not exists]:
-        said = f"{', '.join(missing)} does not exist in {name}, so EventBridge Scheduler skips it"
+        said = f"EventBridge Scheduler skips starts that do not exist in {name}: {', '.join(missing)}"
         return failed("schedule", said, "set schedule in Terraform/terraform.tfvars to another day or time")
     return ok("schedule", f"the next start is {starts[0][0]} in {name}")
 

@@ -39,8 +39,8 @@ def behind(links: graph.Links, start: Table) -> list[str]:
 def _bridged(table: Table, links: graph.Links, *, is_referred_to: bool) -> list[Link]:
     """Return the foreign keys of a bridge table. Return nothing for any other table.
 
-    In a bridge table, the key consists of at least two foreign keys. Or the table has few columns besides
-    foreign keys, and no other table refers to it.
+    A table is a bridge table in two cases: its key consists of at least two foreign keys, or it has few
+    columns besides its foreign keys and no other table refers to it.
     """
     declared = [link for link in links[table.id] if not link.guess and link.target is not table]
     for key in table.keys:

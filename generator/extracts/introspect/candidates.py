@@ -70,9 +70,9 @@ def entities(catalog: Catalog, schemas: Sequence[str], links: graph.Links) -> li
     """Return the tables with a date column and something to sum or count, the likeliest entity first.
 
     The date may be in a table that foreign keys lead to. For example, order lines have the date of their
-    order. Tables that no foreign key leads to come first, the largest of them first. Views, and tables whose
-    only time is when a row was written, come last. A table without a number needs a date column and a foreign
-    key.
+    order. Tables that no foreign key leads to come first, the largest of them first. Tables whose date
+    columns only record when a row was written come later, and views come last. A table without a number needs
+    a date column and a foreign key.
     """
     found = []
     for table in catalog.tables:
@@ -217,7 +217,8 @@ def preferred(
 ) -> list[Table]:
     """Sort the tables. Tables whose rows have a unique name without personal data come first.
 
-    Among these tables, the farthest comes first, because it has the fewest rows, and so the fewest files.
+    Among these tables, the table with the most joins from the entity comes first. It usually has the fewest
+    rows, so it gives the fewest files.
     """
 
     far = graph.distances(links, entity.id)
@@ -231,7 +232,7 @@ def preferred(
 
 
 def key(table: Table) -> tuple[str, ...]:
-    """Return the columns that identify a row: the primary key, a unique key, or a key by name."""
+    """Return the columns that identify a row: the primary key, a unique key, or a column named like a key."""
     if table.primary_key:
         return table.primary_key
     if table.keys:
@@ -240,7 +241,7 @@ def key(table: Table) -> tuple[str, ...]:
 
 
 def row_columns(table: Table, links: graph.Links) -> list[str]:
-    """Return the group-by columns for a row of the table: its key, and its name column if it has only one."""
+    """Return the group-by columns for a row of the table: its key, and its only column that can be a name."""
     called = names(table, links)
     return list(dict.fromkeys([*key(table), *([called[0].name] if len(called) == 1 else [])]))
 

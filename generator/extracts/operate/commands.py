@@ -40,7 +40,7 @@ def run(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run the deployed job, follow its log, and end with its message.
+    """Run the deployed job and follow its log. If the run fails, print its error message.
 
     Uses the outputs in the project's Terraform state and your own AWS credentials. The exit code is 1 if the
     run fails. Ctrl-C ends this command, but not the run.

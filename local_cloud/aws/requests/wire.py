@@ -79,7 +79,7 @@ class Call:
 
 
 def is_form(http: Http) -> bool:
-    """Return whether a form has the name of the operation: the body, or the query of a presigned URL."""
+    """Return whether the operation's name is in a form: in the body, or in the query of a presigned URL."""
     return http.path == "/" and (
         "Action" in http.query or http.headers.get("content-type", "").startswith(_FORM)
     )

@@ -212,7 +212,7 @@ run "deadline_sets_hour_and_day_of_the_check" {
         aws_sfn_state_machine.missing["this"].definition
       ).States.Begin.Assign.config.deadline == "-05T18:00:00Z"
     )
-    error_message = "The schedule contains the hour, and the configuration the day."
+    error_message = "The schedule contains the hour. The state machine contains the day."
   }
 }
 

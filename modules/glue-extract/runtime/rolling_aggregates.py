@@ -21,7 +21,7 @@ def aggregates(relations: Relations) -> str:
 
 
 def members(relations: Relations) -> str:
-    """Return the query for groups that are rows of a joined table: its key `k0`, ..., kind and labels."""
+    """Return the query for groups that are rows of a joined table. Columns: key `k0`, ..., kind, labels."""
     resolved = relations.resolved
     anchor, far = rolling_joins.anchor(resolved), rolling_joins.far(resolved)
     step = resolved.step(anchor)

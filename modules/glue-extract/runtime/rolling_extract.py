@@ -137,7 +137,7 @@ def _zone(spec: Extract) -> tzinfo:
 
 
 def _cutoff(spec: Extract, arguments: Arguments, last: Period, now: datetime) -> datetime | None:
-    """Return the cutoff if the last period is not over and this is allowed. Return None if it is over."""
+    """Return the cutoff for a period that is not over, or None. Refuse such a period if it is not allowed."""
     here = now.astimezone(zone(spec.time_zone))
     if last < Period.of(here.date()):
         return None

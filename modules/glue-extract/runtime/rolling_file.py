@@ -107,13 +107,13 @@ def check_names(recipients: Iterable[str]) -> None:
             where = "" if same else ", where upper and lower case are the same, as on Windows and macOS"
             raise ExtractError(
                 f"the recipients {quoted(other)} and {quoted(recipient)} would share the file name"
-                f" {name}{where}; rename one",
+                f" {name}{where}; rename one of them",
                 kind="recipient_name",
             )
 
 
 def recipients_of(resolved: Resolved, found: Mapping[str, int] | None) -> list[str]:
-    """Return who gets a file in every period. `found` has each name with its number of rows."""
+    """Return the recipients that get a file in every period. `found` is the number of rows of each name."""
     known = list(found or ())
     owner = resolved.recipient.alias
     if owner != "t0":
@@ -129,7 +129,7 @@ def recipients_of(resolved: Resolved, found: Mapping[str, int] | None) -> list[s
         if shared and owner not in {column.alias for column in resolved.group_by.values()}:
             raise ExtractError(
                 f"several rows of {place} are called {listed([quoted(name) for name in shared])}: two"
-                " recipients would share a file; rename one",
+                " recipients would share a file; rename one of the rows",
                 kind="recipient_name",
             )
     if resolved.unassigned is not None:
@@ -230,11 +230,11 @@ def _only(resolved: Resolved, recipient: str, key: str, values: frozenset[str | 
     where = f'"{column.name}" in {table.schema}."{table.table}"'
     if values is None:
         own = f"files={{{quoted(recipient)}: File(...)}}"
-        why = f'is not in {table.schema}."{table.table}"; define its own file with {own}'
+        why = f'is not in {table.schema}."{table.table}"; define a file for this recipient with {own}'
     elif len(values) > 1:
         why = f"has several values of {where}; correct the rows, or use another column"
     elif not (value := next(iter(values))):
-        why = f"has no value of {where}; enter one, or use another column"
+        why = f"has no value of {where}; enter a value, or use another column"
     elif character := rolling_name.unsafe(value):
         # A person who can write to the recipient's table must not be able to forge a record, a formula or a
         # name.

@@ -1,4 +1,4 @@
-"""A folder as the target of an extract. Its files are complete, and all belong to the extract."""
+"""A folder as the target of an extract. It never contains a part of a file under the file's name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FolderStore:
     operating system removes the lock when the process ends.
     """
 
-    keeps_replaced = None  # nobody expects a folder to keep old versions
+    keeps_replaced = None  # a folder keeps no old versions, and no warning about this is needed
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -196,7 +196,7 @@ def inside(root: Path, place: str) -> Path:
 
 
 def is_left(path: Path) -> bool:
-    """Return whether a file or folder is left over: processes lock such a file while they run."""
+    """Return whether no process needs this temporary file or folder: a process locks it while it runs."""
     try:
         descriptor = os.open(path, _READ)
     except OSError:  # the file does not exist, or belongs to another user

@@ -19,8 +19,8 @@ _LIVE = ("STARTING", "RUNNING")
 def check(arguments: Arguments) -> None:
     """Refuse a weakened run, and a run that cannot be checked. Only jobs of the module are checked.
 
-    A job has one run at a time, so its live run is this run. The argument `--JOB_RUN_ID` could name another
-    run.
+    A job has one run at a time, so its only active run is this run. The argument `--JOB_RUN_ID` could name
+    another run.
     """
     own = arguments.job_security_configuration
     if own is None:
@@ -29,7 +29,7 @@ def check(arguments: Arguments) -> None:
     live = next((run for run in runs if run.get("JobRunState") in _LIVE), None)
     if live is None:
         raise _refused(
-            "Glue lists no live run of this job, so this run cannot be checked; start the run again"
+            "Glue lists no active run of this job, so this run cannot be checked; start the run again"
         )
     # If Glue shows no configuration for the run, the run has that of the job.
     if (given := live.get("SecurityConfiguration", own)) != own:

@@ -8,7 +8,7 @@ import rolling_joins
 from rolling_expression import Ref
 from rolling_resolved import Measure, Resolved
 
-# The aggregate that merges partial aggregates of two segments into one of both.
+# The aggregate that merges the partial aggregates of several segments, by partial aggregate.
 MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "squares": "sum", "wide": "sum"}
 # Some squares have more digits than a decimal of Spark. Their sum is computed from products of digit groups.
 GROUPS, GROUP_DIGITS = 3, 13
@@ -83,7 +83,7 @@ class Family:
 
 
 def families(resolved: Resolved) -> tuple[Family, ...]:
-    """Return the families of the metrics that do not merge. They contain each metric as its number."""
+    """Return the families of the metrics that do not merge. A family contains the numbers of its metrics."""
     found: dict[tuple[int, int | str], list[int]] = {}
     for number, metric in enumerate(resolved.metrics):
         if not metric.merges:

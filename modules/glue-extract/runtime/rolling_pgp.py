@@ -230,7 +230,7 @@ def _usable(what: str, cert: Cert, now: datetime) -> Key:
     last = max(expiries) if len(expiries) == len(parts) else None
     if last is not None and last <= now:
         raise _wrong(f"{what} can sign, but its subkey for encryption expired on {last:%Y-%m-%d}; ask the"
-                     " recipient for a new one")  # fmt: skip
+                     " recipient for a new subkey")  # fmt: skip
     ends = min((one for one in (ends, last) if one is not None), default=None)
     return Key(cert, cert.fingerprint.upper(), tuple(sorted(parts)), ends)
 

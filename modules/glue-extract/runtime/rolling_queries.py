@@ -50,7 +50,7 @@ class Bodies:
     windows: tuple[str, ...]
     listing: str | None
     broken: str | None  # it runs only if the aggregates have fewer rows than the control totals
-    # for Spark; for PostgreSQL, the texts of the queries contain the relations
+    # Spark needs them separately. Queries for PostgreSQL contain them in their text, so then it is empty.
     relations: tuple[Relation, ...]
 
 
@@ -74,7 +74,7 @@ def checks(resolved: Resolved, span: Span, cutoff: datetime | None) -> Checks:
 
 
 def rows_of(resolved: Resolved) -> str:
-    """Return the kind of rows of the entity that the large queries read."""
+    """Return which rows of the entity the large queries read: BEGINNING or WINDOW."""
     at_entity = resolved.listing is None and rolling_partials.starts_at_entity(resolved)
     return BEGINNING if at_entity else WINDOW
 

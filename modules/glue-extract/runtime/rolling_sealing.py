@@ -88,7 +88,7 @@ class Sealing:
             raise ExtractError(f"cannot encrypt {plain.name}: {said}", kind="pgp", cause=said) from None
 
     def _entries(self, place: str) -> Iterator[Json]:
-        """Yield the entries for the file in the manifest, and in a claim that is not settled."""
+        """Yield the entries for the file in the manifest, and in a claim that has not become a manifest."""
         if self._published is None:
             manifest = self._record(manifest_place(self._period))
             claim = None if self._late else self._record(claim_place(self._period))

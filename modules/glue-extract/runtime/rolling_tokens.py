@@ -57,7 +57,9 @@ def tokens(text: str) -> list[Token]:
         if kind in ("comment", "other"):
             why = _OTHERS.get(found)
             if found == "?":
-                why = "uses an operator with ?, which the driver reads as a parameter; call its function"
+                why = (
+                    "uses an operator with ?, which the driver reads as a parameter; use its function instead"
+                )
             raise ExpressionError(why or f"has a {found!r} that is not in quotes (character {start + 1})")
         last = read[-1] if read else None
         if kind in ("text", "name") and last is not None and last.start + len(last.text) == start:

@@ -39,7 +39,7 @@ def scaled(text: str, digits: int) -> int:
             fraction, rest = fraction[:missing], fraction[missing:]
             if rest.strip("0"):
                 raise ExtractError(
-                    f"a value has more than {digits} digits after the point, but the control totals do not",
+                    f"a value has more than {digits} digits after the point, which no control total has",
                     kind="reconciliation",
                 )
             missing = 0

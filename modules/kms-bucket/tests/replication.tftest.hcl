@@ -171,7 +171,7 @@ run "replication_role_name_over_64_characters_is_shortened" {
         ), 0, 8),
       ])
     )
-    error_message = "A longer role name becomes its first 55 characters and 8 of its SHA-1."
+    error_message = "A longer name becomes its first 55 characters and 8 characters of its SHA-1."
   }
 }
 

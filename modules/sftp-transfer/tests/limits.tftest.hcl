@@ -104,7 +104,7 @@ run "sixty_users_are_within_all_limits" {
         values(aws_iam_role_policy.due),
       ) : length(policy.policy) <= 10240 && !can(regex("[^\\x{0000}-\\x{00FF}]", policy.policy))
     ])
-    error_message = "The policies of a role have at most 10,240 characters up to U+00FF."
+    error_message = "The policies of a role have at most 10,240 characters, and none above U+00FF."
   }
   assert {
     condition = alltrue([
@@ -182,7 +182,7 @@ run "sixty_connectors_are_within_all_limits" {
         values(aws_iam_role_policy.dispatch), values(aws_iam_role_policy.published),
       ) : length(policy.policy) <= 10240 && !can(regex("[^\\x{0000}-\\x{00FF}]", policy.policy))
     ])
-    error_message = "The policies of a role have at most 10,240 characters up to U+00FF."
+    error_message = "The policies of a role have at most 10,240 characters, and none above U+00FF."
   }
   assert {
     condition = alltrue([

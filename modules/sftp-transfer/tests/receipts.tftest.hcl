@@ -83,7 +83,7 @@ run "receipts_record_downloads" {
       source = "sftp-transfer"
       table  = "bank-loans-receipts"
     }
-    error_message = "On a shared server, only users of this module get receipts, for own files."
+    error_message = "Only users of this module get receipts, and only for files in their prefixes."
   }
   assert {
     condition = (
@@ -248,7 +248,7 @@ run "undeliverable_events_of_receipts_go_to_the_dead_letter_queue" {
       && output.delivery.rule_arns
       == ["arn:aws:events:eu-west-1:123456789012:rule/bank-loans-receipts"]
     )
-    error_message = "The rule and the check send dead letters. delivery contains the rule."
+    error_message = "The rule and the check send dead letters. The output delivery has the rule."
   }
   assert {
     condition = {

@@ -143,7 +143,7 @@ def metric(tables: list[str]) -> tuple[str, str]:
     """Return the metric's name and its column. The column is empty for an expression and for `none`."""
     if answer("metric").lower() == "none":
         if answer("aggregate") != "count":
-            raise Invalid("none counts the rows; use the aggregate count, or name a column, e.g. Amount")
+            raise Invalid("the metric \"none\" counts the rows; use the aggregate count, or name a column, e.g. Amount")
         return "", ""
     if "=" in answer("metric"):
         return expression(answer("metric")), ""
@@ -180,7 +180,7 @@ def choice(question: str, *choices: str, engine: str = "(?!)") -> str:
     """Check that an answer is one of its choices. cookiecutter checks only answers to a prompt."""
     chosen = answer(question)
     if chosen not in choices:
-        # Short words such as median and min are similar by chance, so the cutoff is higher.
+        # Short words such as median and min are similar by chance, so a hint needs a higher similarity.
         hint = nearest(chosen, list(choices), cutoff=0.8)
         if re.fullmatch(engine, chosen):  # the engine has more choices than the template
             hint = f"; choose one of them, and write {chosen} in Glue/etl.py of the project"
@@ -196,7 +196,7 @@ def date_column(tables: list[str]) -> str:
 
 
 def join(text: str, tables: list[str]) -> tuple[str, str]:
-    """Return two tables of a join `TABLE: LEFT.COLUMN = COLUMN and ...`: `TABLE`, and the table `LEFT`."""
+    """Return the tables `TABLE` and `LEFT` of the join `TABLE: LEFT.COLUMN = COLUMN and ...`."""
     example = "Account: Loans.Account_idAccount = idAccount"
     table, colon, condition = text.partition(":")
     if not colon or "=" not in condition:
@@ -255,8 +255,8 @@ def schedule() -> None:
     match = matched(answer("_schedule"), form, "a day of the month and a time, e.g. 1 00:01")
     if int(match[1]) > LAST_DAY:
         raise Invalid(
-            f"day {match[1]} is after the {LAST_DAY}th; the day after the run must exist in every month, because a "
-            "mail then reports a missing month, e.g. 1 00:01"
+            f"day {match[1]} is after the {LAST_DAY}th; the check for a missing month starts on the day after the run, "
+            f"and every month must have this day; use a day from 1 to {LAST_DAY}, e.g. 1 00:01"
         )
 
 
@@ -330,13 +330,13 @@ def invalid_answers() -> dict[str, list[str]]:
     tables = [entity_table] if entity_table else []
     starts = []
     for piece in parts("joins", ";") if answer("joins").lower() != "none" else []:
-        # The table of the invalid join is known. With it, later joins that start from this table are not
-        # reported.
+        # Even an invalid join names its table. Remember the table, so that later joins that start from it are
+        # not reported as invalid.
         named = piece.partition(":")[0].rpartition(".")[2].strip()
         table, start = check("joins", join, piece, tables) or (named, "")
         tables.append(table)
         starts.append(start)
-    # The error of a table is already reported. References to that table are not reported, too.
+    # An error in the entity or in a join is already reported. So do not check references to tables.
     if not entity_table or found.get("joins"):
         tables = []
     measured = check("metric", metric, [entity_table] if entity_table else [])
@@ -369,7 +369,7 @@ def invalid_answers() -> dict[str, list[str]]:
     for question, columns in (("recipient", [recipient] if recipient else []), ("group", groups)):
         for name, _ in columns:
             if name in taken:
-                found[question].append(f"{shown(name)} is already the name of a column or key part; use another")
+                found[question].append(f"{shown(name)} is already the name of a column or key part; use another name")
             taken.append(name)
     if measured and dated and recipient and not any(found.values()):
         column = f"{tables[0]}.{measured[1]}"

@@ -184,7 +184,8 @@ def test_file_name_with_a_recipient_column_is_refused_for_unassigned(loans: Stor
     *joins, last = engine.spec.joins
     optional = (*joins, Join(last.table, last.left, last.right, optional=True))
     sentence = engine.refusal("2026-10", file=CODED, joins=optional)
-    assert f'"Unassigned" is not in {loans.schema}."Bank"; define its own file with files=' in sentence
+    missing = f'"Unassigned" is not in {loans.schema}."Bank"'
+    assert f"{missing}; define a file for this recipient with files=" in sentence
     engine("2026-10", file=CODED, joins=optional, files={"Unassigned": File()})
 
 

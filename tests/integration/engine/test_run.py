@@ -105,7 +105,7 @@ def test_recipients_that_differ_only_in_case_are_refused(
     assert engine.refusal("2026-10") == (
         '2026-10: the recipients "ALPHA" and "Alpha" would share the file name Alpha, where upper and'
         " lower case"
-        " are the same, as on Windows and macOS; rename one. Nothing was published."
+        " are the same, as on Windows and macOS; rename one of them. Nothing was published."
     )
     assert not engine.folder.exists()
 

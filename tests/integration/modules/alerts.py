@@ -1,4 +1,4 @@
-"""`failure-alerts` in the local cloud, with `sftp-transfer` in both modes, for tests of the mails.
+"""`failure-alerts` in the local cloud, with `sftp-transfer` in two modes, for tests of the mails.
 
 The job runs a script of the test. The crawler, the SFTP client and the recipient's server are real. The
 emulator does not send some events, for example of a timeout or a rotation. For these events, the tests start

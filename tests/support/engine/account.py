@@ -47,7 +47,7 @@ LOG_IN: list[dict[str, Any]] = [
 
 
 class Account:
-    """Create single resources that otherwise Terraform would create."""
+    """Create single resources that Terraform creates in a real account."""
 
     def __init__(self, cloud: Cloud, server: Database, name: str, environment: pytest.MonkeyPatch) -> None:
         self.cloud = cloud

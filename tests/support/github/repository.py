@@ -28,7 +28,7 @@ class GitHub:
     cloud: aws.Cloud
     settings: Mapping[str, str]  # environment variables with which Terraform finds its provider
     repository: str = "banking-group/bank-loans"
-    terraform: Path | None = None  # the program; by default the one on this machine
+    terraform: Path | None = None  # path of the program; by default, the Terraform on this machine
     variables: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # by environment
     runs: list[Run] = field(default_factory=list)

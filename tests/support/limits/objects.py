@@ -65,12 +65,12 @@ S3 = {
     "principals of a bucket policy": Probe(bucket(), bucket(Principal={"AWS": []})),
     "actions of a bucket policy": Probe(bucket(), bucket(Action=[])),
     "resources of a bucket policy": Probe(bucket(), bucket(Resource=[])),
-    "bucket of a bucket policy's resources": Probe(
+    "bucket in the resources of a bucket policy": Probe(
         bucket(Resource=["arn:aws:s3:::bucket", "arn:aws-cn:s3:::bucket/x/*", "arn:aws:s3:::buc*/*", "*"]),
         bucket(Resource=["arn:aws:s3:::bucket", "arn:aws:s3:::bucket-2/*"]),
         "Policy has invalid resource",
     ),
-    "service of a bucket policy's actions": Probe(bucket(Action="*"), bucket(Action="kms:Decrypt")),
+    "prefix of the actions in a bucket policy": Probe(bucket(Action="*"), bucket(Action="kms:Decrypt")),
     "object lock of a replica's bucket": Probe(
         replicate("locked-too"),
         replicate("open"),

@@ -138,7 +138,7 @@ def test_reason_is_given_if_spark_cannot_compute_an_expression_exactly(text: str
         ("kind = E'\\''", "has a text of the form E'…'; write the text without escapes"),
         (
             "kind ? 'x'",
-            "uses an operator with ?, which the driver reads as a parameter; call its function",
+            "uses an operator with ?, which the driver reads as a parameter; use its function instead",
         ),
         ("amount[1]", "has a '[' that is not in quotes (character 7)"),
         ("kind = $1", "has a '$' that is not in quotes (character 8)"),

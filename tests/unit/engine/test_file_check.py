@@ -14,7 +14,7 @@ from tests.support.bank import LOANS
 
 
 def _made(kind: Any, *given: Any, **named: Any) -> Any:
-    """Make an object without the checks of a type checker."""
+    """Return an object. mypy does not check these arguments, so they may have wrong types."""
     return kind(*given, **named)
 
 

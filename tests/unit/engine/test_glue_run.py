@@ -74,9 +74,9 @@ def test_check_uses_the_live_run_and_not_the_run_id_in_the_arguments(glue: Stubb
 def test_run_that_glue_does_not_list_is_refused(glue: Stubber) -> None:
     with glue:
         answer(glue, EARLIER)
-        with pytest.raises(ExtractError, match="Glue lists no live run of this job"):
+        with pytest.raises(ExtractError, match="Glue lists no active run of this job"):
             rolling_glue.check(ARGUMENTS)
-    with pytest.raises(ExtractError, match="Glue lists no live run of this job"):
+    with pytest.raises(ExtractError, match="Glue lists no active run of this job"):
         rolling_glue.check(parse([*MODULE]))
 
 

@@ -1,4 +1,4 @@
-"""The schedule of a project has the time zone of its months. So a run reports the previous month."""
+"""The schedule and the spec have the same time zone, so a run reports the month that has just ended."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_scheduled_run_reports_the_previous_month(name: str, stamp: Callable[...
 
 
 def test_schedule_in_gmt_reports_the_wrong_month_west_of_gmt() -> None:
-    """The schedule has a time zone because this start in GMT reports September instead of October."""
+    """A start in GMT reports September instead of October, so the schedule needs a time zone."""
     start = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
     assert str(last_complete(start, zone(WEST))) == "2026-09"
 

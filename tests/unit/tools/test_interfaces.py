@@ -67,7 +67,7 @@ CONDITION = """
 
 resource "aws_s3_bucket" "this" {"""
 
-# The old text, the new text, the required weight, and the message.
+# The old text, the new text, the required step (major, minor or patch), and the message.
 CASES: dict[str, tuple[str, str, str, str]] = {
     "an input is renamed": ('"name" {', '"label" {', "major", "the input name is gone"),
     "a required input is new": (

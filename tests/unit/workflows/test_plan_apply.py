@@ -153,12 +153,12 @@ def test_plan_with_a_changed_file_is_refused_even_if_its_json_is_the_same(projec
     assert done.returncode == 1
     assert "::error::These are not the files that were approved: something changed since." in done.stdout
     assert not (project.parent / "applied").exists()
-    # Terraform did not even make a plan, because a plan runs code of modules and providers with the role.
+    # Terraform must not make a plan here, because a plan runs code of modules and providers with the role.
     assert not (project.parent / "planned").exists()
 
 
 def test_code_in_a_git_folder_of_a_module_is_deleted_before_the_plan(project: Path) -> None:
-    """Terraform loads a module from there: `source = "https://host/module.zip//.git"`."""
+    """Terraform can load a module from a folder .git: `source = "https://host/module.zip//.git"`."""
     modules = project / "Terraform/.terraform/modules"
     for place in ("m/.git", "m/sub/.git"):
         write(modules, f"{place}/main.tf", "harmless")

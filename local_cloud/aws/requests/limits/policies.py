@@ -78,7 +78,7 @@ def each_statement(path: str, fault: Fault) -> Complaint:
 
 
 def needs(element: str, sentence: str) -> Fault:
-    """Find a statement that has neither the element nor its negation, or has an empty list in it."""
+    """Find a statement without the element and its `Not` form, or with an empty list in one of them."""
 
     def fault(statement: Statement) -> str | None:
         given = [v for name in (element, f"Not{element}") if (v := statement.get(name))]

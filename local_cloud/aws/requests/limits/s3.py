@@ -191,7 +191,7 @@ LIMITS = (
     Limit(
         "s3",
         "PutBucketPolicy",
-        "bucket of a bucket policy's resources",
+        "bucket in the resources of a bucket policy",
         _names_another_bucket,
         "MalformedPolicy",
         RESOURCES,
@@ -199,7 +199,7 @@ LIMITS = (
     Limit(
         "s3",
         "PutBucketPolicy",
-        "service of a bucket policy's actions",
+        "prefix of the actions in a bucket policy",
         policies.each_statement(
             "Policy",
             policies.values(

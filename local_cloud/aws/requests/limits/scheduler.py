@@ -43,7 +43,7 @@ def _is_schedule(text: str) -> bool:
 def _window(request: Request) -> str | None:
     for window in each(request.parameters, "FlexibleTimeWindow"):
         if (window.get("Mode") == "FLEXIBLE") != ("MaximumWindowInMinutes" in window):
-            return "MaximumWindowInMinutes is required for a flexible time window, and for no other."
+            return "MaximumWindowInMinutes is required for a flexible window, and not allowed without one."
     return None
 
 

@@ -212,8 +212,8 @@ def check_money(session: Reader, columns: Sequence[str]) -> None:
     [[locale, digits]] = session.rows(query, reads_rows=False)
     if digits != "2":
         raise ExtractError(
-            f"{listed(list(columns))} has the type money, whose values have {digits} digits after the point"
-            f' under the lc_monetary "{locale}" of the database; use a view that casts the column to numeric',
+            f'{listed(list(columns))} has the type money, and lc_monetary "{locale}" of the database gives it'
+            f" {digits} digits after the point instead of 2; use a view that casts the column to numeric",
             kind="contract",
         )
 

@@ -12,10 +12,10 @@ _Spec = TypeVar("_Spec")
 
 
 def named(cls: type[_Spec]) -> type[_Spec]:
-    """Let a call with wrong fields return an object with the error in `fault`, without a TypeError.
+    """Return the class with a new constructor. For wrong fields, it sets `fault` and raises no TypeError.
 
-    Python creates the spec while it imports `Glue/etl.py`. Only `run`, which comes later, can report a
-    sentence.
+    Python creates the spec when it imports `Glue/etl.py`, before it calls `run`. But only `run` can report an
+    error in one sentence.
     """
     plain: Callable[..., None] = cls.__init__
     parameters = list(inspect.signature(plain).parameters.values())[1:]

@@ -4,7 +4,7 @@ A large query uses only columns of the relations, and little more than joins, CA
 PostgreSQL and Spark can run the same SQL. The first columns of its result are the labels:
 
 - `kind`: -1 for all joined rows of a segment, 0 for orphan rows, 1 for rows of an excluded recipient, 2 for a
-  group, 3 for unassigned rows. Without unassigned rows, no file has a row for them.
+  group, 3 for unassigned rows. If there are no unassigned rows, no file has a row of this kind.
 - `recipient`, and the group columns `g0`, `g1`, ... as text. Texts are ordered by code point. Other values
   are ordered by their value first (`o0`, `o1`, ...).
 

@@ -179,7 +179,7 @@ def _cert(what: str, text: str) -> Cert:
     from pysequoia.packet import PacketPile, Tag
 
     if len(text) > _LONGEST:
-        # A key may be compressed. Unpacked, a longer text could fill the memory.
+        # A text may be compressed. If it is too long, the unpacked key could fill the memory.
         raise _wrong(f"{what} has {len(text):,} characters; at most {_LONGEST:,} are allowed; {_MINIMAL}")
     blocks = list(_BLOCK.finditer(text))
     if not blocks:

@@ -72,7 +72,7 @@ run "crawler_reads_a_table_of_another_schema" {
   }
 }
 
-run "crawler_cannot_read_a_bucket" {
+run "crawler_without_certificate_and_driver_cannot_read_a_bucket" {
   command = plan
 
   assert {

@@ -113,7 +113,7 @@ run "sixty_users_are_within_all_limits" {
         values(aws_iam_role.receipts), values(aws_iam_role.uncollected), values(aws_iam_role.due),
       ) : length(role.name) <= 64 && length(role.assume_role_policy) <= 2048
     ])
-    error_message = "A role name has at most 64 characters, a trust policy 2,048."
+    error_message = "A role name has at most 64 characters, and a trust policy at most 2,048."
   }
   assert {
     condition = 60 == length(distinct([
@@ -127,7 +127,7 @@ run "sixty_users_are_within_all_limits" {
         values(aws_sfn_state_machine.receipts), values(aws_sfn_state_machine.uncollected),
       ) : length(machine.name) <= 80 && length(machine.definition) <= 1048576
     ])
-    error_message = "A state machine's name has at most 80 characters, its definition 1 MiB."
+    error_message = "A state machine's name has at most 80 characters, and its definition 1 MiB."
   }
   assert {
     condition = alltrue([
@@ -191,7 +191,7 @@ run "sixty_connectors_are_within_all_limits" {
         values(aws_iam_role.published),
       ) : length(role.name) <= 64 && length(role.assume_role_policy) <= 2048
     ])
-    error_message = "A role name has at most 64 characters, a trust policy 2,048."
+    error_message = "A role name has at most 64 characters, and a trust policy at most 2,048."
   }
   assert {
     condition = 120 == length(distinct([
@@ -205,7 +205,7 @@ run "sixty_connectors_are_within_all_limits" {
         values(aws_sfn_state_machine.push), values(aws_sfn_state_machine.dispatch),
       ) : length(machine.name) <= 80 && length(machine.definition) <= 1048576
     ])
-    error_message = "A state machine's name has at most 80 characters, its definition 1 MiB."
+    error_message = "A state machine's name has at most 80 characters, and its definition 1 MiB."
   }
   assert {
     condition = alltrue([

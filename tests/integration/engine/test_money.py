@@ -64,9 +64,9 @@ def priced(request: pytest.FixtureRequest, abroad: database.Database, engine: En
 def test_money_without_two_digits_is_refused(priced: Engine, request: pytest.FixtureRequest) -> None:
     locale = request.node.callspec.params["priced"]
     assert priced.refusal("2026-10") == (
-        f"2026-10: Amount has the type money, whose values have {LOCALES[locale]} digits after the point"
-        f' under the lc_monetary "{locale}" of the database; use a view that casts the column to numeric.'
-        " Nothing was published."
+        f'2026-10: Amount has the type money, and lc_monetary "{locale}" of the database gives it'
+        f" {LOCALES[locale]} digits after the point instead of 2; use a view that casts the column to"
+        " numeric. Nothing was published."
     )
 
 

@@ -84,8 +84,8 @@ def twice_null(loans: Store) -> None:
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (null, '"Beta" has no value of "code" in SCHEMA."Bank"; enter one'),
-        (empty, '"Beta" has no value of "code" in SCHEMA."Bank"; enter one'),
+        (null, '"Beta" has no value of "code" in SCHEMA."Bank"; enter a value'),
+        (empty, '"Beta" has no value of "code" in SCHEMA."Bank"; enter a value'),
         (slash, '"Beta" has the character U+002F (SOLIDUS) in its value of "code" in SCHEMA."Bank"; a value'),
         (line_break, '"Beta" has the character U+000A (a control character) in its value of "code"'),
         (twice, '"Beta" has several values of "code" in SCHEMA."Bank"; correct the rows'),

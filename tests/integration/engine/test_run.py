@@ -160,7 +160,9 @@ def test_late_data_is_reported_and_restated(store: Store, engine: Engine, branch
     assert restated.manifest("2026-09")["reason"] == "late loan"
 
 
-def test_swing_is_reported(store: Store, engine: Engine, branches: tuple[int, int]) -> None:
+def test_metric_that_changes_by_more_than_swing_factor_is_reported(
+    store: Store, engine: Engine, branches: tuple[int, int]
+) -> None:
     metrics = {"amount_avg": Metric("avg", "Amount"), "loans_count": Metric("count")}
     engine("2026-08", metrics=metrics)
     store.loan(branches[0], "2026-09-01", 300)

@@ -111,12 +111,14 @@ def test_events_that_are_not_failures_match_no_rule(deployed: Deployed, nothing:
         ("2028-03-01T00:00:00Z", "2028-02"),
     ],
 )
-def test_failure_without_a_period_is_about_the_previous_month(alerts: Deployed, at: str, period: str) -> None:
+def test_mail_about_a_failure_without_a_period_has_the_previous_month(
+    alerts: Deployed, at: str, period: str
+) -> None:
     [mail] = alerts.execute("state_machine_arn", job_event("Job run timed out", at=at))
     assert line(mail, "Period") == period
 
 
-def test_invalid_period_is_part_of_the_reason(alerts: Deployed) -> None:
+def test_invalid_period_in_an_error_is_part_of_the_reason(alerts: Deployed) -> None:
     [mail] = alerts.execute("state_machine_arn", job_event("SystemExit: 2026-13: there is no such month"))
     assert (line(mail, "Period"), line(mail, "Reason")) == ("2026-10", "2026-13: there is no such month")
 

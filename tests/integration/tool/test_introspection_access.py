@@ -183,7 +183,7 @@ def test_joins_to_a_table_of_another_owner_are_not_guessed(
             connection.execute("drop owned by stranger_of_guesses cascade; drop role stranger_of_guesses")
 
 
-def test_policy_of_a_table_is_not_called(made: Callable[[str, str], str]) -> None:
+def test_function_in_the_policy_of_a_table_is_not_called(made: Callable[[str, str], str]) -> None:
     url = made("policy", STRANGER.replace("ROLE", "of_policies"))
     try:
         with psycopg.connect(url) as connection:

@@ -103,7 +103,7 @@ def _read_called(uses: str) -> dict[Any, Any]:
 def _path(uses: str) -> str:
     """Return the path and the ref of a called workflow, in the form of the claim `job_workflow_ref`.
 
-    If a workflow of this repository calls another one by `$/`, both have the same version.
+    A path that begins with `$/` names a workflow of this repository in the version of the caller.
     """
     if uses.startswith("$/"):
         uses = f"{HOME}/{uses.removeprefix('$/')}@v{extracts.__version__}"

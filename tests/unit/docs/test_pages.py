@@ -64,7 +64,7 @@ def test_picture_of_the_demo_shows_the_expected_rows() -> None:
         assert line in shown
 
 
-def test_rows_below_the_preview_are_the_expected_rows() -> None:
+def test_rows_of_the_preview_in_the_tutorial_are_the_expected_rows() -> None:
     given = re.search(r"demo database with ([\d,]+) loans", TUTORIAL)
     assert given
     rows = store.generate(date(2026, 10, 1), loans=int(given[1].replace(",", "")))

@@ -111,7 +111,7 @@ def test_only_ec2_accepts_any_character_in_a_tag(service: tags.Tagged) -> None:
         assert "letters, digits, spaces" in assert_refused(limit, refusal)
 
 
-def test_tags_of_several_resources_in_a_request_are_separate() -> None:
+def test_tags_of_several_resources_in_a_request_are_counted_separately() -> None:
     given = [{"Key": f"key-{number}", "Value": ""} for number in range(50)]
     parameters = {"TagSpecifications": [{"Tags": given}, {"Tags": given}]}
     assert limits.check(Request("ec2", "CreateVpcEndpoint", parameters, "", "eu-west-1")) is None

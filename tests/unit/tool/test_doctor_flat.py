@@ -59,7 +59,7 @@ def test_missing_flat_recipient_fails_the_check(
         ('  flat_recipients = [\n    "A",\n  ]\n', '[ "A", ]'),
     ],
 )
-def test_argument_of_the_module_is_read(written: str, expression: str, tmp_path: Path) -> None:
+def test_flat_recipients_of_the_module_are_read(written: str, expression: str, tmp_path: Path) -> None:
     main = tmp_path / "main.tf"
     main.write_text(f'module "extract" {{\n  name = "x"\n{written}  schedule = "y"\n}}\n')
     assert project._arguments(main)["flat_recipients"] == expression

@@ -35,7 +35,7 @@ def written(folder: Path, content: str) -> Path:
     return folder
 
 
-def test_manifest_is_read(tmp_path: Path) -> None:
+def test_valid_manifest_is_returned(tmp_path: Path) -> None:
     assert manifests.read(written(tmp_path, json.dumps(MANIFEST)), "2026-10") == MANIFEST
 
 

@@ -50,7 +50,7 @@ class Refused(Exception):
 
 
 def close_universal_targets() -> None:
-    """Call a universal target with its role. The emulator does not follow the retry policy, as AWS would.
+    """Call a universal target with its role. AWS would follow the retry policy, but the emulator does not.
 
     The call goes through the endpoint of the emulator like any other request, so the emulator checks and
     authorizes it. https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html

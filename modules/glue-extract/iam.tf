@@ -327,8 +327,8 @@ resource "aws_iam_role_policy" "job" {
           ])
         },
         {
-          # The engine reads the settings of its own run, and refuses to run with settings that are
-          # not those of the job.
+          # The engine reads the settings of its own run, and refuses to run with settings that
+          # differ from the job's settings.
           Sid      = "ReadOwnRuns"
           Effect   = "Allow"
           Action   = "glue:GetJobRuns"

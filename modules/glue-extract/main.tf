@@ -127,8 +127,8 @@ resource "aws_glue_job" "this" {
     for name, value in var.extra_arguments : name => value if contains(local._run_arguments, name)
   }
 
-  # A run cannot override these arguments, because Glue ignores the values that it passes. So a run
-  # cannot publish to another target or load other code:
+  # A run cannot override these arguments, because Glue ignores the values that a run passes. So no
+  # run can publish to another target or load other code:
   # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
   # The names in _no_code_arguments may also be in extra_arguments. A validation refuses the other
   # names.
@@ -255,8 +255,8 @@ resource "aws_glue_trigger" "crawled" {
   predicate {
     logical = "ANY"
 
-    # The job does not depend on the catalog, so it starts after every end of the crawl. A trigger
-    # can wait for no other states than these:
+    # The job does not depend on the catalog, so it starts after the crawl, whether it succeeded or
+    # not. A trigger can wait only for these states:
     # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-jobs-trigger.html
     dynamic "conditions" {
       for_each = ["CANCELLED", "FAILED", "SUCCEEDED"]

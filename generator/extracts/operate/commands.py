@@ -31,7 +31,9 @@ def run(
     ] = None,
     first: First = None,
     last: Last = None,
-    restate: Annotated[bool, typer.Option("--restate", help="Replace published months that differ.")] = False,
+    restate: Annotated[
+        bool, typer.Option("--restate", help="Replace published files that differ now.")
+    ] = False,
     reason: Annotated[
         str | None, typer.Option(help="Reason of the restatement; the manifest records it.", metavar="TEXT")
     ] = None,

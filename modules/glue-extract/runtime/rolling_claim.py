@@ -54,7 +54,7 @@ class Claim:
             raise _lost(self.period)
 
     def withdraw(self, made: Plan) -> None:
-        """Remove the manifest, on the condition that it is the one that this run has read.
+        """Remove the manifest, on the condition that it has not changed since this run read it.
 
         Read its version again. A previous owner of the claim may have removed the manifest, or may have
         written its own manifest just before it lost the claim.
@@ -91,7 +91,7 @@ class Claim:
         )
 
     def _check_created(self, file: File) -> None:
-        """If another run has taken over the claim, remove the created file, unless that run writes it too."""
+        """If another run has taken over the claim, remove the created file unless that run writes it."""
         place = claim_place(self.period)
         if self.store.version(place) == self.version:
             return

@@ -31,7 +31,7 @@ def check(arguments: Arguments) -> None:
         raise _refused(
             "Glue lists no active run of this job, so this run cannot be checked; start the run again"
         )
-    # If Glue shows no configuration for the run, the run has that of the job.
+    # If Glue shows no configuration for the run, the run has the configuration of the job.
     if (given := live.get("SecurityConfiguration", own)) != own:
         raise _refused(
             f"the run was started with another security configuration, {harmless(given)}; start the run"

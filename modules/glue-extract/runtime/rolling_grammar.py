@@ -71,7 +71,7 @@ _ZONED = ("timestamp", "time")
 
 _LONGEST = 10_000
 _DEEPEST = 40  # maximum number of levels of nested parentheses
-_MOST_OPERATORS = 150  # maximum number of operators, each of which uses the result of the one before
+_MOST_OPERATORS = 150  # maximum number of operators in a row, each applied to the result before it
 
 
 def parse(text: str, resolve_name: Resolve) -> Node:

@@ -228,7 +228,7 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
         case "snapshot":
             return ExtractError(
                 f"the parts of the read could not use the same snapshot ({said}); connect to the endpoint of"
-                ' one instance, not of several, or leave out aggregate_in="spark"',
+                ' a single instance, or leave out aggregate_in="spark"',
                 kind="snapshot",
                 cause=cause,
             )

@@ -260,6 +260,6 @@ run "workflow_without_a_crawler_has_only_the_job" {
       && keys(output.failure_events.events) == ["job"]
       && keys(output.failure_events.recoveries) == ["job"]
     )
-    error_message = "Without a crawler, no failure event and no output refers to one."
+    error_message = "Without a crawler, no failure event and no output refers to a crawler."
   }
 }

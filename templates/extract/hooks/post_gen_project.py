@@ -7,8 +7,8 @@ import os
 import sys
 
 if __name__ == "__main__":
-    # cookiecutter runs this hook from a shared temporary folder. A json.py of another user there must not be
-    # imported.
+    # cookiecutter runs this hook from a shared temporary folder, where another user could put a json.py. Python
+    # must not import it.
     sys.path[:] = [path for path in sys.path if path != os.path.dirname(__file__)]
 
 from collections import OrderedDict

@@ -8,8 +8,8 @@ import os
 import sys
 
 if __name__ == "__main__":
-    # cookiecutter runs this hook from a shared temporary folder. A json.py of another user there must not be
-    # imported.
+    # cookiecutter runs this hook from a shared temporary folder, where another user could put a json.py. Python
+    # must not import it.
     sys.path[:] = [path for path in sys.path if path != os.path.dirname(__file__)]
 
 import difflib
@@ -150,8 +150,8 @@ def metric(tables: list[str]) -> tuple[str, str]:
     table, dot, column = answer("metric").rpartition(".")
     if dot and tables and table.strip() != tables[0]:
         raise Invalid(
-            f"{shown(answer('metric'))} is not a column of {tables[0]}; write one, e.g. Amount, or an expression with "
-            "a name, e.g. balance = Account.Balance"
+            f"{shown(answer('metric'))} is not a column of {tables[0]}; write a column, e.g. Amount, or an expression "
+            "with a name, e.g. balance = Account.Balance"
         )
     column = identifier(column, "column name", "Amount")
     return column, column
@@ -214,7 +214,7 @@ def join(text: str, tables: list[str]) -> tuple[str, str]:
             )
         before, dot, column = right.rpartition(".")
         if dot and before.strip() not in (name, table.strip()):
-            raise Invalid(f"{shown(right.strip())} is not a column of {name}; write one, e.g. {example}")
+            raise Invalid(f"{shown(right.strip())} is not a column of {name}; write a column, e.g. {example}")
         for owner, column in ((start, left), (name, column)):
             side = f"{owner}.{identifier(column, 'column name', example)}"
             if side in compared:
@@ -238,7 +238,7 @@ def group(tables: list[str]) -> list[tuple[str, str]]:
     """Return the name and the source of each group-by column."""
     pieces = parts("group", ",")
     if not pieces:
-        raise Invalid("no column; write at least one, e.g. branch_id = Branch.idBranch")
+        raise Invalid("no column; write at least one column, e.g. branch_id = Branch.idBranch")
     return [renamed(piece, tables, "branch_id = Branch.idBranch") for piece in pieces]
 
 

@@ -14,8 +14,8 @@ FUNCTION = f"arn:aws:lambda:{ACCOUNT}:function:rotate"
 Inputs = dict[str, Any]
 
 # The artifacts have a separate bucket and key, so that a right on one bucket or key cannot replace a right on
-# another one. Two extracts share all of them. One extract has a password and a crawler, and the other has a
-# token.
+# another one. Two extracts share these buckets and keys. One extract has a password and a crawler, and the
+# other has a token.
 BUCKET_INPUTS: Inputs = {
     "source": "./modules/kms-bucket",
     "name": BUCKET,

@@ -158,7 +158,7 @@ def test_answers_at_the_prompts_are_not_executed(
         ("entity", "1Loans", "start with a letter"),
         ("entity", "L" * 64, "63 bytes"),
         ("entity", "é" * 32, "63 bytes"),
-        ("metric", "Account.Amount", "is not a column of Loans; write one, e.g. Amount, or an expression"),
+        ("metric", "Account.Amount", "is not a column of Loans; write a column, e.g. Amount, or"),
         ("metric", "none", 'the metric "none" counts the rows; use the aggregate count'),
         ("metric", "Total = price * quantity", "is not a valid name; use a to z"),
         ("metric", "total = ", "is not an expression of columns"),

@@ -63,11 +63,11 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` in `folder` until the block ends. Yield once `ready()` is true.
 
-    The process has its own session. So Ctrl-C reaches only this process, and the parts end in order. The
-    output of the process goes to `log`. If the process does not start, the error quotes the last line of the
-    log.
+    The started process has its own session. So Ctrl-C reaches only the calling process, which ends its
+    servers in order. The output of the started process goes to `log`. If the start fails, the error quotes
+    the last line of the log.
 
-    On Linux, the process also ends when this process is killed, unless it is `kept`.
+    On Linux, the started process also ends when the calling process is killed, unless `kept` is true.
     """
     process = None
     try:
@@ -165,7 +165,7 @@ def answers(port: int) -> bool:
 
 
 def identities(numbers: Sequence[int]) -> list[tuple[int, str]]:
-    """Return process IDs with their commands. So `end` never stops another process with the same ID."""
+    """Return each process ID with its command, so that `end` never stops another process with the same ID."""
     return [(number, _command(number)) for number in numbers]
 
 
@@ -177,7 +177,7 @@ def end(noted: Sequence[tuple[int, str]]) -> None:
         is_database = "postgres" in command
         for stop_signal in (
             signal.SIGINT if is_database else signal.SIGTERM,
-            signal.SIGQUIT if is_database else signal.SIGKILL,  # a client can keep a server waiting
+            signal.SIGQUIT if is_database else signal.SIGKILL,  # if the server still waits for a client
         ):
             os.kill(number, stop_signal)
             deadline = time.monotonic() + 5

@@ -1,4 +1,4 @@
-"""Write the wheel without code. The module glue-extract sets it for arguments of Glue that load code.
+"""Write a wheel without code. In glue-extract, it is the value of arguments with which Glue loads code.
 
 Run `python -m tools.empty_wheel` after a change of this file. The wheel has the same bytes each time, because
 it contains no time and is not compressed.

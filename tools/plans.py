@@ -150,7 +150,7 @@ def judge(report: Path, plans: Path) -> None:
     passed, excused = found["summary"]["passed"], found["summary"]["failed"]
     count = len(list(plans.glob("*.json")))
     print(
-        f"✓ {count} plans: {passed} checks passed, 0 failed, {excused} skipped by the code, which says why."
+        f"✓ {count} plans: {passed} checks passed, 0 failed, {excused} skipped. Comments in the code say why."
     )
 
 

@@ -185,7 +185,7 @@ def main(wheel: str) -> None:
     if complaints:
         sys.exit(1)
     kinds = len({use.of for use in found})
-    print(f"✓ {len(found)} uses of {kinds} kinds of resource are all in provider {bindings.version}.")
+    print(f"✓ Provider {bindings.version} has all names in {len(found)} uses of {kinds} kinds of resources.")
 
 
 if __name__ == "__main__":

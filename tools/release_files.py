@@ -1,7 +1,7 @@
 """Check the tag of a release, and write its notes beside the built files: `make release-files TAG=v1.2.0`.
 
-A person types the version of the workflow, so this program compares the version again with the changes in the
-interfaces of the modules.
+A person types the version when starting the release workflow, so this program compares the version again with
+the changes in the interfaces of the modules.
 """
 
 from __future__ import annotations

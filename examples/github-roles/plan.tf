@@ -48,7 +48,8 @@ locals {
       "stateMachine:${var.name}${machine}"
     ]
   }
-  # Names of the roles. The modules shorten a longer name to 64 characters in the same way.
+  # Names of the roles. A name with more than 64 characters is shortened in the same way as in the
+  # modules.
   full_role_names = {
     for role in [
       "collected", "crawler", "dispatch", "failures-events", "failures-states", "job",

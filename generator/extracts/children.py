@@ -1,10 +1,10 @@
 """Start programs that end when this process ends, even after Ctrl-C, a signal or kill -9.
 
-A guard process, which runs this file, starts the program. This process holds one end of a pipe, and the guard
-holds the other. When this process ends, the system closes the pipe, and the guard ends the program and its
-children. On Linux these include processes that left the program's group, because orphans become children of
-the guard. The program also ends with the guard (PR_SET_PDEATHSIG). On other systems, the guard ends the group
-only.
+A guard process, which runs this file, starts the program. The process that calls `run` holds one end of a
+pipe, and the guard holds the other end. When the calling process ends, the system closes the pipe, and the
+guard ends the program and the program's children. On Linux the guard also ends processes that left the
+program's group, because orphans become children of the guard. The program also ends with the guard
+(PR_SET_PDEATHSIG). On other systems, the guard ends the group only.
 
 Limitation: kill -9 of the guard alone ends the program, but not the program's children.
 
@@ -42,7 +42,7 @@ _SAFE = {"PYTHONSAFEPATH": "1"}
 
 
 def python(module: str) -> list[str]:
-    """Return the first words of a command that runs a module in a Python like this one."""
+    """Return the beginning of a command that runs a module with the Python of this process."""
     return [sys.executable, "-P", "-m", module]
 
 
@@ -153,7 +153,10 @@ def _above_standard(descriptor: int) -> int:
 
 
 def _guard(lifeline: int, command: Sequence[str]) -> int:
-    """Run the command until it or the parent ends. Return the exit code, which is negative after a signal."""
+    """Run the command until it ends, or until the process that started the guard ends.
+
+    Return the exit code, which is negative after a signal.
+    """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     process = subprocess.Popen(command, process_group=0, preexec_fn=end_with_parent)
     signal.signal(signal.SIGTERM, _ended)

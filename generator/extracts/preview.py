@@ -44,7 +44,7 @@ def tell_message(line: str, tell: Callable[[str], None]) -> None:
     entry = json.loads(line) if line.startswith("{") else {}
     if "message" not in entry or entry["level"] == "error":
         return
-    if entry["event"] == "published":  # a preview publishes nothing, so print another message
+    if entry["event"] == "published":  # a preview does not publish, so print only counts
         tell(f"{entry['period']}: {_counted(entry['files'], 'file')}, {_counted(entry['rows'], 'row')}")
         return
     before = "no earlier months: " if entry["event"] == "history_failed" else ""

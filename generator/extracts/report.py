@@ -20,7 +20,7 @@ from extracts.report_lines import LISTED, WHOLE, Line, lines, matter, size, whol
 from extracts.report_months import Json, Month, Shown, axis, beginning, combined, prescribed
 from extracts.report_numbers import Marks, month_name
 
-RECIPIENTS = 40  # maximum number of recipients that have their own section; the files of all are listed
+RECIPIENTS = 40  # maximum number of recipients with their own section; all files are listed
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from extracts.report_months import Group, Row
 from extracts.report_numbers import number
 
 MOVES = 6  # number of listed groups with the largest changes
-NAMED = 5  # maximum number of listed groups that are new, and that are removed
+NAMED = 5  # maximum number of listed new groups, and of listed removed groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def archive() -> Path | None:
 
 
 def can_be_made() -> bool:
-    """Return whether there is no archive yet, and whether Java and the folder allow one."""
+    """Return whether the archive is missing and can be made with this Java in this folder."""
     path = _path()
     # The archive of Java's own classes, which our archive extends. A reduced Java does not have it.
     base = programs.java_home() / "lib/server/classes.jsa"

@@ -93,7 +93,7 @@ def newest(extract: Any, argv: Sequence[str], last: str) -> str | None:
             resolved = rolling_resolve.read(extract, session)
             found = rolling_newest.period(resolved, Period.parse(last), session)
     except ExtractError as error:
-        if error.kind == "unreachable":  # a second connection would take half a minute to fail
+        if error.kind == "unreachable":  # a run would try again for half a minute, so end now
             sys.exit(f"{error.sentence}. Nothing was written.")
         return None
     return None if found is None else str(found)

@@ -27,7 +27,7 @@ ACCOUNT = "000000000000"
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """A running emulator. `environment` has all that clients need to reach the emulator, as with AWS."""
+    """A running emulator. Clients of AWS reach it with the variables in `environment`."""
 
     endpoint: str
     sftp_port: int
@@ -59,7 +59,7 @@ class Cloud:
         return _client(service, self.endpoint, self.authority)
 
 
-@functools.cache  # a client keeps its connection, and a new one needs milliseconds for TLS
+@functools.cache  # a client keeps its connection, and TLS makes new connections slow
 def _client(service: str, endpoint: str, authority: Path) -> Any:
     return boto3.client(
         service,

@@ -3,7 +3,7 @@
 `aws.serve` runs this module as a process (`python -m local_cloud.aws.emulator`). For each gap of ministack,
 one small function wraps a function of ministack and says why. `tests/support/emulator/` has a probe for each
 gap. The probe fails when a new release of ministack closes the gap. The behavior of AWS is taken from the
-documentation of AWS. No test here proves it.
+documentation of AWS. No test here compares it with AWS.
 """
 
 from __future__ import annotations

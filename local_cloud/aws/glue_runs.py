@@ -1,4 +1,4 @@
-"""Glue: in ministack, runs execute nothing and send no events."""
+"""Glue: run jobs and crawlers, and send their events. ministack runs nothing and sends no events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WorkflowRun = tuple[str, str] | None
 # by run ID: the process of a run that has not ended
 _processes: dict[str, subprocess.Popen[str]] = {}
 _stopped: set[str] = set()
-# A run can set these attributes; a job has no session policy.
+# Settings that a run can have. A job cannot have the first, a session policy.
 _FROM_JOB = ("ExecutionRoleSessionPolicy", "SecurityConfiguration")
 
 
@@ -54,7 +54,7 @@ def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[st
         finally:
             _processes.pop(run_id, None)
     if run_id in _stopped:
-        _stopped.discard(run_id)  # the next crawl of this crawler has the same run ID
+        _stopped.discard(run_id)  # because the next crawl of this crawler has the same run ID
         return "STOPPED", ""
     if process.returncode:
         lines = [line for line in errors.splitlines() if line.strip()]
@@ -74,7 +74,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def stop_job_runs(data: Body) -> Response:
-    """BatchStopJobRun. In ministack, this action stops nothing and sends no event."""
+    """Stop runs of a job (BatchStopJobRun). In ministack, this action stops nothing and sends no event."""
     for run_id in data["JobRunIds"]:
         _stop(run_id)
     done = [{"JobName": data["JobName"], "JobRunId": run_id} for run_id in data["JobRunIds"]]
@@ -82,7 +82,7 @@ def stop_job_runs(data: Body) -> Response:
 
 
 def start_job_run(data: Body, workflow: WorkflowRun = None) -> Response:
-    """StartJobRun. ministack reports success without running anything."""
+    """Start a run of a job (StartJobRun). ministack reports success without running anything."""
     name = data["JobName"]
     job = glue._jobs.get(name)
     if job is None:
@@ -106,7 +106,7 @@ def start_job_run(data: Body, workflow: WorkflowRun = None) -> Response:
         "PredecessorRuns": [],
         "LogGroupName": "/aws-glue/jobs",
     }
-    # A run can set these attributes. Otherwise the run has the security configuration of its job.
+    # A setting of the run replaces the setting of its job.
     given = {**job, **data}
     run |= {key: given[key] for key in _FROM_JOB if given.get(key)}
     _begin(run)
@@ -147,7 +147,7 @@ def _finish_job_run(run: Body, workflow: WorkflowRun) -> None:
 
 
 def start_crawler(data: Body, workflow: WorkflowRun = None) -> Response:
-    """StartCrawler. In ministack, a crawler finds no tables and sends no event."""
+    """Start a crawler (StartCrawler). In ministack, a crawler finds no tables and sends no event."""
     crawler = glue._crawlers.get(data["Name"])
     if crawler is None:
         return error_response_json("EntityNotFoundException", f"Crawler {data['Name']} not found", 400)
@@ -159,7 +159,7 @@ def start_crawler(data: Body, workflow: WorkflowRun = None) -> Response:
 
 
 def stop_crawler(data: Body) -> Response:
-    """StopCrawler. In ministack, this action stops nothing."""
+    """Stop a crawler (StopCrawler). In ministack, this action stops nothing."""
     crawler = glue._crawlers.get(data["Name"])
     if crawler is None:
         return error_response_json("EntityNotFoundException", f"Crawler {data['Name']} not found", 400)

@@ -19,7 +19,8 @@ output "crawler_arn" {
 
 output "crawler_name" {
   description = <<-EOT
-    Name of the crawler. Null without a crawler. A start of only the crawler does not start the job.
+    Name of the crawler. Null without a crawler. If you start only the crawler, the job does not
+    start.
   EOT
   value       = one(aws_glue_crawler.this[*].name)
 }

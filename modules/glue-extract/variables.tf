@@ -138,7 +138,7 @@ variable "target" {
 
   validation {
     # In one bucket, a role that may read the prefix of the target must not be able to read the
-    # artifacts, and the reverse.
+    # artifacts. A role that may read the artifacts must not be able to read the target.
     condition = var.artifacts.bucket != var.target.bucket || !anytrue([
       startswith("${var.artifacts.prefix}/", "${var.target.prefix}/"),
       startswith("${var.target.prefix}/", "${var.artifacts.prefix}/"),

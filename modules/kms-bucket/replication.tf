@@ -112,7 +112,7 @@ resource "aws_iam_role_policy" "replication" {
             "s3:GetObjectVersionForReplication",
             "s3:GetObjectVersionTagging",
           ],
-          # S3 User Guide, "Using S3 Object Lock with S3 Replication".
+          # Required for Object Lock: S3 User Guide, "Using S3 Object Lock with S3 Replication".
           var.object_lock == null ? [] : ["s3:GetObjectLegalHold", "s3:GetObjectRetention"],
         )
         Resource = join("", [

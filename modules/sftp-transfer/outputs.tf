@@ -66,7 +66,7 @@ output "delivery" {
       for kind, event in local._delivery_recoveries : kind => event if local._delivery_kinds[kind]
     }
     # These ARNs are built from names, because the queue that gets dead letters of these rules is
-    # created before them.
+    # created before the rules.
     rule_arns = [
       for name in concat(local._published_names, local._collected_names) :
       "${local._rule_arn}/${name}"

@@ -126,7 +126,7 @@ RUN: dict[str, str] = {
     "test_make_interfaces_prints_the_smallest_version_for_the_change",
     "make interfaces": "tests/integration/tools/test_release.py::"
     "test_make_interfaces_prints_the_smallest_version_for_the_change",
-    "make release": "tests/integration/tools/test_release.py::test_make_requires_the_version",
+    "make release": "tests/integration/tools/test_release.py::test_make_release_requires_a_version",
     "make dist": "tests/integration/tools/test_packages.py::"
     "test_distributions_contain_template_and_modules_and_no_generated_files",
     "make test-browser": "tests/unit/tool/test_report_browser.py::test_page_fits_the_screen",
@@ -275,7 +275,7 @@ def test_every_command_is_run_by_the_test_in_its_entry() -> None:
 @pytest.mark.parametrize(
     ("command", "runner"),
     [
-        ("make lint", "tests/integration/tools/test_release.py::test_make_requires_the_version"),
+        ("make lint", "tests/integration/tools/test_release.py::test_make_release_requires_a_version"),
         ("make dist", "tests/integration/tools/test_packages.py::test_no_such_test"),
         (
             "extracts status ~/projects",

@@ -23,8 +23,8 @@ def runs(command: str, runner: str, commands: Commands) -> bool:
     `runner` is a test (`file::name`), another make target, `make lint`, or the workflow ci. A test runs a
     command if the code of the test, its fixtures and helpers contains one of these:
 
-    - the command as a string, its words as a list, or its beginning in a call of `says`. This function
-      returns the only command on the pages with this beginning.
+    - the command as a string, its words as a list, or its beginning in a call of `says`, which returns
+      the only command on the pages with this beginning.
     - a list of words that is in the recipe of the make target, or the file that this recipe tests.
     - the number of a step on a page, if this step is the command. The test reads the step from the page.
     """
@@ -58,9 +58,10 @@ def runs(command: str, runner: str, commands: Commands) -> bool:
 
 
 def same(command: str, words: tuple[str, ...], texts: set[str]) -> bool:
-    """Return whether the words are a make command, apart from options of make and values of variables.
+    """Return whether a list of words is the beginning of a make command.
 
-    Words of the command that are not in the list must be other strings in the test.
+    Options of make and values of variables may differ. The remaining words of the command must be strings in
+    the test.
     """
     if words[:1] != ("make",) or not command.startswith("make "):
         return False

@@ -108,9 +108,9 @@ def _route_table(ec2: Any, subnet: dict[str, Any]) -> dict[str, Any]:
 
 
 def _default_gateway(table: dict[str, Any]) -> str:
-    """Return the target of the default route.
+    """Return the target of the default route, or an empty text if the job cannot use the route.
 
-    An internet gateway is no target, as the job has no public IP.
+    A route to an internet gateway does not help, because the job has no public IP address.
     """
     for route in table.get("Routes", ()):
         gateway = (
@@ -216,6 +216,6 @@ def _test_mail(aws: Client, values: Values) -> Check:
         aws("stepfunctions").start_execution(
             stateMachineArn=message["state_machine_arn"], input=message["input"]
         )
-        return "a test mail was started; check the mailbox"
+        return "the test mail is being sent; check the mailbox"
 
     return _called("test mail", send, "grant states:StartExecution on the state machine")

@@ -42,7 +42,7 @@ def settle(
     choose: Choose | None,
     repeats: candidates.Repeats = lambda _table, _columns: None,
 ) -> tuple[dict[str, str], list[Finding]]:
-    """Return the answers that the database gives, and how each was found. Complete the given answers.
+    """Complete the given answers from the catalog. Return the answers, and how each of them was found.
 
     The function calls `choose` for open questions. Without `choose`, an open question raises `Ambiguous`.
     `repeats` returns whether values of a column occur twice.
@@ -290,7 +290,7 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
     # Tables behind a bridge are not candidates, because joins to them may multiply rows.
     near = {entity.id: entity, **graph.reachable(scope.links, entity.id)}
     offered = [_row(scope, table, answers["recipient"]) for table in near.values() if table is not entity]
-    # If the entity has no other table, read rows to find columns with the same value in several facts.
+    # If no other table is reachable, read rows to find columns with the same value in several facts.
     own = [column.name for column in candidates.names(entity, scope.links)]
     offered += [
         Candidate(renamed("", entity, column, [*taken]), entity, (column,))

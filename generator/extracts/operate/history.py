@@ -31,7 +31,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The number and the sum of the values that a metric aggregates. The sum is None without a value."""
+    """The number and the sum of the values that a metric aggregates. The sum is None if there is no value."""
 
     count: int
     sum: Decimal | None

@@ -36,7 +36,7 @@ class Fault:
     """A value that its shape does not allow.
 
     `path` leads from the outermost member to the value, in the notation of AWS: ("tags", "1", "member",
-    "key"). `constraint` is the text of AWS.
+    "key"). `constraint` is the text with which AWS describes the violated rule.
     """
 
     kind: Kind

@@ -71,7 +71,7 @@ run "each_event_has_a_rule_that_starts_the_state_machine" {
         detail-type = ["Glue Job State Change"]
       }
     }
-    error_message = "Each event has a rule with its pattern."
+    error_message = "Each event in failure_events has a rule with the pattern of the event."
   }
   assert {
     condition = alltrue([
@@ -85,7 +85,7 @@ run "each_event_has_a_rule_that_starts_the_state_machine" {
   }
 }
 
-run "roles_have_exactly_these_rights" {
+run "roles_have_only_the_expected_rights" {
   command = plan
 
   assert {
@@ -137,7 +137,7 @@ run "roles_have_exactly_these_rights" {
         Condition = { StringEquals = { "kms:ViaService" = "sns.eu-west-1.amazonaws.com" } }
       },
     ]
-    error_message = "The state machine can read this job, use the table and publish."
+    error_message = "The state machine can read runs of this job, write incidents and send mails."
   }
   assert {
     condition = jsondecode(aws_iam_role.events.assume_role_policy).Statement[0].Condition == {

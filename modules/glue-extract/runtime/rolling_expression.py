@@ -184,7 +184,7 @@ class _Writer:
         return f"{name}({', '.join(written)})"
 
     def _plain(self, node: Node) -> str:
-        """Return the SQL of a function's argument. A column has its own type there."""
+        """Return the SQL of an argument that need not be a decimal. A column keeps its own type."""
         match node:
             case Ref(column) if not self.spark and (column.is_float or column.type == "money"):
                 text = self.column(column)

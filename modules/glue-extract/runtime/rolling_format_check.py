@@ -1,4 +1,4 @@
-"""Refuse errors in the file of a spec, with one sentence, before the source is read."""
+"""Refuse errors in each `File` of a spec, with one sentence, before the source is read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SIGNS = ("leading", "trailing", "none")
 
 
 def check_files(spec: Extract, metrics: Mapping[str, bool]) -> None:
-    """Refuse an invalid file. `metrics` has for each metric's name whether the metric has a sum."""
+    """Refuse an invalid `File`. `metrics` maps the name of a metric to whether the metric has a sum."""
     files: list[tuple[str, object]] = [("file", spec.file)]
     if spec.files is not None:
         if not isinstance(spec.files, Mapping):
@@ -110,11 +110,11 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
 
 
 def _check_flat(what: str, template: str) -> None:
-    """Refuse a name that two periods within 40 years can share, also without regard to case.
+    """Refuse a file name that can be the same in two periods within 40 years, also without regard to case.
 
     A column's value and the revision may differ from period to period. So only the text before the first and
-    after the last of these fields can distinguish two periods. A revision that is next to a digit has no
-    clear end, so it counts like any text.
+    after the last of these fields can distinguish two periods. If a digit is next to a revision, the name
+    does not show where the revision ends. So such a revision counts as any text.
     """
     same: dict[str, str | date] = {"recipient": "x", "entity": "x", "revision": _REVISION}
     same |= {f"recipient[{key}]": _ANYTHING for key in recipient_columns([template])}

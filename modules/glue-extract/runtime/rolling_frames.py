@@ -45,7 +45,7 @@ class FrameRelations(Relations):
             return self._add("t0", f"CAST({_quoted(column)} AS bigint)")
         text = f"CAST({_quoted(column)} AS string)"
         if column.category == "N" and other.category == "N":
-            # Remove zeros at the end: 5.10 becomes 5.1, as PostgreSQL writes the other column.
+            # Remove zeros at the end: 5.10 becomes 5.1. PostgreSQL writes a joined column like this.
             text = rf"regexp_replace(regexp_replace({text}, '(\\.[0-9]*?)0+$', '$1'), '\\.$', '')"
         return self._add("t0", text)
 
@@ -104,7 +104,8 @@ class FrameRelations(Relations):
     def _computed(self, alias: str, sql: str, spark_type: str) -> str:
         if alias != "t0":
             return super()._computed(alias, sql, spark_type)
-        # An expression over a joined table, for a row that finds no row there. Its value is a constant.
+        # The value of an expression over a joined table, if an entity row has no joined row. PostgreSQL
+        # computes this constant.
         [[value]] = self._session.rows(f"SELECT ({sql})::text")
         text = "NULL" if value is None else literal(value, spark=True)
         return self._add("t0", f"CAST({text} AS {spark_type})")

@@ -41,15 +41,15 @@ _CIPHERS = (
 
 
 _starting = threading.Lock()
-_announced: set[str] = set()  # the applications that the log has
+_announced: set[str] = set()  # IDs of the applications whose start is in the log
 
 
 @contextmanager
 def spark_starting() -> Iterator[None]:
     """Start Spark while PostgreSQL answers the first queries.
 
-    If it does not start, `spark_context` tries again and raises the error. The end of the block waits for the
-    start, so that Spark writes nothing to the terminal after the sentence of a run that fails.
+    If Spark does not start, `spark_context` tries again and raises the error. The end of the block waits for
+    the start. So Spark writes nothing to the terminal after the error message of a failed run.
     """
     with ThreadPoolExecutor(1) as pool:
         pool.submit(_context)
@@ -87,7 +87,8 @@ def _context() -> SparkContext:
 def _set_up(configuration: SparkConf) -> None:
     """Add the settings of a Spark that the engine starts."""
     configuration.set("spark.ui.enabled", "false").set("spark.ui.showConsoleProgress", "false")
-    # Spark's ports give out rows and the login of the source. Spark generates a secret for them.
+    # Through Spark's ports, another user could read rows and the login of the source. With this setting,
+    # Spark generates a secret that clients of the ports need.
     configuration.set("spark.authenticate", "true")
     configuration.set("spark.driver.bindAddress", "127.0.0.1").set("spark.driver.host", "127.0.0.1")
     configuration.set("spark.local.dir", _local_folder())
@@ -144,8 +145,8 @@ def properties(database: Database, application: str, limit: int) -> dict[str, st
     """Return the properties that the driver needs for every connection."""
     return {
         "ApplicationName": application,
-        # Without this, the driver would set the application's name after the login, and a pooler would keep
-        # the name for its next client.
+        # Without this property, the driver would set the application's name after the login, and a pooler
+        # would keep the name for its next client.
         "assumeMinServerVersion": "12",
         "connectTimeout": "15",
         "loginTimeout": str(LOGIN),

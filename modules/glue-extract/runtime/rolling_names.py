@@ -25,7 +25,7 @@ class Names:
     aliases: dict[str, str]  # aliases of the tables that queries use, by the same names
 
     def column(self, reference: str, *, of: str | None = None) -> Column:
-        """Return a column that the role may read: of the table `of`, or `Table.column` of the spec."""
+        """Return a column that the role may read. Without `of`, `reference` is `Table.column` of the spec."""
         owner, name = self.spec.split(reference) if of is None else (of, reference)
         row = self.row(owner, name)
         if not row.readable:

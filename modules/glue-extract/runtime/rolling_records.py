@@ -111,7 +111,7 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], defuse: bool) -> AtOnce:
     texts = _Texts(form, columns, "", defused=rolling_record.defuser("", quotes="\"'"), defuse=defuse)
     for i, part in enumerate(parts):
         if part.implied and columns[i].kind == METRIC:
-            texts.converted.pop(i, None)  # the point is left out, so it is not converted
+            texts.converted.pop(i, None)  # the field has no decimal point to convert
     pads = [rolling_record.padding(column, part) for column, part in zip(columns, parts, strict=True)]
     constants = form.constants
     length = sum(abs(part.width) for part in parts) + sum(map(len, constants)) + len(form.line_ending)

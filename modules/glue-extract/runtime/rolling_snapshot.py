@@ -72,7 +72,7 @@ class Snapshot:
             "fetchsize": str(_FETCHED_AT_ONCE),
             "sessionInitStatement": self._import(),
             # Spark asks for the columns on a connection without sessionInitStatement. Without this timeout,
-            # it would wait for a lock forever.
+            # Spark could wait forever for a lock.
             "queryTimeout": str(source.statement_timeout),
         }
         return self.spark.read.jdbc(
@@ -82,8 +82,8 @@ class Snapshot:
     def conditions(self, resolved: Resolved, relation: Relation) -> list[str]:
         """Return conditions on `part`. Every row of the relation meets exactly one of them.
 
-        There is no gap between the ranges, and the first and the last range have no limit outside. So no row
-        is lost or read twice, whatever its value is.
+        There is no gap between the ranges. The first range has no lower limit, and the last range has no
+        upper limit. So no row is lost or read twice, whatever its value is.
         """
         estimate = resolved.table(relation.name).estimate
         is_small = relation.name != "t0" and 0 <= estimate <= FEW_ROWS

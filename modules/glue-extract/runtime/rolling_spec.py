@@ -61,7 +61,7 @@ class Join:
 
     @property
     def rights(self) -> tuple[str, ...]:
-        """The columns of `table`. A table's name before a column is removed."""
+        """The columns of `table` in `right`, without the table's name: `id` for `Branch.id`."""
         rights = (self.right,) if isinstance(self.right, str) else tuple(self.right)
         return tuple(_without(right, self.names) for right in rights)
 

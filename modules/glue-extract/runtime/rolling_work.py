@@ -85,11 +85,12 @@ class Work:
             orphan_rows=orphans.rows,
             excluded_rows=excluded,
         )
-        # A dry run reports the reason against a publication, but does not fail.
+        # A dry run reports what prevents a publication, but does not fail.
         restate = self.arguments.restate or self.arguments.dry_run
         plan = rolling_publication.plan(self.store, period, files, restate=restate)
         # If a name or a record contains the revision, the files are first made with the published revision,
-        # for the comparison. If they differ, they are made again with the next revision.
+        # for the comparison. If they differ from the published files, they are made again with the next
+        # revision.
         while plan.is_new and revision != plan.revision + 1 and self._has_revision:
             revision = plan.revision + 1
             shutil.rmtree(self._place(period))

@@ -60,7 +60,7 @@ run "writer_policy_allows_writes_under_its_prefix_and_no_deletions" {
         },
       ]
     }
-    error_message = "A writer has exactly these rights."
+    error_message = "The policy of a writer has exactly the rights in this list."
   }
 }
 
@@ -93,7 +93,7 @@ run "reader_policy_allows_reads_under_its_prefix" {
         },
       ]
     }
-    error_message = "A reader has exactly these rights."
+    error_message = "The policy of a reader has exactly the rights in this list."
   }
 }
 

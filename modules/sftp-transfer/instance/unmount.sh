@@ -1,5 +1,5 @@
 #!/bin/bash
-# Removes the remaining mount of a recipient, and ends its sessions, which would see only errors.
+# Removes the remaining mount of a recipient, and ends the sessions of its user, which would see only errors.
 set -euo pipefail
 
 while mountpoint -q "/srv/sftp/$1" || [[ $(stat "/srv/sftp/$1" 2>&1) == *"not connected"* ]]; do

@@ -235,7 +235,7 @@ run "connector_role_reads_one_prefix_and_one_secret" {
         { StringEquals = { "kms:ViaService" = "secretsmanager.eu-west-1.amazonaws.com" } },
       ]
     }
-    error_message = "The connector has exactly these rights."
+    error_message = "The role of the connector has exactly the rights in this list."
   }
   assert {
     condition = jsondecode(aws_iam_role.push["first-bank"].assume_role_policy).Statement == [{
@@ -321,7 +321,7 @@ run "failed_transfers_are_events_for_the_alerts" {
         }
       }
     }
-    error_message = "Failed executions are failures, and successful executions recoveries."
+    error_message = "events match failed executions, and recoveries match successful executions."
   }
   assert {
     condition = (

@@ -107,7 +107,7 @@ run "instance_has_encrypted_disk_and_protected_metadata" {
       && one(aws_instance.this["this"].metadata_options).http_put_response_hop_limit == 1
       && one(aws_instance.this["this"].credit_specification).cpu_credits == "standard"
     )
-    error_message = "The instance uses only IMDSv2, and CPU credits cost nothing."
+    error_message = "The instance uses only IMDSv2, and its CPU credits cause no extra costs."
   }
   assert {
     condition = (
@@ -162,7 +162,7 @@ run "elastic_ip_and_host_name_point_to_the_instance" {
       aws_eip_association.this["this"].allocation_id == "eipalloc-1"
       && aws_eip_association.this["this"].network_interface_id == "eni-0123456789abcdef0"
     )
-    error_message = "The Elastic IP address belongs to the network interface, which stays."
+    error_message = "The Elastic IP address belongs to the interface, not to the instance."
   }
   assert {
     condition = [
@@ -204,7 +204,7 @@ run "instance_role_reads_only_the_recipients_prefixes" {
         "arn:aws:states:eu-west-1:123456789012", "stateMachine:bank-loans-receipts",
       ])
     }
-    error_message = "The role may start the receipts' state machine. It sends no events."
+    error_message = "The role may start the receipts' state machine, but may not send events."
   }
 }
 
@@ -257,7 +257,7 @@ run "downloads_have_receipts" {
       && length(aws_iam_role.collected) == 0
       && length(output.delivery.rule_arns) == 0
     )
-    error_message = "No event starts a receipt, because many roles could forge such an event."
+    error_message = "No event starts the state machine, because many roles could forge the event."
   }
   assert {
     condition = strcontains(

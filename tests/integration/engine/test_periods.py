@@ -77,7 +77,7 @@ def test_run_with_a_job_clock_ahead_of_the_database_clock_publishes_nothing(
     assert not engine.folder.exists()
 
 
-def test_error_of_a_failed_backfill_has_all_its_periods(store: Store, engine: Engine) -> None:
+def test_error_of_a_failed_backfill_names_its_first_and_last_period(store: Store, engine: Engine) -> None:
     store.branch()
     store.loan(None, "2026-03-01", 1)
     sentence = engine.refusal("--from", "2026-01", "--to", "2026-09", window=1)

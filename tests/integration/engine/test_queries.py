@@ -102,7 +102,7 @@ def test_every_group_has_a_row(store: Store, reading: Read) -> None:
     ]
 
 
-def test_metrics_have_windows_of_different_lengths(store: Store, either: Read) -> None:
+def test_metrics_may_have_windows_of_different_lengths(store: Store, either: Read) -> None:
     metrics = (metric("sum"), metric("sum", window=2), metric("count", window="year_to_date", scale=None))
     result = either(spec(store, metrics=metrics), "2026-10", "2026-11")
     assert figures(result) == [
@@ -170,7 +170,7 @@ def test_group_exists_since_the_month_of_its_first_entity_row(store: Store, eith
     ]
 
 
-def test_groups_of_an_entity_column_have_percentiles(store: Store, reading: Read) -> None:
+def test_groups_of_an_entity_column_may_have_median_and_count_distinct(store: Store, reading: Read) -> None:
     metrics = (metric("sum"), metric("median", window=2), metric("count_distinct", window=2, scale=None))
     found = spec(store, group_by={"kind": KIND}, metrics=metrics)
     assert figures(reading(found, "2026-10", "2026-11")) == [
@@ -277,7 +277,7 @@ def test_join_that_repeats_rows_is_refused(store: Store, reading: Read) -> None:
         check_source(found, reading(found))
 
 
-def test_different_control_totals_are_refused(store: Store, reading: Read) -> None:
+def test_files_with_other_control_totals_than_the_source_are_refused(store: Store, reading: Read) -> None:
     result = reading(spec(store))
     files = result.tally()
     for row in list(result.rows(OCTOBER))[1:]:
@@ -337,7 +337,7 @@ def test_division_by_zero_before_the_window_is_not_an_error(store: Store, readin
         assert figures(reading(found))[0] == ("Alpha", "a", "0.10")
 
 
-def test_product_of_one_third_and_three_is_rounded_as_a_tie(store: Store, reading: Read) -> None:
+def test_product_with_a_quotient_is_rounded_like_the_exact_value(store: Store, reading: Read) -> None:
     store.connection.execute("delete from loan; insert into loan values (1, 10, 6.00, '2026-10-01', 'a')")
     third = Binary("/", Number("0.01"), Ref(AMOUNT))
     found = spec(store, group_by={}, measures=(measure(Binary("*", third, Number("3"))),))

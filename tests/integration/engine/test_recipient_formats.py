@@ -20,7 +20,7 @@ from tests.support.pgp import Gpg, gpg
 from tools.drawings import ROOT
 
 __all__ = ["gpg"]
-PROJECT = ROOT / "examples/bank-loans"  # other tests compare this project with the template
+PROJECT = ROOT / "examples/bank-loans"  # a stamped project, as other tests check
 PAGE = (ROOT / "docs/how-to/recipient-formats.md").read_text()
 SECTION = re.compile(r"^## (.*?)\n.*?^```python\n(.*?)^```\n\n`(.*?)`.*?^```text\n(.*?)^```\n", re.M | re.S)
 SECTIONS = {title: rest for title, *rest in SECTION.findall(PAGE)}

@@ -15,7 +15,7 @@ import pytest
 import rolling_extract
 from extracts import programs, spark
 
-# The program prints the two ports and a folder of Spark, and ends with its stdin.
+# The program prints the two ports and a folder of Spark, and ends when its stdin is closed.
 PROGRAM = """
 import sys, rolling_jdbc
 environment = rolling_jdbc.spark_context()._jvm.org.apache.spark.SparkEnv.get()

@@ -338,7 +338,7 @@ def test_refused_request_is_in_the_log(refusing: aws.Cloud) -> None:
     assert told.startswith("iam.GetRole: ValidationError: 1 validation error detected: Value ")
 
 
-def test_requests_are_also_checked_with_an_unchanged_emulator(tmp_path: Path) -> None:
+def test_requests_are_also_checked_if_the_gaps_of_ministack_are_open(tmp_path: Path) -> None:
     with aws.serve(tmp_path / "aws", gaps="open", refusals="expected") as bare:
         code, _ = refusal(lambda: ask(bare, "iam", "get_role", RoleName="a role"))
     assert code == "ValidationError"

@@ -54,7 +54,7 @@ def secret_steps(facts: dict[str, str]) -> tuple[Step, ...]:
 
 
 def token_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """Return the step of a login with a token. Signing needs no call, so the source checks the right."""
+    """Return the step of a login with a token. Signing makes no call, so the source checks the right."""
     return (
         Step(
             "log in",

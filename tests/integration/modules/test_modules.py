@@ -136,7 +136,7 @@ def test_all_modules_require_the_same_versions() -> None:
 DATA = {"aws_caller_identity", "aws_partition", "aws_region", "aws_ssm_parameter", "aws_vpc_endpoint"}
 
 
-def test_modules_use_only_these_data_sources() -> None:
+def test_modules_use_only_the_listed_data_sources() -> None:
     texts = [path.read_text() for m in NAMES for path in (MODULES / m).glob("*.tf")]
     asked = {kind for text in texts for kind in re.findall(r'^data "(\w+)"', text, flags=re.MULTILINE)}
     assert asked <= DATA

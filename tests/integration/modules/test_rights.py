@@ -201,7 +201,7 @@ def test_endpoint_of_s3_allows_reads_from_buckets_of_aws(
     ],
     ids=["none", "artifacts", "connection", "logs", "none, with a token"],
 )
-def test_run_without_a_right_fails_with_the_missing_right(
+def test_error_of_a_run_without_a_right_names_the_right(
     cloud: aws.Cloud, facts: dict[str, dict[str, str]], name: str, taken: Right | None, message: str
 ) -> None:
     role, glue = deployed(cloud, role_name(name, "job"), facts[name]), cloud.client("glue")

@@ -246,7 +246,7 @@ def test_make_interfaces_prints_the_smallest_version_for_the_change(
     assert "2.0.0" in done.stdout + done.stderr
 
 
-def test_make_requires_the_version() -> None:
+def test_make_release_requires_a_version() -> None:
     done = subprocess.run(
         ["make", "-C", str(ROOT), "release"],
         capture_output=True,

@@ -32,7 +32,7 @@ class Pooler:
 
     @property
     def url(self) -> str:
-        """Return the URL of the server's owner. The connection goes through the pooler, without TLS."""
+        """Return the URL with which the server's owner connects through the pooler, without TLS."""
         return self.server.url.replace(f":{self.server.port}/", f":{self.port}/") + "?sslmode=disable"
 
 

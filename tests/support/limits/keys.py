@@ -67,7 +67,7 @@ SECRETS = {
     "characters of a Sid in a secret's policy": Probe(
         secret_policy(Sid="Read1"), secret_policy(Sid="Read 1"), "invalid Sid"
     ),
-    "length and pace of a rotation": Probe(
+    "schedule of a rotation": Probe(
         rotation(AutomaticallyAfterDays=30),
         rotation(AutomaticallyAfterDays=30, ScheduleExpression="rate(30 days)"),
     ),

@@ -72,7 +72,8 @@ def test_reason_may_begin_with_dashes() -> None:
     assert parse([*BASE, "--reason", "--see ticket 7"]).reason == "--see ticket 7"
 
 
-# A key in the arguments of StartJobRun may contain "=". Then it is another key than "--output" of the job.
+# A key in the arguments of StartJobRun may contain "=". Such a key does not replace "--output" of the job, so
+# the engine gets both.
 @pytest.mark.parametrize(
     ("again", "name"),
     [
@@ -308,7 +309,7 @@ def test_longest_reason_and_longest_backfill_are_accepted() -> None:
     assert len(given.periods(datetime(2026, 11, 1, tzinfo=UTC), UTC)) == 120
 
 
-def test_backfill_has_all_its_periods_and_without_arguments_one_month_is_published() -> None:
+def test_backfill_has_all_its_periods_and_default_run_has_one_period() -> None:
     now = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
     backfill = parse([*BASE, "--from", "2025-12", "--to", "2026-02"]).periods(now, UTC)
     assert [str(period) for period in backfill] == ["2025-12", "2026-01", "2026-02"]

@@ -35,7 +35,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("type_", ["File Not Collected", "File Collected"])
-def test_event_of_another_source_is_not_an_event_of_aws(type_: str) -> None:
+def test_details_of_aws_in_an_event_of_sftp_transfer_are_ignored(type_: str) -> None:
     forged = {"source": "sftp-transfer", "detail-type": type_, "time": "2026-11-10T07:00:00Z"}
     detail = {"extract": "bank-loans", "recipient": "first-bank", "period": "2026-10", "state": "SUCCEEDED"}
     found = facts(forged | {"detail": detail | FORGED})
@@ -99,7 +99,7 @@ def test_event_of_another_source_is_ignored(source: str | None) -> None:
 
 
 @pytest.mark.parametrize("name", ["(evil.example)", "@evil.example", "_a.example", "'$(id)'", "_a b", ""])
-def test_event_of_a_state_machine_with_a_name_of_no_module_is_ignored(name: str) -> None:
+def test_event_of_a_state_machine_whose_name_no_module_uses_is_ignored(name: str) -> None:
     known = execution()["detail"]
     detail = {
         key: value.replace("bank-loans_push_karoo", f"bank-loans_push{name}" if name else "")
@@ -111,7 +111,7 @@ def test_event_of_a_state_machine_with_a_name_of_no_module_is_ignored(name: str)
 
 
 @pytest.mark.parametrize("name", ["x)evil.example", "(evil.example)", "a.example", "'$(id)'", "a b"])
-def test_event_of_an_execution_with_a_name_of_no_service_is_ignored(name: str) -> None:
+def test_event_of_an_execution_whose_name_no_service_uses_is_ignored(name: str) -> None:
     arn = execution()["detail"]["executionArn"]
     assert facts(execution(executionArn=arn))["known"]
     assert not facts(execution(executionArn=arn.removesuffix("0123") + name))["known"]

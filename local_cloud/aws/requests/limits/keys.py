@@ -215,7 +215,7 @@ LIMITS = (
     Limit(
         "secretsmanager",
         "RotateSecret",
-        "length and pace of a rotation",
+        "schedule of a rotation",
         lambda request: (
             "You can't specify both AutomaticallyAfterDays and ScheduleExpression."
             if any(

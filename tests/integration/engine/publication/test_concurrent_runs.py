@@ -100,7 +100,10 @@ def test_only_one_of_two_interleaved_runs_publishes(tmp_path: Path, before: dict
 
 
 class Turns:
-    """Let only one of two threads run at a time. A thread passes on the turn once, and when it ends."""
+    """Let only one of two threads run at a time.
+
+    A thread lets the other thread run when it calls `give`, and when it ends.
+    """
 
     def __init__(self) -> None:
         self._ready = {"first": threading.Semaphore(1), "second": threading.Semaphore(0)}

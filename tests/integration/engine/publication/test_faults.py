@@ -173,7 +173,7 @@ def publisher(
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     monkeypatch.setattr("rolling_store.time.sleep", lambda _: None)
-    # Only for this fault, because on a busy machine every response may take a second.
+    # This timeout is only for one fault, because on a busy machine every response may take a second.
     if "silence" in request.node.name:
         monkeypatch.setattr(rolling_store, "_READ_TIMEOUT", 1)
     yield Publisher(BucketStore("faulty", f"loans/{next(_folders)}"), tmp_path)

@@ -1,4 +1,5 @@
-# All modules with all their resources, in one module, as teams write it for several extracts.
+# All modules with all their resources, in one module. A team with several extracts can have such a
+# module.
 
 terraform {
   required_providers {

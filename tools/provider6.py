@@ -165,7 +165,7 @@ def complaint(use: Use, bindings: Bindings) -> str | None:
     block = schema
     for name in use.blocks:
         if name not in block.blocks:
-            return None  # another use reports the unknown block at its start
+            return None  # the use that opens the unknown block reports it
         block = block.blocks[name]
     known = block.arguments | (block.attributes if use.reads else set()) | (set() if use.blocks else META)
     if use.name not in known:

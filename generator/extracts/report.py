@@ -122,7 +122,7 @@ def statements(log: Sequence[Json]) -> str | None:
 
 
 def _file(month: Month, recipient: str, spec: Json, base: str | None, *, begins: bool = True) -> File:
-    """Return a file. `base` is the path from the page to the output. It is None for an earlier month."""
+    """Return a file for the page. `base` is the path from the page to the output, or None for no link."""
     entry = month.file(recipient)
     assert entry is not None
     if base is None:

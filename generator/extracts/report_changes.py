@@ -1,7 +1,7 @@
 """Compare the files of a recipient from two months. The files may be of any size.
 
-A temporary database on disk compares the rows of both months, so large files need no more memory. Values are
-compared as the files contain them, with a fixed number of digits.
+A temporary database on disk compares the rows of both months, so large files need no more memory than small
+files. Values are compared as the files contain them, with a fixed number of digits.
 """
 
 from __future__ import annotations

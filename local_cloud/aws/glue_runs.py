@@ -29,7 +29,7 @@ WorkflowRun = tuple[str, str] | None
 # by run ID: the process of a run that has not ended
 _processes: dict[str, subprocess.Popen[str]] = {}
 _stopped: set[str] = set()
-# Settings that a run can have. A job cannot have the first, a session policy.
+# Settings of a run. A job can have only the second setting.
 _FROM_JOB = ("ExecutionRoleSessionPolicy", "SecurityConfiguration")
 
 

@@ -124,7 +124,7 @@ def close_sftp_events() -> None:
             file = self._open_files.get(handle)
             closed = original_close(self, handle)
             if file and file["mode"] == "read":
-                self._resolve("/")  # makes the event use the account and region of the user
+                self._resolve("/")  # select the user's account and region for the event
                 completed = file.get("reached", 0) >= file["size"]
                 detail = {
                     "bytes": file.get("reached", 0),

@@ -87,7 +87,7 @@ def test_restatements_killed_at_random_times_leave_a_complete_period(
             took = time.monotonic() - began
         known.append(texts)
         assert publisher.texts() in (None, *known[-2:])
-        # The run was killed after it withdrew the manifest, so only its claim exists.
+        # The run was killed after it removed the manifest, so only its claim exists.
         if publisher.texts() is None:
             publisher.run(texts)
             assert publisher.texts() == texts

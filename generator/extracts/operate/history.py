@@ -236,7 +236,7 @@ def _totals(one: Published) -> str:
 
 
 def remarks(one: Published, periods: Iterable[Published]) -> str:
-    """Return notes about a period on one line: its reason, its warnings and late data."""
+    """Return notes about a period on one line: reason of the restatement, warnings and late data."""
     found = [] if one.complete else ["published before the end of the month"]
     found += [one.reason] if one.reason else []
     found += one.warnings

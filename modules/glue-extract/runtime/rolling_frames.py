@@ -71,7 +71,7 @@ class FrameRelations(Relations):
             return self._add("t0", _quoted(column))
         if column.type == "date":
             return self._add("t0", f"datediff({_quoted(column)}, DATE'2000-01-01')")
-        return self.plain_label(column)  # the texts of timestamps have the order of their values
+        return self.plain_label(column)  # as texts, timestamps sort like their values
 
     def number(self, column: Column) -> str:
         return super().number(column) if column.alias != "t0" else self._add("t0", _quoted(column))

@@ -22,7 +22,7 @@ class Names:
     spec: Extract
     catalog: Catalog
     tables: dict[str, CatalogTable]
-    aliases: dict[str, str]  # aliases of the tables that queries use, by the same names
+    aliases: dict[str, str]  # aliases that queries use for these tables, by the same names
 
     def column(self, reference: str, *, of: str | None = None) -> Column:
         """Return a column that the role may read. Without `of`, `reference` is `Table.column` of the spec."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FEW_ROWS = 100_000  # maximum number of rows of a table that is read over one connection and broadcast
 _FETCHED_AT_ONCE = 10_000
-_MOST_PARTS = 32  # unless the spec has another number: a server has 100 connections by default
+_MOST_PARTS = 32  # maximum without `partitions` in the spec; a server has 100 connections by default
 
 _EXPORT = r"""SELECT pg_export_snapshot(), pg_postmaster_start_time()::text,
     (SELECT reset_val ~ '^pg_catalog *(, *pg_temp *)?$' FROM pg_settings WHERE name = 'search_path')::text"""
@@ -59,7 +59,8 @@ class Snapshot:
         source = self.session.source
         login = rolling_jdbc.properties(source.database.fresh(), source.application, source.limit)
         if not self.is_safe:
-            # set at the login, because Spark also asks for the columns of the query
+            # Set at the login, because Spark asks for the columns of the query on a connection without
+            # sessionInitStatement.
             login["currentSchema"] = SEARCH_PATH
         # Spark changes names of properties to lower case, and the driver ignores them then. In a URL, names
         # do not change.

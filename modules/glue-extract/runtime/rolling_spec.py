@@ -101,9 +101,9 @@ class Extract:
     joins: tuple[Join, ...] = ()
     columns: tuple[str, ...] | None = None  # columns of the file, in order
     file: File = File()  # noqa: RUF009 (frozen)
-    files: Mapping[str, File] | None = None  # by recipient, for recipients with another file
-    where: str | None = None  # a SQL condition: other rows do not count
-    # a SQL condition on the recipient's table: other recipients get no file
+    files: Mapping[str, File] | None = None  # by recipient, for recipients that do not get `file`
+    where: str | None = None  # a SQL condition; only rows that meet it count
+    # a SQL condition on the recipient's table; other recipients get no file
     recipients_where: str | None = None
     grain: str = "month"
     time_zone: str = "Etc/GMT"
@@ -134,7 +134,7 @@ class Extract:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that the spec uses for the entity and the table of each join, in their order."""
+        """The names that the spec uses for the entity and for the table of each join, in the spec's order."""
         return (self.entity_name, *(join.name for join in self.joins))
 
     @property

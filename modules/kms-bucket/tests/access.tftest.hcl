@@ -156,11 +156,11 @@ run "policies_of_bucket_and_key_allow_readers_and_writers" {
       },
       { Sid = "More", Effect = "Deny" },
     ]
-    error_message = "The bucket policy has the rights of the outputs, then the added statements."
+    error_message = "The bucket policy allows readers and writers, then has the added statement."
   }
   assert {
     condition     = length(jsondecode(aws_s3_bucket_policy.this.policy).Statement) == 12
-    error_message = "The Deny statements also apply to readers and writers."
+    error_message = "The bucket policy also keeps all Deny statements of the module."
   }
 }
 

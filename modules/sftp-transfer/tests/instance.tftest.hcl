@@ -193,7 +193,7 @@ run "instance_role_reads_only_the_recipients_prefixes" {
         "arn:aws:ssm:eu-west-1:123456789012", "parameter/bank-loans/sftp/recipients",
       ])
     }
-    error_message = "Besides recipients' files, the role reads only its own settings."
+    error_message = "Besides the recipients' files, the role reads only the recipients' parameters."
   }
   assert {
     condition = {
@@ -247,7 +247,7 @@ run "recipients_are_stored_as_parameters" {
   }
 }
 
-run "downloads_have_receipts" {
+run "instance_starts_the_state_machine_of_receipts_without_an_event" {
   command = plan
 
   assert {

@@ -119,7 +119,7 @@ def home(folder: Path) -> Path:
 def submitted(job: Path, spark_home: Path) -> list[str]:
     """Run a job on a Spark cluster on this machine. Return the lines that its driver wrote."""
     settings = (
-        "spark.authenticate.secret=of-this-test",  # Spark generates no secret in a standalone cluster
+        "spark.authenticate.secret=of-this-test",  # Spark generates no secret for separate executors
         "spark.executor.memory=512m",
         "spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     )

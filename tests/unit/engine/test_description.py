@@ -108,7 +108,7 @@ def test_description_has_fixed_widths_and_chosen_columns_of_a_listing() -> None:
     assert text[-2:] == ["| `number` | `Sale.id` |", "| `period` | the reported month, `YYYY-MM` |"]
 
 
-def test_description_has_the_first_day_of_the_only_window() -> None:
+def test_window_start_is_described_as_first_day_of_the_window_or_the_month() -> None:
     metrics = {"paid": Metric("sum", "price", window=3), "rows": Metric("count", window=3)}
     said = "\n".join(rolling_description.lines(replace(TREE, metrics=metrics)))
     assert "| `window_start` | first day of the window |\n" in said

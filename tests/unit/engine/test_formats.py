@@ -60,7 +60,7 @@ WILD = st.text(' ";,|\t\r\n\x85\u2028aé', max_size=9)
 
 @st.composite
 def rows(draw: st.DrawFn) -> Row:
-    """Return a row. In some of its cells, it has any value that a source can have."""
+    """Return a random row. Some of its cells can have any value that a source can have."""
     cents, count = draw(st.integers(-(10**10), 10**10)), draw(st.integers(0, 5))
     average = Decimal(draw(st.integers(-(10**8), 10**8))).scaleb(-3)
     day = draw(st.one_of(st.none(), st.dates(min_value=date(1900, 1, 1)).map(str)))

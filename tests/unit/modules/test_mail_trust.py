@@ -1,4 +1,4 @@
-"""The program `facts.jsonata` with events of other senders: it accepts only some events and some texts."""
+"""The program `facts.jsonata` ignores unknown events, and removes links from the texts of events."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_changes_of_a_repository_are_read_without_its_filters(
 def test_reading_changes_runs_no_filter_of_the_user(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A filter of the user can run a program in the repository's settings: git-lfs runs extensions."""
+    """The user's filter can run a program that the repository names, as git-lfs does with extensions."""
     home = repository.parent / "home"
     home.mkdir(exist_ok=True)
     (home / ".gitconfig").write_text(

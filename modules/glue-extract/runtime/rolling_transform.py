@@ -1,7 +1,8 @@
 """A transform changes the rows of the entity before Spark joins and aggregates them.
 
 A transform gets one frame for all periods of the run. The frame has the rows that meet the extract's `where`.
-If entity rows form the groups, the frame also has the rows before the windows, in segment 0.
+If the anchor of the groups (`rolling_joins.anchor`) is the entity, the frame also has the rows before the
+windows, in segment 0.
 
 - The frame has the columns of the entity that the spec names, the columns in `transform_columns`, and
   `rolling_segment`. Columns have their names in the source. A column that a metric or a condition uses as a

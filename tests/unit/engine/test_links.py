@@ -1,4 +1,4 @@
-"""Messages of the engine contain no links. Mails quote messages, and their names come from the source."""
+"""Messages of the engine contain no links, because mails quote them with names from the source."""
 
 from __future__ import annotations
 

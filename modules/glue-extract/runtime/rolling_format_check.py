@@ -250,7 +250,7 @@ def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[st
     if not _is_mark(form.decimal):
         raise _wrong(f"{what}: decimal={_kind(form.decimal)} is not a mark such as a comma or a point")
     if not isinstance(form.fill, str) or len(form.fill) != 1 or has_control(form.fill):
-        raise _wrong(f"{what}: fill={_kind(form.fill)} must be one character, but no control character")
+        raise _wrong(f"{what}: fill={_kind(form.fill)} must be one character and not a control character")
     for name in columns:
         given = form.fields[name]
         if not isinstance(given, Field) and (isinstance(given, bool) or not isinstance(given, int)):
@@ -283,7 +283,7 @@ def _check_field(what: str, part: Field, *, is_metric: bool, is_date: bool) -> N
             f"{what}: the width {_kind(width)} must be from 1 to 32767, or from -32767 to -1 to align right"
         )
     if not isinstance(part.fill, str) or len(part.fill) != 1 or has_control(part.fill):
-        raise _wrong(f"{what}: fill={_kind(part.fill)} must be one character, but no control character")
+        raise _wrong(f"{what}: fill={_kind(part.fill)} must be one character and not a control character")
     if not isinstance(part.null, str) or has_control(part.null):
         raise _wrong(f"{what}: null={_kind(part.null)} must be a text without control characters")
     if part.sign not in _SIGNS:

@@ -66,7 +66,7 @@ def spark_context() -> SparkContext:
 
 
 def _context() -> SparkContext:
-    """Return the Spark context, without a line in the log.
+    """Return the Spark context, and write nothing to the log.
 
     Settings are only for a Spark that the engine starts. In a notebook, Spark runs already. Under Glue, a
     Java process runs already: its port is in PYSPARK_GATEWAY_PORT. Both keep their settings, except for their

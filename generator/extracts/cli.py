@@ -313,8 +313,8 @@ def update(
     """Merge a newer version into projects. Your edits stay, conflicts are marked, and nothing is applied.
 
     A project must be in a git repository without uncommitted changes, so that you can review and undo the
-    update. A repository that is given by its address is cloned into the current folder. The exit code is 1 if there
-    are conflicts. --plan runs Terraform of the project with your credentials.
+    update. A repository that is given by its address is cloned into the current folder. The exit code is 1 if
+    there are conflicts. --plan runs Terraform of the project with your credentials.
     """
     from extracts import fleet, home, update_words
 

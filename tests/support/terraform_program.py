@@ -10,7 +10,7 @@ import socket
 import sys
 from pathlib import Path
 
-OWN = ("", "fmt", "init", "version")  # commands that start no provider, or install it
+OWN = ("", "fmt", "init", "version")  # commands that need no provider, or only install it
 
 
 def main(address: str, terraform: str, *arguments: str) -> None:

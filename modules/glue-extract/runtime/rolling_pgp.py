@@ -60,7 +60,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of all recipients, by the names of the recipients in file names."""
+    """The keys of all recipients. `found` is keyed by `file_name(recipient)`."""
 
     found: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ _QUOTIENT = 50
 # If a value differs from a rounding tie only after this many digits, it counts as the tie.
 _TIE = 40
 _SHORT = 1000
-_SHOWN = 20  # digits after the point of a sum that has infinitely many digits
+_SHOWN = 20  # digits after the point of a quotient that never ends, such as 1/3
 
 COUNT, SUM, MIN, MAX, SQUARES, LOW, HIGH = range(7)
 # Aggregates of one group over one window. The numbers above are their indexes. For count_distinct, LOW is the
@@ -39,7 +39,7 @@ def scaled(text: str, digits: int) -> int:
             fraction, rest = fraction[:missing], fraction[missing:]
             if rest.strip("0"):
                 raise ExtractError(
-                    f"a value has more than {digits} digits after the point, which no control total has",
+                    f"a value has more than {digits} digits after the point, but the control totals have at most {digits}",
                     kind="reconciliation",
                 )
             missing = 0

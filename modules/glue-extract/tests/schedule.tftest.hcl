@@ -225,7 +225,7 @@ run "catch_up_schedule_has_the_given_time_zone_and_starts_the_job" {
   }
 }
 
-run "catch_up_after_the_longest_run_is_accepted" {
+run "catch_up_schedule_after_the_end_of_the_longest_run_is_accepted" {
   command = plan
   variables {
     catch_up_schedule = "cron(1 2 * * ? *)"
@@ -238,7 +238,7 @@ run "catch_up_after_the_longest_run_is_accepted" {
   }
 }
 
-run "catch_up_during_the_longest_run_is_refused" {
+run "catch_up_schedule_during_the_longest_run_is_refused" {
   command = plan
   variables {
     catch_up_schedule = "cron(0 1 1-10 * ? *)"
@@ -247,7 +247,7 @@ run "catch_up_during_the_longest_run_is_refused" {
   expect_failures = [aws_scheduler_schedule.catch_up]
 }
 
-run "catch_up_on_day_1_during_a_run_that_starts_on_day_31_is_refused" {
+run "catch_up_schedule_on_day_1_during_a_run_that_starts_on_day_31_is_refused" {
   command = plan
   variables {
     catch_up_schedule = "cron(0 0 1 * ? *)"
@@ -256,7 +256,7 @@ run "catch_up_on_day_1_during_a_run_that_starts_on_day_31_is_refused" {
   expect_failures = [aws_scheduler_schedule.catch_up]
 }
 
-run "daily_catch_up_with_runs_of_two_days_is_refused" {
+run "daily_catch_up_schedule_with_runs_of_two_days_is_refused" {
   command = plan
   variables {
     catch_up_schedule = "cron(0 6 4-10 * ? *)"

@@ -2,8 +2,8 @@
 # Sets up the SFTP server at the first start of the machine, after cloud-init has written all files.
 set -euo pipefail
 
-# Turns off the SSH server of the image, because its settings and drop-in files must allow no other
-# login, for example by EC2 Instance Connect.
+# Turns off the SSH server of the image, because its settings can allow logins of people who are not
+# recipients, for example by EC2 Instance Connect. sftp-server.service starts a server of its own.
 systemctl mask --now sshd.service sshd.socket sshd-keygen.target
 
 groupadd --force --system recipients

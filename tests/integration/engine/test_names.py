@@ -275,7 +275,7 @@ class Killed(BaseException):
     """Ends a run at any point."""
 
 
-def test_next_run_repairs_a_restatement_killed_before_any_of_its_calls(
+def test_next_run_repairs_the_target_of_a_restatement_killed_at_any_call(
     loans: Store, engine: Engine, tmp_path: Path
 ) -> None:
     """A restatement with another file name is killed before each of its calls.

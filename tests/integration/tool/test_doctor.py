@@ -330,7 +330,7 @@ def test_start_time_that_daylight_saving_time_skips_is_reported(
     assert states(looked(str(project))["schedule"]) == ["skipped"]
 
 
-def test_start_times_that_do_not_exist_are_found_two_years_ahead() -> None:
+def test_nonexistent_start_times_of_the_next_two_years_are_found() -> None:
     now = datetime(2026, 11, 29, tzinfo=UTC)
     starts = list(monthly(1, 0, 31, ZoneInfo("America/Sao_Paulo"), now))
     assert [text for text, exists in starts if not exists][:2] == ["2026-11-31 00:01", "2027-02-31 00:01"]

@@ -125,7 +125,7 @@ def test_file_in_progress_has_not_arrived(status: str) -> None:
     assert outcome(SENT, ("/in/1.csv", status), ("/in/2.csv", "COMPLETED"))["open"] == 1
 
 
-def test_only_failed_files_are_sent_again_with_the_first_reason() -> None:
+def test_outcome_has_only_the_failed_files_and_the_reason() -> None:
     assert outcome(SENT, ("/in/1.csv", "COMPLETED"), ("/in/2.csv", "FAILED")) == {
         "open": 0,
         "failed": ["/b/x/2.csv"],

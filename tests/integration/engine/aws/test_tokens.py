@@ -86,7 +86,7 @@ def test_every_login_creates_a_new_token(token_user: TokenUser) -> None:
     assert database.fresh().properties["password"] != database.properties["password"]
 
 
-def test_error_for_a_token_that_is_refused_twice_has_no_signature(
+def test_error_and_log_of_a_refused_token_do_not_contain_its_signature(
     token_user: TokenUser, engine: Engine
 ) -> None:
     token_user.clock = datetime(2026, 11, 1, 0, 2)

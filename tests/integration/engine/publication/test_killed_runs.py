@@ -32,7 +32,7 @@ AGAIN = (
     [(*FIRST, True), (*FIRST, False), (*AGAIN, False)],
     ids=["first, then the same", "first, then others", "restated, then others"],
 )
-def test_next_run_repairs_a_run_killed_before_any_of_its_calls(
+def test_next_run_repairs_the_target_of_a_run_killed_at_any_call(
     publisher: Publisher,
     before: dict[str, str],
     killed: dict[str, str],

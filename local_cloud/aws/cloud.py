@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -150,6 +151,8 @@ def serve(
             environment=environment,
             pass_fds=[listener.fileno()],
             seconds=60,
+            # After SIGTERM, hypercorn would wait until each client has closed its connection.
+            stop_signal=signal.SIGKILL,
             kept=kept,
         ) as process:
             yield replace(cloud, pid=process.pid)

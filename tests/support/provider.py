@@ -11,6 +11,7 @@ lock file again, so the tests of the demo and the tool do not share a provider.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import socketserver
@@ -26,7 +27,7 @@ from typing import Any
 
 import pytest
 
-from extracts import programs
+from extracts import programs, terraform
 from extracts.terraform import PROVIDER
 from local_cloud import processes
 from tests.support import schemas
@@ -108,6 +109,24 @@ def _started(log: Path) -> dict[str, Any]:
 
 def _ready(log: Path) -> bool:
     return bool(_started(log))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_mirror(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Set a provider mirror with scripts that start the programs of the mirror of this machine.
+
+    Terraform computes the checksum of an installed provider in `init` and in each command without a running
+    provider. For the program, which has 700 MB, this takes half a second of processor time.
+    """
+    folder = tmp_path_factory.mktemp("mirror")
+    own = terraform.quiet(folder)["TF_CLI_CONFIG_FILE"] == str(folder / "terraform.rc")
+    if own and (mirror := terraform.mirror()):
+        for program in (mirror / PROVIDER).glob("*/*/terraform-provider-aws*"):
+            script = folder / program.relative_to(mirror)
+            script.parent.mkdir(parents=True)
+            script.write_text(f'#!/bin/sh\nexec {shlex.quote(str(program))} "$@"\n')
+            script.chmod(0o755)
+            os.environ["EXTRACTS_PROVIDER_MIRROR"] = str(folder)
 
 
 @pytest.fixture(scope="session")

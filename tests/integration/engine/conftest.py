@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from botocore.loaders import JSONFileLoader
 
 import rolling_extract
 from local_cloud import database
 from tests.support.bank import LOANS, Engine, Store
 from tests.support.clouds import cloud  # noqa: F401
+
+_load_file = JSONFileLoader.load_file
+
+
+@functools.cache
+def _loaded(path: str) -> Any:
+    return _load_file(JSONFileLoader(), path)
+
+
+# Many tests make a new session of boto3, and each session would read the descriptions of the services again.
+JSONFileLoader.load_file = lambda _, path: _loaded(path)
 
 
 @pytest.fixture(scope="session")

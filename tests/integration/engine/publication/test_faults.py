@@ -36,6 +36,7 @@ class Proxy(ThreadingHTTPServer):
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.cloud = cloud
+        self.trust = ssl.create_default_context(cafile=str(cloud.authority))
         self.fault: Fault | None = None
         self.faulty: Callable[[str, int], bool] = lambda method, attempt: False
         self.attempts: dict[str, int] = {}  # how often the same request has arrived in a row
@@ -51,9 +52,7 @@ class Proxy(ThreadingHTTPServer):
     def pass_on(
         self, request: BaseHTTPRequestHandler, body: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]:
-        place = urlsplit(self.cloud.endpoint)
-        trust = ssl.create_default_context(cafile=str(self.cloud.authority))
-        upstream = http.client.HTTPSConnection(place.hostname or "", place.port, context=trust, timeout=60)
+        upstream: http.client.HTTPSConnection = request.upstream  # type: ignore[attr-defined]
         # Forward all headers unchanged, including Host, which is part of the signature.
         upstream.putrequest(request.command, request.path, skip_host=True, skip_accept_encoding=True)
         for name, value in request.headers.items():
@@ -62,13 +61,24 @@ class Proxy(ThreadingHTTPServer):
         upstream.endheaders(body or None)
         answer = upstream.getresponse()
         data = answer.read()
-        upstream.close()
         return answer.status, answer.getheaders(), data
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Proxy
+
+    def setup(self) -> None:
+        super().setup()
+        place, trust = urlsplit(self.server.cloud.endpoint), self.server.trust
+        # A connection to the emulated S3 for each connection of the client.
+        self.upstream = http.client.HTTPSConnection(
+            place.hostname or "", place.port, context=trust, timeout=60
+        )
+
+    def finish(self) -> None:
+        self.upstream.close()
+        super().finish()
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -56,9 +56,10 @@ class Provider:
             return {}
         files = [file for pattern in ("*.tf", "*.tf.json") for file in root.glob(pattern)]
         aliases = sum(len(re.findall(r'\balias"?\s*[=:]', file.read_text())) for file in files)
-        # A provider opens relative paths of resources in its own folder, so each root needs its own process.
         own = {name: value for name, value in environment.items() if name.startswith(_OWN)}
-        given = root, own, 1 + aliases
+        # It opens the relative paths of resources in its own folder.
+        folder = root if _has_objects(root) else Path()
+        given = folder, own, 1 + aliases
         if given != self.given or not self.alive():
             self.start(found[0].resolve(), root, {**environment, **_QUIET}, given[2])
             self.given = given
@@ -99,6 +100,14 @@ class Provider:
         self.parts.close()
         self.processes = []
         self.given = None
+
+
+def _has_objects(root: Path) -> bool:
+    """Return whether a root or one of its modules has an object of S3. No other type in use reads files."""
+    index = root / ".terraform/modules/modules.json"
+    called = json.loads(index.read_text())["Modules"] if index.is_file() else []
+    folders = {root, *(root / module["Dir"] for module in called)}
+    return any("aws_s3_object" in file.read_text() for place in folders for file in place.glob("*.tf*"))
 
 
 def _started(log: Path) -> dict[str, Any]:

@@ -112,6 +112,15 @@ output "region" { value = data.aws_region.current.name }
 """
 
 
+OBJECT = """\
+resource "aws_s3_object" "this" {
+  count  = 0
+  bucket = "files"
+  key    = "file"
+}
+"""
+
+
 def test_commands_share_a_provider_in_the_same_folder_and_environment(tmp_path: Path) -> None:
     provider = Provider(tmp_path)
     folder = tmp_path / "root"
@@ -133,8 +142,12 @@ def test_commands_share_a_provider_in_the_same_folder_and_environment(tmp_path: 
         )
         second = provider.processes[0].pid
         assert second != first
-        # The provider opens files at relative paths, so another folder needs another provider process.
-        provider.attach(shutil.copytree(folder, tmp_path / "copy", symlinks=True), settings)
+        # The provider opens files of objects at relative paths, so such a folder needs another process.
+        copy = shutil.copytree(folder, tmp_path / "copy", symlinks=True)
+        provider.attach(copy, settings | {"AWS_REGION": "eu-north-1"})
+        assert provider.processes[0].pid == second
+        (copy / "object.tf").write_text(OBJECT)
+        provider.attach(copy, settings | {"AWS_REGION": "eu-north-1"})
         assert provider.processes[0].pid not in (first, second)
     finally:
         provider.stop()
@@ -179,7 +192,7 @@ def test_each_configuration_of_a_command_has_its_own_provider(tmp_path: Path) ->
 def test_program_uses_the_shared_provider_after_init(
     provider: Provider, terraform_program: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "main.tf").write_text(PLANNED)
+    (tmp_path / "main.tf").write_text(PLANNED + OBJECT)
     settings = terraform.environment(tmp_path) | {"AWS_REGION": "eu-west-1"}
     settings |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
 

@@ -7,7 +7,8 @@ same snapshot. So the control totals show whether Spark has read all rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _PARTITIONS = 32  # of a shuffle
+# Bytes of all tables that are broadcast although they have more than a few rows. A driver with 1 GB of
+# memory, Spark's default, has space for them.
+_BROADCAST = 256_000_000
+# Bytes of a value in a broadcast row, by type. A column of another type has no largest value.
+_BYTES = {"boolean": 8, "smallint": 8, "int": 8, "bigint": 8, "date": 8, "decimal": 24}
+_ROW = 40  # bytes of a row without its values: its header and its place in the hash table
 
 
 def read(
@@ -73,6 +80,8 @@ def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
         "shuffle.partitions": "1" if is_small else str(_PARTITIONS),
         "adaptive.enabled": str(not is_small).lower(),
         "codegen.wholeStage": str(not is_small).lower(),
+        # A slow source may need more than five minutes, the default, for a table that is broadcast.
+        "broadcastTimeout": "-1",
     }
     for name, value in settings.items():
         ours.conf.set(f"spark.sql.{name}", value)
@@ -100,19 +109,37 @@ class _Reader:
             frame.createOrReplaceTempView(relation.name)
 
     def frames(self, relations: Sequence[Relation]) -> list[DataFrame]:
-        """Return the relations as DataFrames with Spark's types.
+        """Return relations with Spark's types. Spark logs in for the columns of each, all at once."""
+        from pyspark.sql import functions as F
 
-        For each relation, Spark logs in to read its columns. These logins take place at the same time.
-        """
         conditions = [self.snapshot.conditions(self.resolved, relation) for relation in relations]
         for relation, parts in zip(relations, conditions, strict=True):
             count = "1 part" if len(parts) == 1 else f"{len(parts)} parts"
             log("statement", f"reading {relation.name} in {count} of one snapshot", sql=relation.sql)
+        names = [relation.name for relation in relations]
         with ThreadPoolExecutor() as pool:
-            return list(pool.map(self._frame, relations, conditions))
+            frames = dict(zip(names, pool.map(self._frame, relations, conditions), strict=True))
+        small = self._small(frames)
+        return [F.broadcast(frame) if name in small else frame for name, frame in frames.items()]
+
+    def _small(self, frames: Mapping[str, DataFrame]) -> set[str]:
+        """Return the joined tables that fit into the memory of each executor.
+
+        A join to a table that is broadcast needs no shuffle of the entity's rows.
+        """
+        found, used = set(), 0.0
+        rows = {name: self.resolved.table(name).estimate for name in frames if name != "t0"}
+        for name, count in sorted(rows.items(), key=lambda item: item[1]):
+            size = count * _row_bytes(frames[name])
+            if 0 <= count <= FEW_ROWS:
+                found.add(name)
+            elif count > 0 and used + size <= _BROADCAST:
+                found.add(name)
+                used += size
+        return found
 
     def _frame(self, relation: Relation, conditions: Sequence[str]) -> DataFrame:
-        """Return a relation. A small joined table is broadcast."""
+        """Return a relation with Spark's types."""
         from pyspark.sql import functions as F
 
         frame = self.snapshot.read(relation.sql, conditions).drop("part")
@@ -120,10 +147,12 @@ class _Reader:
             F.col(name).cast(relation.types[name]).alias(name) if name in relation.types else F.col(name)
             for name in frame.columns
         ]
-        frame = frame.select(*typed)
-        if relation.name != "t0" and 0 <= self.resolved.table(relation.name).estimate <= FEW_ROWS:
-            return F.broadcast(frame)
-        return frame
+        return frame.select(*typed)
+
+
+def _row_bytes(frame: DataFrame) -> float:
+    """Return the size of a row in a broadcast. It is infinite if a column has texts."""
+    return _ROW + sum(_BYTES.get(kind.partition("(")[0], math.inf) for _, kind in frame.dtypes)
 
 
 class _Copy:

@@ -13,6 +13,7 @@ from pyspark import SparkContext
 import rolling_jdbc
 import rolling_resolve
 import rolling_snapshot
+import rolling_spark
 from rolling_extract import Join, Metric
 from tests.support.bank import Delivered, Engine, Store
 
@@ -84,6 +85,28 @@ def test_run_fails_with_the_error_if_spark_does_not_start(
 
     monkeypatch.setattr(SparkContext, "getOrCreate", broken)
     assert "unexpected RuntimeError in test_parallel.py" in engine.refusal("2026-10", aggregate_in="spark")
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [(2 * 3 * 56, {"t1", "t2"}), (3 * 56, {"t1"}), (3 * 56 - 1, set())]
+)
+def test_tables_of_numbers_are_broadcast_up_to_a_limit(
+    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch, limit: int, expected: set[str]
+) -> None:
+    for amount in (4, 5, 7):
+        store.loan(store.branch(), "2026-10-01", amount)
+    store.sql("ANALYZE")
+    choose, chosen = rolling_spark._Reader._small, []
+
+    def small(*given: Any) -> set[str]:
+        chosen.append(choose(*given))
+        return chosen[-1]
+
+    monkeypatch.setattr(rolling_spark, "FEW_ROWS", 0)
+    monkeypatch.setattr(rolling_spark, "_BROADCAST", limit)
+    monkeypatch.setattr(rolling_spark._Reader, "_small", small)
+    both_ways(engine, "2026-10")
+    assert chosen == [expected]
 
 
 def test_metrics_of_one_expression_with_different_digits_are_exact(store: Store, engine: Engine) -> None:

@@ -1,7 +1,7 @@
-# The same extract, with the same name, in two regions of an account, with many default tags.
+# The same extract in two regions of an account, with many default tags. Both extracts can have the same name.
 
 variable "name" {
-  description = "Name of the extract."
+  description = "Name of the extract in eu-west-1."
   type        = string
 }
 
@@ -33,6 +33,6 @@ module "central" {
   source    = "./regional"
   providers = { aws = aws.central }
 
-  name   = var.name
+  name   = "usage"
   region = "eu-central-1"
 }

@@ -39,8 +39,8 @@ def scaled(text: str, digits: int) -> int:
             fraction, rest = fraction[:missing], fraction[missing:]
             if rest.strip("0"):
                 raise ExtractError(
-                    f"a value has more than {digits} digits after the point, but the control totals have at most"
-                    f" {digits}",
+                    f"a value has more than {digits} digits after the point, but the control totals have at"
+                    f" most {digits}",
                     kind="reconciliation",
                 )
             missing = 0

@@ -240,8 +240,9 @@ def preview(
     Glue/etl.py of the project as a program with your rights, so preview only projects that you trust.
 
     The files and the page report.html are in one folder, which is created for your user only. An existing
-    folder must be private (chmod 700), and only one preview at a time can write to it. The next preview
-    replaces the files of this one, and no other file. The page needs no network.
+    folder must be private (chmod 700), and its parents must belong to you or to root. Only one preview at a
+    time can write to it. The next preview replaces the files of this one, and no other file. The page needs
+    no network.
 
     --json prints the manifest of each month with files, rows, hashes, control totals and orphan rows, and the
     warnings of the run.

@@ -124,7 +124,7 @@ def write(
     elsewhere.
     """
     aside = f".{uuid.uuid4().hex}.part"
-    with _opened(folder, place, create=True) as (parent, name):
+    with _opened(folder, place, create=0o777) as (parent, name):
         flags, mode = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o666
         descriptor = os.open(aside, flags, mode, dir_fd=parent)
         with os.fdopen(descriptor, "wb") as file:
@@ -155,8 +155,11 @@ def remove_empty(folder: Path, place: str) -> None:
 
 
 def move(source: Path, folder: Path, place: str) -> None:
-    """Move a file from one folder to the same place in another. Replaces a file there."""
-    with _opened(source, place) as (there, name), _opened(folder, place, create=True) as (here, _):
+    """Move a file from one folder to the same place in another. Replaces a file there.
+
+    Folders that do not exist are created for this user only.
+    """
+    with _opened(source, place) as (there, name), _opened(folder, place, create=0o700) as (here, _):
         os.replace(name, name, src_dir_fd=there, dst_dir_fd=here)
 
 
@@ -164,8 +167,10 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
-def _opened(folder: Path, place: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+def _opened(folder: Path, place: str, *, create: int = 0) -> Iterator[tuple[int, str]]:
     """Yield a descriptor of the folder that contains `place`, and the last part of `place`.
+
+    `create` is the mode of folders that do not exist. With 0, no folder is created.
 
     `inside` reports clear errors. But a folder could become a link after the check of `inside`. So this
     function opens each folder relative to the folder before it, without following links.
@@ -173,13 +178,13 @@ def _opened(folder: Path, place: str, *, create: bool = False) -> Iterator[tuple
     inside(folder, place)
     *parents, name = PurePosixPath(place).parts
     if create:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(create, parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for parent in parents:
             if create:
                 with contextlib.suppress(FileExistsError):
-                    os.mkdir(parent, dir_fd=descriptor)
+                    os.mkdir(parent, create, dir_fd=descriptor)
             inner = os.open(parent, _READ | os.O_DIRECTORY, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = inner
@@ -195,47 +200,90 @@ def _opened(folder: Path, place: str, *, create: bool = False) -> Iterator[tuple
         os.close(descriptor)
 
 
-def _is_open(folder: Path) -> bool:
-    """Return whether users outside of the user's own group can rename a folder inside this folder."""
-    status = folder.stat()
+def _secured(folder: Path) -> Path:
+    """Return the path of a folder without links. Folders that do not exist are created for this user only.
+
+    Raises ExtractsError if another user can replace a folder or a link on the path. The function starts at
+    the root and follows each link itself. So nobody else can change a part of the path after its check.
+    """
+    path, rest, links = Path("/"), [*reversed(folder.absolute().parts[1:])], 0
+    while rest:
+        _refuse_replaceable(path, folder)
+        part = rest.pop()
+        if part == "..":
+            path = path.parent
+            continue
+        inner = path / part
+        if not os.path.lexists(inner):
+            with contextlib.suppress(FileExistsError):
+                inner.mkdir(mode=0o700)
+        status = inner.lstat()
+        if not stat.S_ISLNK(status.st_mode):
+            path = inner
+            continue
+        _refuse_owner(inner, status, folder)
+        links += 1
+        if links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
+        target = inner.readlink()
+        path = Path("/") if target.is_absolute() else path
+        rest += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+    return path
+
+
+_MOST_LINKS = 40  # as in Linux
+
+
+def _refuse_replaceable(parent: Path, folder: Path) -> None:
+    """Refuse a folder on the path of `folder` if other users can rename a folder inside it.
+
+    The members of the user's own group count as the user.
+    """
+    status = parent.lstat()
+    _refuse_owner(parent, status, folder)
     by_group = status.st_mode & stat.S_IWGRP and status.st_gid != os.getegid()
-    is_writable = bool(by_group or status.st_mode & stat.S_IWOTH)
-    return is_writable and not status.st_mode & stat.S_ISVTX
+    if (by_group or status.st_mode & stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX:
+        raise ExtractsError(
+            f"Other users can write to {parent}, and so replace {folder}; choose another place."
+        )
+
+
+def _refuse_owner(path: Path, status: os.stat_result, folder: Path) -> None:
+    """Refuse a part of the path of `folder` that belongs neither to root nor to the user."""
+    if status.st_uid not in (0, os.geteuid()):
+        raise ExtractsError(
+            f"{path} belongs to another user, who can replace {folder}; choose another place."
+        )
 
 
 _LOCK = ".extracts.lock"
 
 
 @contextlib.contextmanager
-def private_folder(folder: Path) -> Iterator[None]:
+def private_folder(folder: Path) -> Iterator[Path]:
     """Lock a folder for this process. Other users can neither read the folder nor write to it.
 
-    The folder is created if it does not exist. It is deleted at the end if it is empty. Raises ExtractsError
-    if the folder belongs to another user, if other users have rights to it, if they can write to a parent, or
-    if another process has locked it.
+    Yields the path of the folder without links. Use only this path, because somebody may change a link
+    meanwhile. The folder is created if it does not exist. It is deleted at the end if it is empty. Raises
+    ExtractsError if the folder belongs to another user, if other users have rights to it, if they can replace
+    a folder or a link on its path, or if another process has locked it.
     """
     created = not folder.exists()
-    if created:
-        folder.mkdir(parents=True, mode=0o700)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    real = _secured(folder)
+    descriptor = os.open(real, _READ | os.O_DIRECTORY)
     try:
         status = os.fstat(descriptor)
         if status.st_uid != os.geteuid():
             raise ExtractsError(f"{folder} belongs to another user; choose a folder of your own.")
-        for parent in folder.resolve().parents:
-            if _is_open(parent):
-                raise ExtractsError(
-                    f"Other users can write to {parent}, so they can replace {folder}; choose another place."
-                )
         if status.st_mode & 0o077:
-            # The tool writes this record into its own folders, so chmod is safe there. Other users may need
-            # access to any other folder.
-            own = (folder / ".extracts-preview").exists()
+            # A folder with a record of the tool belongs to the tool. Other folders may have to stay open for
+            # other users.
+            own = (real / ".extracts-preview").exists()
             then = f"run `chmod 700 {folder}`" if own else "choose another folder"
             raise ExtractsError(f"Other users have access to {folder}; {then}.")
         lock = _locked(folder, descriptor)
         try:
-            yield
+            yield real
         finally:
             os.unlink(_LOCK, dir_fd=descriptor)
             os.close(lock)
@@ -243,7 +291,7 @@ def private_folder(folder: Path) -> Iterator[None]:
         os.close(descriptor)
         if created:
             with contextlib.suppress(OSError):  # the folder contains files
-                folder.rmdir()
+                real.rmdir()
 
 
 def _locked(folder: Path, descriptor: int) -> int:

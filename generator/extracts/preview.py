@@ -129,25 +129,26 @@ def preview(
     script = project / "Glue/etl.py"
     if not script.is_file():
         raise ExtractsError(f"{project} is not an extract project: {script} does not exist.")
+    folder = page.parent.resolve() if page else None  # a link on the path may change during the run
     # If the page is inside the folder of the preview, the record of that folder decides what may be replaced.
-    if page and (page.is_dir() or page.parent.resolve() != output.resolve()):
+    if page and (page.is_dir() or folder != output.resolve()):
         pages.check(page, "--report", "preview")
     elif page:
         files.inside(page.parent, page.name)
     with (
-        files.private_folder(output),
+        files.private_folder(output) as output,  # from here, without links
         preview_folder.staging(output, preview_folder.NEW) as staged,
         preview_folder.staging(output, preview_folder.HISTORY) as history_folder,
     ):
         request = {
             "script": str(script),
             "database_url": with_password(database_url),
-            "output": str(staged.resolve()),
+            "output": str(staged),
             "arguments": list(arguments),
             "history": history if page else 0,
             "page": page is not None,
-            "history_output": str(history_folder.resolve()),
-            "readable_output": str(history_folder.resolve() / preview_folder.READABLE),
+            "history_output": str(history_folder),
+            "readable_output": str(history_folder / preview_folder.READABLE),
         }
         done = children.run(
             children.python("extracts.spec_run"),
@@ -158,24 +159,24 @@ def preview(
         log = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         if done.returncode:
             said = failure(log, done.stderr) or f"{script} ended with code {done.returncode}."
-            return Preview(output.resolve(), None, log, said)
-        if page is None:
+            return Preview(output, None, log, said)
+        if page is None or folder is None:
             preview_folder.replace(output, staged)
-            return Preview(output.resolve(), None, log, None)
+            return Preview(output, None, log, None)
         from extracts import report
 
         name = project.resolve().name
         # In the output folder, the page is one of the files of the preview.
-        if page.parent.resolve() == output.resolve():
-            shown = report.page(name, log, staged.resolve(), history_folder, folder=staged.resolve())
+        if folder == output:
+            shown = report.page(name, log, staged, history_folder, folder=staged)
             files.write(staged, page.name, shown.encode(), private=True)
             preview_folder.replace(output, staged)
         else:
             preview_folder.replace(output, staged)
             try:
-                shown = report.page(name, log, output.resolve(), history_folder, folder=page.parent.resolve())
-                pages.write(page, shown)
+                shown = report.page(name, log, output, history_folder, folder=folder)
+                pages.write(folder / page.name, shown)
             except OSError as error:
                 why = f"The files are written, but the page {page} is not: {error.strerror}."
-                return Preview(output.resolve(), None, log, why)
-    return Preview(output.resolve(), page, log, None)
+                return Preview(output, None, log, why)
+    return Preview(output, page, log, None)

@@ -145,6 +145,8 @@ def _with_spark(run: Callable[..., None]) -> Callable[..., None]:
                 os.environ.update(spark.environment(Path(rolling_extract.__file__).parent))
             except ExtractsError as error:
                 sys.exit(str(error))
+        # Only the user can read the files. All users can use Java, which is unpacked above.
+        os.umask(0o077)
         run(extract, *positional, **named)
 
     return prepared

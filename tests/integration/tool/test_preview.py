@@ -57,6 +57,7 @@ def test_preview_writes_the_files_of_the_oracle(served: database.Database, tmp_p
     assert done.returncode == 0, done.stderr
     assert "2026-10: 3 files, 30 rows" in done.stdout.splitlines()
     assert told_as_published(done.stdout + (tmp_path / "report.html").read_text()) == []
+    assert not [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077]
     written = {path.name: path.read_bytes() for path in tmp_path.rglob("*.csv")}
     assert written == {
         "FirstBank_20261031.csv": oracle(ROWS, "First Bank"),

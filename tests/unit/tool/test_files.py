@@ -165,6 +165,24 @@ def test_lock_does_not_follow_a_link(tmp_path: Path) -> None:
     assert not (tmp_path / "mine").exists()
 
 
+@pytest.fixture
+def owner(monkeypatch: pytest.MonkeyPatch) -> dict[Path, int]:
+    """Set the owners of paths, without the rights of root."""
+    owners: dict[Path, int] = {}
+    looked = Path.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        found = list(looked(path)[:10])
+        found[stat.ST_UID] = owners.get(path, found[stat.ST_UID])
+        return os.stat_result(found)
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    return owners
+
+
+OTHER = 65534
+
+
 @pytest.mark.parametrize("mode", [0o757, 0o2775])
 def test_private_folder_that_other_users_could_replace_is_refused(
     mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -179,3 +197,76 @@ def test_private_folder_that_other_users_could_replace_is_refused(
         shared.chmod(safe)
         with files.private_folder(folder):
             pass
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o1777])
+def test_private_folder_in_a_folder_of_another_user_is_refused(
+    mode: int, tmp_path: Path, owner: dict[Path, int]
+) -> None:
+    team, folder = tmp_path / "team", tmp_path / "team/own/preview"
+    folder.parent.mkdir(parents=True)
+    team.chmod(mode)
+    owner[team] = OTHER
+    with pytest.raises(ExtractsError) as refused:
+        files.private_folder(folder).__enter__()
+    assert str(refused.value) == (
+        f"{team} belongs to another user, who can replace {folder}; choose another place."
+    )
+    assert not folder.exists()
+    owner[team] = 0  # the system folder /tmp belongs to root
+    with files.private_folder(folder):
+        pass
+
+
+def test_private_folder_behind_a_link_in_an_open_folder_is_refused(tmp_path: Path) -> None:
+    shared, own = tmp_path / "shared", tmp_path / "own"
+    shared.mkdir()
+    own.mkdir(mode=0o700)
+    shared.chmod(0o777)
+    (shared / "out").symlink_to(own)
+    (tmp_path / "link").symlink_to("shared/out")
+    for folder in (shared / "out", tmp_path / "link", tmp_path / "link/inner", shared / "../shared/out"):
+        with pytest.raises(
+            ExtractsError, match=f"Other users can write to {shared}, and so replace {folder};"
+        ):
+            files.private_folder(folder).__enter__()
+    assert list(own.iterdir()) == []
+
+
+def test_private_folder_behind_a_link_of_another_user_is_refused(
+    tmp_path: Path, owner: dict[Path, int]
+) -> None:
+    sticky, own = tmp_path / "sticky", tmp_path / "own"
+    sticky.mkdir()
+    own.mkdir(mode=0o700)
+    sticky.chmod(0o1777)
+    (sticky / "out").symlink_to(own)
+    owner[sticky / "out"] = OTHER
+    with pytest.raises(ExtractsError, match=f"{sticky}/out belongs to another user, who can replace"):
+        files.private_folder(sticky / "out").__enter__()
+    owner.clear()
+    with files.private_folder(sticky / "out") as found:
+        assert found == own
+
+
+def test_private_folder_is_used_by_its_path_without_links(tmp_path: Path) -> None:
+    (tmp_path / "private/tmp").mkdir(parents=True)
+    (tmp_path / "tmp").symlink_to("private/tmp")  # as on macOS
+    with files.private_folder(tmp_path / "tmp/new/../new/out") as found:
+        assert found == tmp_path / "private/tmp/new/out"
+        files.write(found, "page.html", b"figures")
+    assert [path.stat().st_mode & 0o777 for path in (found.parent, found)] == [0o700, 0o700]
+
+
+def test_private_folder_behind_a_loop_of_links_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match=r"Too many levels of symbolic links"):
+        files.private_folder(tmp_path / "a/out").__enter__()
+
+
+def test_moved_files_have_private_folders(tmp_path: Path) -> None:
+    (tmp_path / "staged/bank=A").mkdir(parents=True)
+    (tmp_path / "staged/bank=A/a.csv").touch()
+    files.move(tmp_path / "staged", tmp_path / "out", "bank=A/a.csv")
+    assert (tmp_path / "out/bank=A").stat().st_mode & 0o777 == 0o700

@@ -19,6 +19,7 @@ import yaml
 from extracts.errors import ExtractsError
 
 LIMIT = 4 << 20  # bytes; the files of a usual project are a hundred times smaller
+START = 512  # bytes at the start of a file, which contain the mark of a page
 
 
 def inside(folder: Path, place: str) -> Path:
@@ -114,32 +115,64 @@ def _regular(folder: Path, place: str) -> Iterator[io.BufferedReader | None]:
 
 
 def write(
-    folder: Path, place: str, content: bytes, *, executable: bool = False, private: bool = False
+    folder: Path,
+    place: str,
+    content: bytes,
+    *,
+    executable: bool = False,
+    private: bool = False,
+    replaces: bytes = b"",
 ) -> None:
     """Create a file in a folder, or replace it. A replaced file keeps its mode.
 
-    If a new file is private, only its owner can read it.
+    With `private`, only the owner can read the file, whatever mode the old file has. With `replaces`, raise
+    ExtractsError if an existing file does not have these bytes near its start.
 
     The function writes another file and renames it, because the old file may be a hard link to a file
     elsewhere.
     """
     aside = f".{uuid.uuid4().hex}.part"
     with _opened(folder, place, create=0o777) as (parent, name):
+        if replaces and replaces not in _start(parent, name, missing=replaces):
+            raise ExtractsError(
+                f"{folder / place} is not the page that it was at the start of the command; move it away, or"
+                " give another path."
+            )
         flags, mode = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o666
         descriptor = os.open(aside, flags, mode, dir_fd=parent)
         with os.fdopen(descriptor, "wb") as file:
             try:
                 file.write(content)
                 file.flush()
-                with contextlib.suppress(FileNotFoundError):
-                    old = os.stat(name, dir_fd=parent, follow_symlinks=False)
-                    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+                if not private:
+                    _copy_mode(descriptor, parent, name)
                 if executable:
                     os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | 0o111)
                 os.replace(aside, name, src_dir_fd=parent, dst_dir_fd=parent)
             except BaseException:
                 os.unlink(aside, dir_fd=parent)
                 raise
+
+
+def _start(parent: int, name: str, *, missing: bytes) -> bytes:
+    """Return the first bytes of a file, or `missing` if there is no file."""
+    try:
+        descriptor = os.open(name, _READ | os.O_NONBLOCK, dir_fd=parent)
+    except FileNotFoundError:
+        return missing
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(START) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+
+
+def _copy_mode(descriptor: int, parent: int, name: str) -> None:
+    """Give the mode of an existing file to a new file.
+
+    A file that belongs to another user can have any mode. So the new file lets no other user write to it, and
+    it never runs with the rights of its owner.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        old = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        os.fchmod(descriptor, old.st_mode & (0o777 if old.st_uid == os.geteuid() else 0o755))
 
 
 def remove(folder: Path, place: str) -> None:

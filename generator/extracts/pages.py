@@ -23,17 +23,24 @@ def check(page: Path, option: str, command: str) -> None:
     start = b""
     if path.is_file():
         with path.open("rb") as file:
-            start = file.read(512)
-    # The page of a command has this element near its start.
-    if path.exists() and f'<meta name="generator" content="extracts {command}" />'.encode() not in start:
+            start = file.read(files.START)
+    if path.exists() and _mark(command) not in start:
         raise ExtractsError(
             f"{option} {page} is not a page of `extracts {command}`; move it away, or give another path."
         )
 
 
-def write(page: Path, text: str) -> None:
-    """Write a page. Other users cannot read it, because it lists recipients."""
-    files.write(page.parent, page.name, text.encode(), private=True)
+def write(page: Path, text: str, command: str) -> None:
+    """Write the page of a command. Other users cannot read it, because it lists recipients.
+
+    Refuses a file that took the place of the old page after `check`.
+    """
+    files.write(page.parent, page.name, text.encode(), private=True, replaces=_mark(command))
+
+
+def _mark(command: str) -> bytes:
+    """Return the element that the page of a command has near its start."""
+    return f'<meta name="generator" content="extracts {command}" />'.encode()
 
 
 def visible(text: str) -> str:

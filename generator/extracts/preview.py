@@ -175,7 +175,7 @@ def preview(
             preview_folder.replace(output, staged)
             try:
                 shown = report.page(name, log, output, history_folder, folder=folder)
-                pages.write(folder / page.name, shown)
+                pages.write(folder / page.name, shown, "preview")
             except OSError as error:
                 why = f"The files are written, but the page {page} is not: {error.strerror}."
                 return Preview(output, None, log, why)

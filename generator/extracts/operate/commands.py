@@ -82,7 +82,7 @@ def history(
     periods = listing.history(deployed)
     receipts = bool(deployed.outputs.get("sftp_receipts_table"))
     if page:
-        pages.write(page, listing.page(project.resolve().name, periods, receipts=receipts))
+        pages.write(page, listing.page(project.resolve().name, periods, receipts=receipts), "history")
     if as_json:
         print(escaped(json.dumps({"periods": listing.as_json(periods)}, indent=2, ensure_ascii=False)))
     elif periods:

@@ -33,6 +33,21 @@ def test_written_file_keeps_the_mode_of_the_old_file(tmp_path: Path) -> None:
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("new", 0o750)
 
 
+def test_written_file_does_not_keep_rights_that_another_user_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anyone could write to the new file, and a setuid program would run with the rights of its owner."""
+    file = tmp_path / "file"
+    for mode, kept, another in ((0o4775, 0o775, 0), (0o6777, 0o755, 1)):
+        file.write_text("old")
+        file.chmod(mode)
+        owner = file.stat().st_uid + another
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "geteuid", lambda owner=owner: owner)
+            files.write(tmp_path, "file", b"new")
+        assert file.stat().st_mode & 0o7777 == kept
+
+
 def test_new_file_has_the_mode_of_the_umask(tmp_path: Path) -> None:
     old = os.umask(0o027)
     try:

@@ -1,0 +1,46 @@
+"""Pages that the tool writes into any folder, also into one that other users can change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from extracts import pages
+from extracts.errors import ExtractsError
+from tests.support.files import tree
+
+MARK = '<meta name="generator" content="extracts {}" />'
+
+
+@pytest.mark.parametrize("command", ["preview", "history"])
+@pytest.mark.parametrize("mode", [0o666, 0o644, 0o4777])
+def test_page_that_replaces_an_open_page_is_readable_only_by_its_owner(
+    mode: int, command: str, tmp_path: Path
+) -> None:
+    """In a shared folder, another user can create the old page."""
+    page = tmp_path / "report.html"
+    page.write_text(MARK.format(command))
+    page.chmod(mode)
+    pages.check(page, "--report", command)
+    pages.write(page, "rows", command)
+    assert (page.read_text(), page.stat().st_mode & 0o7777) == ("rows", 0o600)
+
+
+@pytest.mark.parametrize("content", ["mine", MARK.format("history")])
+def test_file_that_takes_the_place_of_a_page_after_the_check_is_not_replaced(
+    content: str, tmp_path: Path
+) -> None:
+    page = tmp_path / "shared/report.html"
+    page.parent.mkdir()
+    pages.check(page, "--report", "preview")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/report.html").write_text(content)
+    page.parent.rmdir()
+    page.parent.symlink_to(tmp_path / "own")
+    with pytest.raises(ExtractsError) as refused:
+        pages.write(page, "rows", "preview")
+    assert str(refused.value) == (
+        f"{page} is not the page that it was at the start of the command; move it away, or give another path."
+    )
+    assert tree(tmp_path / "own") == {"report.html": content.encode()}

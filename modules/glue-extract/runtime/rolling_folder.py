@@ -68,7 +68,7 @@ class FolderStore:
         with self._explained(), self._aside(_chunks(body)) as new, self._room(place) as (folder, name):
             try:
                 # fails if a file exists there; a rename would replace that file
-                os.link(new, name, dst_dir_fd=folder)
+                os.link(new, name, dst_dir_fd=folder, follow_symlinks=False)
             except FileExistsError:
                 return False
         return True

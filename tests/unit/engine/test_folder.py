@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,26 @@ def test_file_that_becomes_a_link_after_the_check_is_not_followed(
         "outside/f.csv": b"mine",
         f"target/{PLACE}": b"new",
     }
+
+
+def test_link_in_place_of_the_temporary_file_is_not_followed(
+    store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who can write to the target could publish any file of the user."""
+    opened = FolderStore._room
+
+    def swapped(given: FolderStore, place: str) -> AbstractContextManager[tuple[int, str]]:
+        [part] = (tmp_path / "target").glob(".*.part")
+        part.unlink()
+        part.symlink_to(tmp_path / "outside/f.csv")
+        return opened(given, place)
+
+    monkeypatch.setattr(FolderStore, "_room", swapped)
+    with contextlib.suppress(ExtractError):
+        store.create(PLACE, tmp_path / "body", "")
+    assert (tmp_path / "outside/f.csv").stat().st_nlink == 1
+    with pytest.raises(ExtractError, match="is a symbolic link, and a target must not have links"):
+        list(store.read(PLACE))
 
 
 @pytest.mark.timeout(20)

@@ -128,7 +128,8 @@ def parse(argv: list[str]) -> Arguments:
             guarded[known] = value if equals or not rest else rest[0]
         elif name in _FLAGS:
             if not equals:
-                value = rest.pop(0) if rest and rest[0].lower() in (*_TRUE, *_FALSE) else "true"
+                # An unknown word is not skipped. It may mean "no".
+                value = rest.pop(0) if rest and not _is_argument(rest[0], anything=True) else "true"
             flags[name] = _truth(name, value)
         elif name in _VALUES:
             if not equals:

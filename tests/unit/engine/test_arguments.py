@@ -64,6 +64,17 @@ def test_flag_may_be_false(no: str) -> None:
     assert not parse([*BASE, "--restate", no]).restate
 
 
+@pytest.mark.parametrize("name", ["restate", "dry-run", "allow-incomplete"])
+@pytest.mark.parametrize("value", ["disabled", "see the ticket", "2026-10", ""])
+def test_unknown_value_of_a_flag_is_refused(value: str, name: str) -> None:
+    """A flag that counts as true by mistake would restate a month, or would publish nothing."""
+    for written in ([f"--{name}={value}"], [f"--{name}", value]):
+        with pytest.raises(ExtractError, match=rf"^--{name} must be true or false, not ") as refused:
+            parse([*BASE, "--reason", "late booking", *written])
+        assert "ticket" not in str(refused.value)
+    assert parse([*BASE, f"--{name}", "--reason", "late booking"]).reason == "late booking"
+
+
 def test_blank_argument_counts_as_missing() -> None:
     assert parse([*BASE, "--period", "", "--reason", " "]).period is None
 

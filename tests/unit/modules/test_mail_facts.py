@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import rolling_arguments
+from rolling_errors import ExtractError
 from tests.support.mail_programs import CONFIG, crawler, execution, facts, glue, job, text
 
 
@@ -53,7 +54,10 @@ WORDS = ["true", "TRUE", "1", "yes", "on", "", "maybe", "false", "False", "0", "
 def test_alerts_and_engine_read_the_dry_run_argument_in_the_same_way(word: str) -> None:
     run = {"Arguments": {"--period": "2026-10", "--dry-run": word}}
     ended = facts(job(state="SUCCEEDED"), run=run)["keys"]
-    dry = rolling_arguments.parse(["--connection", "c", "--output", "o", "--dry-run", word]).dry_run
+    try:
+        dry = rolling_arguments.parse(["--connection", "c", "--output", "o", "--dry-run", word]).dry_run
+    except ExtractError:
+        dry = True  # such a run fails, so it must not count as a publication
     assert ended == ([] if dry else ["2026-10", "missing 2026-10"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,6 +46,23 @@ class Status:
         }
 
 
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Raise ExtractsError also for an error of the system and for an impossible value.
+
+    For example, a project can name a template whose address is too long. The caller reports the error and
+    continues with the next project.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ExtractsError(f"{what}: {error.strerror or error}.") from error
+    except UnicodeError as error:
+        raise ExtractsError(f"{what}: it is not valid Unicode.") from error
+    except ValueError as error:
+        raise ExtractsError(f"{what}: {error}.") from error
+
+
 def status(sources: Sequence[str], template: str | None) -> Status:
     """Return the status of every project in folders and repositories. Unreadable projects are problems."""
     result = Status()
@@ -53,7 +70,8 @@ def status(sources: Sequence[str], template: str | None) -> Status:
     with TemporaryDirectory(prefix="extracts-clones-") as clones:
         for source in sources:
             try:
-                entries = project.found_in(source, Path(clones))
+                with _explained("it cannot be opened"):
+                    entries = project.found_in(source, Path(clones))
             except ExtractsError as error:
                 result.problems.append(f"{source}: {error}")
                 continue
@@ -70,7 +88,8 @@ def status(sources: Sequence[str], template: str | None) -> Status:
             source = template or one.home
             if source not in homes:
                 try:
-                    homes[source] = open_homes.enter_context(home.opened(source))
+                    with _explained(f"{one.name}: its template cannot be opened"):
+                        homes[source] = open_homes.enter_context(home.opened(source))
                 except ExtractsError as error:
                     homes[source] = None
                     result.problems.append(str(error))
@@ -80,10 +99,17 @@ def status(sources: Sequence[str], template: str | None) -> Status:
             # The version of the template is older than the version of the modules if somebody changed only
             # the tags of the modules.
             oldest = min(one.modules, one.stamped or one.modules)
-            newer = [version for version in reached.versions() if version > oldest]
+            try:
+                newer = [version for version in reached.versions() if version > oldest]
+            except ExtractsError as error:
+                result.problems.append(f"{one.name}: its template cannot be read: {error}")
+                result.projects.append((one, None))
+                continue
             result.projects.append((one, newer))
-            if newer:
-                result.notes |= reached.notes(oldest, newer[-1])
+            try:
+                result.notes |= reached.notes(oldest, newer[-1]) if newer else {}
+            except ExtractsError as error:
+                result.problems.append(f"{one.name}: its template has no notes: {error}")
     result.notes = dict(sorted(result.notes.items(), key=lambda note: home.parse(note[0]), reverse=True))
     return result
 
@@ -103,20 +129,22 @@ def update(
         homes: dict[str, Home] = {}
         for source in sources:
             try:
-                entries = project.found_in(source, clones, keep=not dry_run) or [(Path(source), source)]
+                with _explained("it cannot be opened"):
+                    entries = project.found_in(source, clones, keep=not dry_run) or [(Path(source), source)]
             except ExtractsError as error:
                 yield f"{source}: {error}"
                 continue
             for path, name in entries:
                 try:
-                    one = project.read(path, name)
-                    origin = home.runnable(one.home, template, name)
-                    if origin not in homes:
-                        homes[origin] = open_homes.enter_context(home.opened(origin))
-                    made = updating.plan(one, homes[origin], to)
-                    changes = plans.difference(made) if plan and made.files else None
-                    if not dry_run:
-                        updating.write(made)
+                    with _explained(name):
+                        one = project.read(path, name)
+                        origin = home.runnable(one.home, template, name)
+                        if origin not in homes:
+                            homes[origin] = open_homes.enter_context(home.opened(origin))
+                        made = updating.plan(one, homes[origin], to)
+                        changes = plans.difference(made) if plan and made.files else None
+                        if not dry_run:
+                            updating.write(made)
                 except ExtractsError as error:
                     yield str(error)
                     continue

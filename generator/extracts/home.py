@@ -19,7 +19,8 @@ from extracts.resources import templates
 from extracts.terminal import one_line
 
 Version = tuple[int, int, int]
-_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+# Python converts no number of more than 4,300 digits.
+_VERSION = re.compile(r"v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
 
 
 def parse(text: str) -> Version:
@@ -30,7 +31,8 @@ def parse(text: str) -> Version:
     """
     match = _VERSION.fullmatch(text.strip())
     if not match:
-        raise ExtractsError(f'"{text}" is not a version; write a version such as 1.2.0.')
+        shown = text if len(text) <= 80 else f"{text[:77]}..."
+        raise ExtractsError(f'"{shown}" is not a version; write a version such as 1.2.0.')
     major, minor, patch = map(int, match.groups())
     return major, minor, patch
 
@@ -48,12 +50,12 @@ class Home:
 
     def versions(self) -> list[Version]:
         """Return the released versions, oldest first."""
-        tags = self.git("tag", "--list", "v*").decode().split()
+        tags = self.git("tag", "--list", "v*").decode(errors="replace").split()
         return sorted(parse(tag) for tag in tags if _VERSION.fullmatch(tag))
 
     def notes(self, after: Version, to: Version) -> dict[str, str]:
         """Return the entries of the changelog between two versions, newest first."""
-        text = self.git("show", f"v{spelled(to)}:CHANGELOG.md").decode()
+        text = self.git("show", f"v{spelled(to)}:CHANGELOG.md").decode(errors="replace")
         parts = re.split(r"^## (\S+).*\n", text, flags=re.MULTILINE)[1:]
         found = zip(parts[::2], parts[1::2], strict=True)
         return {v: note.strip() for v, note in found if _VERSION.fullmatch(v) and after < parse(v) <= to}

@@ -55,13 +55,16 @@ def _read(folder: Path, name: str) -> Project:
         return Project(folder, name, references[0][0], versions.pop(), None, {})
     content = files.settings(kept, f"{name}/{kept.name}")
     try:
-        stamped = parse(str(content["version"]))
+        version = str(content["version"])
         home = str(content["template"])
         answers = {str(key): str(value) for key, value in content["default_context"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ExtractsError(
             f"{name}/{kept.name} cannot be read: it needs template, version and default_context."
         ) from error
+    except ValueError as error:
+        raise ExtractsError(f"{name}/{kept.name} cannot be read: a number in it is too long.") from error
+    stamped = parse(version)
     return Project(folder, name, home, versions.pop() if versions else stamped, stamped, answers)
 
 
@@ -96,7 +99,7 @@ def below(folder: Path) -> list[Path]:
     def is_project(path: Path) -> bool:
         try:
             return (path / "Glue/etl.py").is_file() and (path / "Terraform").is_dir()
-        except PermissionError:
+        except OSError:
             return True  # the function `read` reports the error later
 
     if is_project(folder):

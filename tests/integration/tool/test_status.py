@@ -14,6 +14,8 @@ from extracts import fleet
 from tests.support.releases import ADDRESS, commit, edit, git
 from tests.support.tool import call
 
+HOME = f'template: "{ADDRESS}"'
+
 
 def test_status_reports_versions_and_notes(project: Path, tmp_path: Path) -> None:
     shutil.copytree(project, tmp_path / "second")
@@ -124,6 +126,70 @@ def test_project_without_permission_does_not_hide_other_projects(
     found = fleet.status([str(project), str(tmp_path / "closed")], str(home))
     assert [one.folder for one, _ in found.projects] == [project]
     assert found.problems == [f"{tmp_path}/closed/extract.yaml cannot be read: Permission denied."]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (HOME, f"template: {'a' * 5_000}", "bad: its template cannot be opened: File name too long."),
+        (HOME, f"template: file://{'a/' * 9_999}", "bad: its template cannot be opened: File name too long."),
+        (HOME, r'template: "a\0b"', "bad: its template cannot be opened: embedded null byte."),
+        (HOME, r'template: "a\ud800"', "bad: its template cannot be opened: it is not valid Unicode."),
+        ('"1.0.0"', f"0x{'f' * 5_000}", "bad/extract.yaml cannot be read: a number in it is too long."),
+        ('"1.0.0"', f'"{"9" * 5_000}.0.0"', '999..." is not a version; write a version such as 1.2.0.'),
+    ],
+    ids=["long path", "long address", "null byte", "half character", "long number", "long version"],
+)
+def test_project_with_impossible_settings_does_not_hide_other_projects(
+    before: str, after: str, why: str, project: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(project, tmp_path / "bad")
+    edit(tmp_path / "bad/extract.yaml", before, after)
+    found = fleet.status([str(tmp_path / "bad"), str(project)], None)
+    assert [(one.folder, newer) for one, newer in found.projects if newer] == [(project, [(1, 1, 0)])]
+    [problem] = found.problems
+    assert problem.endswith(why)
+    if before != HOME:
+        assert list(fleet.update([str(tmp_path / "bad")], None, None, plan=False, dry_run=True)) == [problem]
+
+
+def test_link_to_an_impossible_path_does_not_hide_other_projects(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project, tmp_path / "bad")
+    for file in ("Glue/etl.py", "extract.yaml"):
+        (tmp_path / "bad" / file).unlink()
+        (tmp_path / "bad" / file).symlink_to("a" * 300)
+    done = call("status", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == f"✗ {tmp_path}/bad/extract.yaml cannot be read: File name too long.\n"
+    assert project.name in done.stdout
+
+
+@pytest.mark.parametrize("source", ["a" * 5_000, f"https://{'a' * 5_000}", "https://a\0b"])
+def test_impossible_path_does_not_hide_other_projects(source: str, project: Path, home: Path) -> None:
+    found = fleet.status([source, str(project)], str(home))
+    assert [one.folder for one, _ in found.projects] == [project]
+    assert len(found.problems) == 1
+
+
+@pytest.mark.parametrize("notes", [None, b"# Changelog\n\n## 9.0.0\n\n- caf\xe9\n"])
+def test_template_without_readable_notes_does_not_hide_other_projects(
+    notes: bytes | None, project: Path, home: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "clone", "-q", str(home), "template")
+    log = tmp_path / "template/CHANGELOG.md"
+    log.unlink() if notes is None else log.write_bytes(notes)
+    git(tmp_path / "template", "commit", "-qam", "Release 9.0.0")
+    git(tmp_path / "template", "tag", "v9.0.0")
+    shutil.copytree(project, tmp_path / "bad")
+    edit(tmp_path / "bad/extract.yaml", HOME, f"template: {tmp_path}/template")
+    found = fleet.status([str(tmp_path / "bad"), str(project)], None)
+    assert [one.folder for one, _ in found.projects] == [tmp_path / "bad", project]
+    assert found.notes["1.1.0"] == "- Files can be **teal**."
+    if notes is None:
+        [problem] = found.problems
+        assert problem.startswith(f"{tmp_path}/bad: its template has no notes: git show: ")
+    else:
+        assert (found.problems, found.notes["9.0.0"]) == ([], "- caf\ufffd")
 
 
 def test_folder_without_a_project_does_not_hide_other_projects(project: Path, tmp_path: Path) -> None:

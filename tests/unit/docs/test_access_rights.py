@@ -12,6 +12,8 @@ from tools.hcl import NAMES
 
 PAGE = (ROOT / "docs/reference/access-rights.md").read_text()
 ROLES = {f"{role.module}: {role.name}": role for module in NAMES for role in policies.roles(module)}
+PLAN = (ROOT / "examples/github-roles/plan.tf").read_text()
+SECURITY = " ".join((ROOT / ".github/SECURITY.md").read_text().split())
 SECTIONS = dict(re.findall(r"^#### ([^\n]+)\n(.*?)(?=^#|\Z)", PAGE, re.M | re.S))
 
 
@@ -33,3 +35,40 @@ def test_every_right_of_a_role_is_listed(name: str) -> None:
     assert f"The service `{ROLES[name].service}` assumes the role." in SECTIONS[name]
     given = {found.removeprefix("var.") for found in ROLES[name].given}
     assert given == set(re.findall(r"The policy `([\w.]+)` is added", SECTIONS[name]))
+
+
+# What the threat model calls the things that the role of a plan reads in the whole account.
+EVERYWHERE = {
+    "ec2:DescribeAddresses": "Elastic IP addresses",
+    "ec2:DescribeInstances": "EC2 instances",
+    "ec2:DescribeNetworkInterfaces": "network interfaces",
+    "ec2:DescribePrefixLists": "prefix lists",
+    "ec2:DescribeSecurityGroupRules": "security groups with their rules",
+    "ec2:DescribeSecurityGroups": "security groups with their rules",
+    "ec2:DescribeSubnets": "subnets",
+    "ec2:DescribeTags": "tags",
+    "ec2:DescribeVolumes": "volumes",
+    "ec2:DescribeVpcEndpoints": "VPC endpoints",
+    "glue:GetSecurityConfiguration": "Glue security configurations",
+    "kms:ListAliases": "KMS aliases",
+    "logs:DescribeLogGroups": "log groups",
+    "serverlessrepo:GetApplication": "applications in the Serverless Application Repository",
+    "sns:GetSubscriptionAttributes": "SNS subscription",
+    "ssm:DescribeParameters": "SSM parameters",
+}
+# These actions show nothing, or only what the types and settings of instances are.
+HARMLESS = {
+    "ec2:DescribeInstanceCreditSpecifications",
+    "ec2:DescribeInstanceTypes",
+    "states:ValidateStateMachineDefinition",
+}
+
+
+def test_threat_model_names_everything_that_a_plan_reads_in_the_whole_account() -> None:
+    statements = re.findall(r"^    (\w+) = \{\n(.*?)^    \}", PLAN, re.M | re.S)
+    everywhere = {name: text for name, text in statements if 'Resource = ["*"]' in text}
+    assert set(everywhere) == {"Account", "InstanceAccount"}
+    actions = {found for text in everywhere.values() for found in re.findall(r'"(\w+:\w+)"', text)}
+    assert actions == EVERYWHERE.keys() | HARMLESS
+    [told] = re.findall(r"- \*\*No defense against a reader of settings.*?(?=- \*\*)", SECURITY)
+    assert [name for name in EVERYWHERE.values() if name not in told] == []

@@ -26,7 +26,8 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no type
     """Distribute test files to workers as `--dist loadfile` does, except tests of the modules in HCL.
 
     A test of a module in HCL takes minutes, so it goes to any free worker. All files about mails go to one
-    worker, because they share a deployment. All files about rights go to one worker for the same reason.
+    worker, because they share a deployment. All files about rights, and all files about the SFTP instance, go
+    to one worker for the same reason.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -34,6 +35,8 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no type
             return "mails"
         if "integration/modules/test_rights" in nodeid:
             return "rights"
+        if "integration/modules/test_sftp_instance" in nodeid:
+            return "instance"
         return nodeid if "::test_terraform_tests_pass[" in nodeid else str(super()._split_scope(nodeid))
 
 

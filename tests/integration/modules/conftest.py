@@ -9,6 +9,7 @@ import pytest
 
 from extracts import terraform
 from tests.integration.modules.alerts import alerts, deployed  # noqa: F401
+from tests.integration.modules.instance import instance_keys, instance_root, served  # noqa: F401
 from tests.integration.modules.rights_deployment import deployment, facts  # noqa: F401
 from tests.support.clouds import cloud  # noqa: F401
 from tests.support.provider import Provider

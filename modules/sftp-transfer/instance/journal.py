@@ -36,17 +36,18 @@ TRIES = 10
 SUFFIX = r"(?: \[postauth\])?"
 OPENED = re.compile(rf"session opened for local user (\S+) from \[([0-9a-fA-F.:%]+)\]{SUFFIX}")
 CLOSED = re.compile(rf"session closed for local user \S+ from \[\S+\]{SUFFIX}")
-READ = re.compile(rf'close "(.*)" bytes read (\d+) written 0{SUFFIX}', re.DOTALL)
+# "forced" means that the client has disconnected without closing the file.
+READ = re.compile(rf'(?:forced )?close "(.*)" bytes read (\d+) written 0{SUFFIX}', re.DOTALL)
 ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "s": 32, "t": 9, "v": 11, "0": 0, "\\": 92}
 
 
 class Download(NamedTuple):
-    """A file that a recipient has opened, read and closed."""
+    """A file that a recipient has opened and read, until the file was closed or the connection ended."""
 
     user: str
     address: str
     path: str
-    size: int  # number of bytes that were read
+    size: int  # number of bytes that were read, of which some can be the same
     time: str  # 2026-11-03T08:15:30Z
 
 
@@ -82,7 +83,7 @@ class Sessions:
         elif read := READ.fullmatch(text):
             user, address = self.known.get(process, ("", ""))
             return Download(user, address, unescaped(read[1]), int(read[2]), closed_at(entry))
-        elif text.startswith('close "') and len(text) >= 499:
+        elif text.startswith(('close "', 'forced close "')) and len(text) >= 499:
             print("A download has no receipt, because sshd cuts a long path in its log.", file=sys.stderr)
         return None
 

@@ -62,6 +62,12 @@ def test_close_of_a_read_file_is_a_download(suffix: str) -> None:
     assert found == [("first-bank", "203.0.113.7", "/a b.csv", 12, "2026-11-03T08:15:32Z")]
 
 
+def test_file_that_is_open_when_its_client_disconnects_is_a_download() -> None:
+    """OpenSSH then closes the file itself."""
+    [found] = downloads(OPENED, 'forced close "/a.csv" bytes read 12 written 0')
+    assert found[2:4] == ("/a.csv", 12)
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -1,11 +1,20 @@
 #!/bin/bash
-# Removes the remaining mount of a recipient, and ends the sessions of its user, which would see only errors.
+# Removes the remaining mount of a recipient, and ends its sessions, which would see only errors. Also
+# ends its logins, because sshd may have accepted a key that has been removed since then.
 set -euo pipefail
 
 while mountpoint -q "/srv/sftp/$1" || [[ $(stat "/srv/sftp/$1" 2>&1) == *"not connected"* ]]; do
   umount --lazy "/srv/sftp/$1"
 done
-if id "$1" >/dev/null 2>&1; then
-  # It is no failure if there is no session.
-  pkill -KILL -u "$1" || [[ $? == 1 ]]
-fi
+# Before a session starts, the processes of a connection belong to root and to sshd. Their titles
+# contain the user's name before sshd reads the user's public keys: "sshd: NAME [priv]" and
+# "sshd: NAME [net]". OpenSSH 9.8 and later use the names sshd-session and sshd-auth:
+# https://www.openssh.com/txt/release-9.8
+# A process can start a session while pkill looks for processes, so look twice. A user name has no
+# special characters of regular expressions. It is no failure if there is no process.
+for _ in 1 2; do
+  pkill -KILL -f "^sshd(-session|-auth)?: $1 \[(priv|net)\]" || [[ $? == 1 ]]
+  if id "$1" >/dev/null 2>&1; then
+    pkill -KILL -u "$1" || [[ $? == 1 ]]
+  fi
+done

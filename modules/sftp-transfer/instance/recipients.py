@@ -58,15 +58,19 @@ def members() -> set[str]:
     return {user.pw_name for user in pwd.getpwall() if user.pw_gid == group}
 
 
-def write(path: Path, text: str) -> bool:
-    """Write a file in one step, so that no login reads an incomplete file. Return whether it has changed."""
-    if path.exists() and path.read_text() == text:
-        return False
+def differs(path: Path, text: str) -> bool:
+    """Return whether a file is absent or has another text."""
+    return not path.exists() or path.read_text() != text
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file in one step, so that no login reads an incomplete file."""
+    if not differs(path, text):
+        return
     new = path.with_name(f".{path.name}.new")
     new.write_text(text)
     new.chmod(0o644)
     new.replace(path)
-    return True
 
 
 def admit(name: str, prefix: str, keys: str, known: bool) -> None:
@@ -74,11 +78,15 @@ def admit(name: str, prefix: str, keys: str, known: bool) -> None:
     unit = f"sftp-recipient@{name}.service"
     path = KEYS / name
     removed = path.exists() and not {*path.read_text().splitlines()} <= {*keys.splitlines()}
+    # The file remains until systemd restarts the unit. If this program fails before, its next run does so.
+    restart = PREFIXES / f".{name}.restart"
+    if removed or differs(PREFIXES / name, prefix):
+        restart.touch()
     if removed:
-        # Write the keys before the restart. The restart ends all sessions, and no session can start with the
-        # removed key.
+        # Write the keys before the restart. The restart ends all sessions, and all logins for which sshd may
+        # have read the removed key.
         write(path, keys)
-    moved = write(PREFIXES / name, prefix)
+    write(PREFIXES / name, prefix)
     if not known:
         # With "*", no password works. sshd would treat the default, "!", as a locked account.
         options = ("--no-create-home", "--home-dir", "/", "--shell", "/sbin/nologin", "--password", "*")
@@ -87,7 +95,8 @@ def admit(name: str, prefix: str, keys: str, known: bool) -> None:
     with contextlib.suppress(FileExistsError):
         (FOLDERS / name).mkdir(mode=0o700)
     run("systemctl", "enable", "--quiet", unit)
-    run("systemctl", "restart" if moved or removed else "start", "--no-block", unit)
+    run("systemctl", "restart" if restart.exists() else "start", "--no-block", unit)
+    restart.unlink(missing_ok=True)
     write(path, keys)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
@@ -52,3 +53,21 @@ def test_sessions_continue_if_no_key_is_removed(recipients: ModuleType, keys: st
     recipients.admit("first", "loans", keys, True)
     assert [command for command, _ in recipients.notes] == ["enable", "start"]
     assert (recipients.KEYS / "first").read_text() == keys
+
+
+@pytest.mark.parametrize(
+    ("prefix", "keys"), [("loans", NEW), ("other", OLD)], ids=["a removed key", "another prefix"]
+)
+def test_sessions_end_at_the_next_attempt_if_the_first_fails(
+    recipients: ModuleType, monkeypatch: pytest.MonkeyPatch, prefix: str, keys: str
+) -> None:
+    def fail(*command: str) -> str:
+        raise subprocess.CalledProcessError(1, command)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(recipients, "run", fail)
+        with pytest.raises(subprocess.CalledProcessError):
+            recipients.admit("first", prefix, keys, True)
+    for expected in ("restart", "start"):
+        recipients.admit("first", prefix, keys, True)
+        assert recipients.notes[-1] == (expected, keys)

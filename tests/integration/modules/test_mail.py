@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -180,6 +181,24 @@ def test_file_that_is_not_collected_by_the_due_day_sends_a_mail(
     ]
     assert receipts[0]["collected"]["S"].startswith(f"2026-10 {file} ")
     assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-12T07:00:00Z")) == []
+
+
+def test_forged_download_is_corrected_until_the_next_month_is_due(alerts: Deployed) -> None:
+    own = json.dumps({"extract": "bank-loans", "recipient": "first-bank", "period": "2026-09"})
+    forged = {"Source": "sftp-transfer", "DetailType": "File Collected", "Detail": own}
+
+    def forge() -> None:
+        alerts.cloud.client("events").put_events(Entries=[forged])
+
+    alerts.put(FIRST.replace("month=10", "month=09"), b"bank_name,branch_id\r\nFirst Bank,1\r\n")
+    alerts.publish("2026-09")
+    for day in ("2026-11-08", "2026-11-09"):
+        [waiting] = alerts.mails_after(2, functools.partial(collection, alerts, f"{day}T07:00:00Z"))
+        assert waiting.subject.startswith("[UNCOLLECTED] bank-loans 2026-09")
+        [wrong] = alerts.mails_after(1, forge)
+        assert wrong.subject.startswith("[RECOVERED] bank-loans 2026-09")
+    # From the due day on, the check is about the next month, which is not published.
+    assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-10T07:00:00Z")) == []
 
 
 def test_file_in_a_flat_folder_is_found_by_the_manifest(alerts: Deployed) -> None:

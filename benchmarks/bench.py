@@ -339,7 +339,7 @@ def growth(served: database.Database, shape: Shape, rounds: int) -> None:
     periods = [f"2025-{m:02d}" for m in (11, 12)] + [f"2026-{m:02d}" for m in range(1, 11)]
     single = [engine_run(served, "--period", period) for period in periods]
     total = Cost(*(sum(parts) for parts in zip(*((c.wall, c.client, c.server) for c in single), strict=True)))
-    row("12 periods: one backfill -> 12 runs, whole processes", started(year), started(total))
+    row("12 periods: one backfill -> 12 runs, including their start", started(year), started(total))
     with loaded(Shape(shape.loans, branches=600_000)) as many:
         names = "engine", "floor", "engine of many", "floor of many"
         found = measure.rounds(

@@ -42,7 +42,8 @@ def unprivileged_user() -> str | None:
         except KeyError:
             continue
     raise ExtractsError(
-        "PostgreSQL refuses to run as root and the user nobody does not exist; run this as another user."
+        "PostgreSQL refuses to run as root, and the users `nobody` and `daemon` do not exist; run this"
+        " command as a user other than root."
     )
 
 

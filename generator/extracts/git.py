@@ -1,4 +1,4 @@
-"""Run git on untrusted repositories, without the programs that the settings of the repositories name."""
+"""Run git on untrusted repositories. git starts no program from the settings of such a repository."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _SAFE = (
 # GIT_ALLOW_PROTOCOL overrides all settings of a repository. Other protocols either start a program or are not
 # encrypted.
 _NETWORK = "file:https:ssh"
-# Reading needs no network. In a partial clone, git would fetch missing objects, with a program that the
-# clone's settings name.
+# Reading needs no network. In a partial clone, git would fetch missing objects, with a program from the
+# clone's settings.
 _NO_NETWORK = ""
 
 

@@ -92,7 +92,7 @@ resource "aws_iam_role" "uncollected" {
   for_each = local._dues
 
   name                 = local.role_names["uncollected"]
-  description          = "Lets the daily check list published files and read receipts."
+  description          = "Role of the daily check, which lists published files and reads receipts."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({

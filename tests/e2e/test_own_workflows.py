@@ -127,7 +127,7 @@ def test_commit_on_another_branch_is_not_published(github: GitHub, tmp_path: Pat
     assert released(github) == github.state["releases"] == []
 
 
-def test_tag_is_not_created_without_the_key_of_the_environment(github: GitHub) -> None:
+def test_release_with_the_wrong_deploy_key_creates_no_tag(github: GitHub) -> None:
     with_make(github)
     github.secrets["release"] = {"RELEASE_KEY": "another-key"}
     run = start(github, extracts.__version__)

@@ -28,7 +28,10 @@ def sum_of(relations: Relations, index: int) -> str:
 
 
 def squares(relations: Relations, index: int) -> str:
-    """Return the sum of the squares of a measure's values. In Spark, the sum includes only short values."""
+    """Return the sum of the squares of a measure's values.
+
+    In Spark, the sum includes only the values with few digits (`_is_short`). `wide_squares` adds the others.
+    """
     value = relations.measure(index)
     if not relations.dialect.is_spark:
         return f"sum(CAST({value} AS numeric) * {value})"

@@ -140,7 +140,8 @@ class Served:
         value = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
         value["keys"] = [self.keys[device].public.rsplit(" ", 1)[0] for device in devices]
         ssm.put_parameter(Name=name, Value=json.dumps(value), Overwrite=True)
-        # A start may join a run of the timer that has already read the old keys, so start twice.
+        # If the timer's run is still active, the first start does not begin a new run. The active run may
+        # have read the old keys already, so start twice.
         for _ in range(2):
             self.machine.run("systemctl", "start", "sftp-recipients.service")
 

@@ -54,7 +54,10 @@ def secret_steps(facts: dict[str, str]) -> tuple[Step, ...]:
 
 
 def token_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """Return the step of a login with a token. Signing makes no call, so the source checks the right."""
+    """Return the step of a login with a token.
+
+    The job signs the token without a call to AWS. The right is checked when the job logs in to the source.
+    """
     return (
         Step(
             "log in",

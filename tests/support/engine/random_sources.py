@@ -79,7 +79,8 @@ class Setting:
     case: Case
     amount: LiteralString
     periods: tuple[Month, ...]
-    # Whether keys are unique only within a random source, so that joins also compare its number.
+    # Whether keys are unique only within one random source. Joins then also compare the number of the source,
+    # which is in the column `world`.
     composite: bool
     indexed: bool  # whether the joined columns have unique indexes
     analyzed: bool  # whether the planner has statistics, which changes its plan

@@ -211,7 +211,7 @@ def test_link_that_cannot_be_followed_is_refused_and_named(project: Path, target
     assert "./link.tf" in done.stderr
 
 
-def test_digest_ignores_programs_of_providers_and_the_history(project: Path) -> None:
+def test_digest_ignores_provider_binaries_git_folders_and_file_times(project: Path) -> None:
     """The lock file contains the hashes of the providers, and Terraform verifies these hashes."""
     before = files(project)
     for name in ("Terraform/.terraform/providers/aws", "Terraform/.terraform/modules/extract/.git/index"):

@@ -161,7 +161,7 @@ def test_run_that_pauses_while_another_run_publishes_changes_nothing(publisher: 
 def test_file_created_after_the_plan_of_the_next_run_is_removed(publisher: Publisher, later: int) -> None:
     """The next run plans before the first run creates the file.
 
-    The next run takes over the claim `later` calls after the file is created.
+    The next run takes over the claim when the first run has made `later` more calls to the target.
     """
     publisher(Alpha="a")
     looked: list[Plan] = []

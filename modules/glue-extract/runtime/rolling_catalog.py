@@ -49,8 +49,7 @@ class CatalogColumn:
     readable: bool
     not_null: bool
     collation: str | None  # name of the collation, if different texts can be equal under it
-    # a function that somebody created to convert values of the type, if the type is not PostgreSQL's own
-    conversion: str | None
+    labels: tuple[str, ...] = ()  # of an enum, in its order
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ def read_columns(session: Reader, catalog: Catalog, tables: Iterable[CatalogTabl
             readable=row[5] == "true",
             not_null=row[6] == "true",
             collation=row[7],
-            conversion=row[8],
+            labels=tuple(json.loads(row[8] or "[]")),
         )
         for row in rows
         if row[0] == "column"
@@ -166,21 +165,19 @@ def columns_query(oids: Sequence[str]) -> str:
                   AND n.conkey = ARRAY[a.attnum]))::text,
            (SELECT l.collname::text FROM pg_catalog.pg_collation l
             WHERE l.oid = a.attcollation AND NOT l.collisdeterministic),
-           (SELECT min(k.castfunc::regprocedure::text) FROM pg_catalog.pg_cast k
-            WHERE k.castsource = made.type_oid AND k.castfunc <> 0
-              AND made.namespace <> 'pg_catalog'::regnamespace)
+           (SELECT json_agg(e.enumlabel::text ORDER BY e.enumsortorder)::text FROM pg_catalog.pg_enum e
+            WHERE e.enumtypid = made.type_oid)
     FROM pg_catalog.pg_attribute a
     JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     -- The base of a domain, which can itself be a domain.
     JOIN LATERAL (
         WITH RECURSIVE base AS (
-            SELECT t.typtype, t.oid AS type_oid, t.typnamespace AS namespace, a.atttypmod AS modifier,
-                   t.typbasetype, t.typtypmod
+            SELECT t.typtype, t.oid AS type_oid, a.atttypmod AS modifier, t.typbasetype, t.typtypmod
             UNION ALL
-            SELECT b.typtype, b.oid, b.typnamespace, d.typtypmod, b.typbasetype, b.typtypmod
+            SELECT b.typtype, b.oid, d.typtypmod, b.typbasetype, b.typtypmod
             FROM base d JOIN pg_catalog.pg_type b ON d.typtype = 'd' AND b.oid = d.typbasetype
-        ) SELECT type_oid, namespace, modifier FROM base WHERE typtype <> 'd'
+        ) SELECT type_oid, modifier FROM base WHERE typtype <> 'd'
     ) made ON true
     WHERE a.attrelid IN ({tables}) AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL

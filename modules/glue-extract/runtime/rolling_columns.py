@@ -15,15 +15,23 @@ def plain(column: Column) -> str:
 def text_of(column: Column) -> str:
     """Return the text of a column.
 
-    For an enum, `::text` would run a function if the owner of the type creates a cast during the run.
+    The owner of an enum can create a cast or exchange the type at any time, also during a run. Then
+    PostgreSQL would call the owner's function for casts and comparisons of the enum. `concat` uses no cast.
     """
     source = plain(column)
-    # the cast turns a domain into its enum
-    return f"textin(enum_out({source}::{column.type}))" if column.category == "E" else f"{source}::text"
+    if column.category == "E":
+        return f"CASE WHEN {source} IS NOT NULL THEN concat({source}) END"
+    return f"{source}::text"
+
+
+def compared(column: Column) -> str:
+    """Return a column for the comparison with a column of the same type."""
+    return text_of(column) if column.category == "E" else plain(column)
 
 
 def exact(column: Column) -> str:
-    source = plain(column)
+    """Return a column for an expression: a number without rounding, and an enum as text."""
+    source = compared(column)
     if column.is_float:
         # A cast of the float itself would round it to 15 digits. Its text has the fewest digits that identify
         # exactly this float.
@@ -32,6 +40,8 @@ def exact(column: Column) -> str:
 
 
 def exact_type(column: Column) -> str:
+    if column.category == "E":
+        return "text"
     return "numeric" if column.is_float or column.type == "money" else column.type
 
 

@@ -92,6 +92,10 @@ def from_url(text: str) -> Database:
             f"--database-url has the parameter {unknown[0]}; only sslmode and sslrootcert are allowed",
             kind="arguments",
         )
+    # libpq, which reads the source for `extracts new`, has the same variables.
+    for name, variable in (("sslmode", "PGSSLMODE"), ("sslrootcert", "PGSSLROOTCERT")):
+        if value := os.environ.get(variable):
+            given.setdefault(name, value)
     if "sslmode" not in given and not _is_here(parts.hostname):
         # Otherwise the driver would send the password in clear text to a server that declines TLS.
         given["sslmode"] = "require"

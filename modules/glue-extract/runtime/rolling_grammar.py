@@ -376,6 +376,8 @@ class _Parser:
                 self._fail("a type")
             name = f"{name}.{self.next.word or self.next.text}"
             self.at += 1
+        if "." in name:  # the owner of the type could let PostgreSQL run code for the cast
+            raise ExpressionError(f"has a cast to {name}; only PostgreSQL's own types are allowed")
         if self._take("("):
             numbers = []
             while self.next.kind == "number" and self.next.text.isdecimal():

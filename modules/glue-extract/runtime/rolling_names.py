@@ -34,13 +34,6 @@ class Names:
                 f' SELECT on it to role "{self.catalog.role}"',
                 kind="permission",
             )
-        if row.conversion is not None:
-            # PostgreSQL would call the function with the rights of the reader, for example for "::text".
-            raise contract(
-                f'column "{row.name}" of {spoken(self.tables[owner])} has the type {row.type}, which has a'
-                f" cast with the function {row.conversion}. A run calls no functions of a type; use a view"
-                " that casts the column to a built-in type"
-            )
         return as_column(self.aliases[owner], row)
 
     def row(self, owner: str, name: str) -> CatalogColumn:
@@ -62,10 +55,10 @@ class Names:
         owner, name = self.spec.split(reference)
         return len(fitting(name, [row.name for row in self.catalog.columns_of(self.tables[owner])])) == 1
 
-    def collation(self, column: Column) -> str | None:
-        """Return the collation of a column if different texts can be equal under it, else None."""
+    def row_of(self, column: Column) -> CatalogColumn:
+        """Return the catalog's row of a resolved column."""
         owner = next(name for name, alias in self.aliases.items() if alias == column.alias)
-        return self.row(owner, column.name).collation
+        return self.row(owner, column.name)
 
     def said(self, column: Column) -> str:
         """Return the name of a column for a sentence."""
@@ -171,7 +164,7 @@ def check_readable(catalog: Catalog, tables: Iterable[CatalogTable]) -> None:
 def as_column(alias: str, row: CatalogColumn) -> Column:
     """Return a column. Its type has no precision, and `digits` is the number of digits after the point.
 
-    >>> row = CatalogColumn("1", "Amount", "numeric(12,2)", "N", True, False, None, None)
+    >>> row = CatalogColumn("1", "Amount", "numeric(12,2)", "N", True, False, None)
     >>> as_column("t0", row)
     Column(alias='t0', name='Amount', type='numeric', category='N', digits=2, not_null=False)
     """

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from rolling_catalog import Reader
+from rolling_columns import exact
 from rolling_dialect import identifier
 from rolling_errors import ExtractError
 from rolling_expression import Exact, Node, Ref, columns_of, render
 from rolling_nodes import WHOLE
-from rolling_resolved import Column, Resolved
+from rolling_resolved import Resolved
 from rolling_spec_check import wrong
 
 _NUMBERS = (*WHOLE, "numeric")
@@ -66,12 +67,5 @@ def probe(resolved: Resolved, node: Node) -> str:
         for table in resolved.tables
         if table.alias in aliases
     )
-    value = f"CASE WHEN false THEN {render(node, 'postgresql', _column)} END"
+    value = f"CASE WHEN false THEN {render(node, 'postgresql', exact)} END"
     return f"SELECT CAST(pg_typeof({value}) AS text) FROM (SELECT 1) AS one{tables}"
-
-
-def _column(column: Column) -> str:
-    name = f"{column.alias}.{identifier(column.name)}"
-    if column.is_float:
-        return f"CAST(CAST({name} AS text) AS numeric)"
-    return f"CAST({name} AS numeric)" if column.type == "money" else name

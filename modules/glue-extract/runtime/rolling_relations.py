@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import rolling_joins
-from rolling_columns import day_number, decimal, exact, exact_type, finite, normal, plain, text_of
+from rolling_columns import compared, day_number, decimal, exact, exact_type, finite, normal, plain, text_of
 from rolling_dialect import Dialect, identifier
 from rolling_expression import Case, Node, Ref, columns_of, render
 from rolling_nodes import WHOLE
@@ -74,7 +74,7 @@ class Relations:
 
     def key(self, column: Column, other: Column) -> str:
         """Return a column of a join for the comparison with the other column of the join."""
-        source = plain(column)
+        source = compared(column)
         if self.dialect.is_spark and not (column.type in WHOLE and other.type in WHOLE):
             number = column.category == "N" and other.category == "N"
             source = normal(exact(column)) if number else text_of(column)
@@ -317,7 +317,7 @@ class Relations:
         for alias in self.resolved.path(self.resolved.date.alias)[1:]:
             step = self.resolved.step(alias)
             pairs = zip(step.lefts, step.rights, strict=True)
-            same = " AND ".join(f"{plain(right)} = {plain(left)}" for left, right in pairs)
+            same = " AND ".join(f"{compared(right)} = {compared(left)}" for left, right in pairs)
             lines.append(f"  LEFT JOIN {self.table(alias)} {alias} ON {same}")
         return lines
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rolling_expression import Cast, Is, Node, Ref, columns_of, is_portable
-from rolling_names import Names, contract
-from rolling_nodes import WHOLE, children, walk
+from rolling_expression import Binary, Call, Cast, In, Is, Node, Ref, Text, columns_of, is_portable
+from rolling_names import Names, contract, missing
+from rolling_nodes import COMPARISONS, WHOLE, children, walk
 from rolling_resolved import Column, Resolved, Step
 from rolling_spec_check import wrong
 
@@ -14,6 +14,8 @@ from rolling_spec_check import wrong
 # intervals. The type uuid is allowed separately, because its category U also contains json and other types.
 _SHOWN = frozenset("NSDBEIT")
 _NUMBERS = (*WHOLE, "numeric", "money", "real", "double precision")
+# Operators and functions whose result depends on the order of the values.
+_ORDERS = ("<", "<=", ">", ">=", "greatest", "least")
 _DATES = ("date", "timestamp without time zone", "timestamp with time zone")
 
 
@@ -58,24 +60,49 @@ def check_types(resolved: Resolved, names: Names) -> None:
 
 
 def _is_shown(column: Column) -> bool:
-    return column.category in _SHOWN or column.type == "uuid"
+    """Return whether a file can show a column.
+
+    The values of regclass and similar types are names that any role can choose, but their category is that of
+    numbers.
+    """
+    return (column.category in _SHOWN or column.type == "uuid") and not column.type.startswith("reg")
 
 
 def _check_operators(resolved: Resolved, names: Names) -> None:
     """Refuse to compare values of a type that has its own operators, for example citext.
 
     The search_path has only pg_catalog, so PostgreSQL would silently use the operators for text there. Enums
-    have no operators of their own.
+    have no operators of their own. A run compares them as texts, so it cannot order them.
     """
     sides = (side for step in resolved.steps for side in (*step.lefts, *step.rights))
     measured = (node for measure in resolved.measures for node in (measure.value, measure.where))
-    used = [*sides, *_operands(*measured, resolved.where, resolved.recipients_where)]
+    expressions = [*measured, resolved.where, resolved.recipients_where]
+    for node in (each for expression in expressions if expression is not None for each in walk(expression)):
+        _check_enums(node, names)
+    used = [*sides, *_operands(*expressions)]
     for column in used:
         if "." in column.type and column.category != "E":
             raise contract(
                 f"{names.said(column)} has the type {column.type}, and a run does not use operators of this"
                 " type; use a view that casts the column to a built-in type"
             )
+
+
+def _check_enums(node: Node, names: Names) -> None:
+    """Refuse to order the values of an enum, and to compare an enum with a text that is not its value."""
+    found = children(node)
+    enums = [each.column for each in found if isinstance(each, Ref) and each.column.category == "E"]
+    if not enums:
+        return
+    said = names.said(enums[0])
+    operator = node.operator if isinstance(node, Binary) else node.name if isinstance(node, Call) else ""
+    if operator in _ORDERS:
+        raise contract(f"{said} is an enum, whose values a run does not order; use a view with numbers")
+    if operator in COMPARISONS or isinstance(node, In):
+        labels = names.row_of(enums[0]).labels
+        for each in found:
+            if isinstance(each, Text) and each.value not in labels:
+                raise missing(f'{said} has no value "{each.value}"', each.value, labels)
 
 
 def _operands(*expressions: Node | None) -> Iterator[Column]:
@@ -123,7 +150,7 @@ def _check_collations(resolved: Resolved, names: Names) -> None:
         for column in columns_of(resolved.measures[metric.measure].value)
     )
     for column in (*resolved.group_by.values(), resolved.recipient, *sides, *distinct):
-        if (collation := names.collation(column)) is not None:
+        if (collation := names.row_of(column).collation) is not None:
             raise contract(
                 f"column {names.said(column)} has the nondeterministic collation {collation}, so"
                 ' different texts can be equal; use a view that reads the column with COLLATE "C"'

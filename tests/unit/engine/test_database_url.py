@@ -42,6 +42,15 @@ def test_password_can_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert from_url("postgresql://reader:of%20the%20url@host/db").properties["password"] == "of the url"
 
 
+def test_missing_tls_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    monkeypatch.setenv("PGSSLROOTCERT", "/ca.pem")
+    for host in ("host", "localhost"):
+        found = from_url(f"postgresql://reader@{host}/db").properties
+        assert (found["sslmode"], found["sslrootcert"]) == ("verify-full", "/ca.pem")
+    assert from_url("postgresql://reader@host/db?sslmode=require").properties["sslmode"] == "require"
+
+
 @pytest.mark.parametrize(
     ("url", "place", "properties"),
     [

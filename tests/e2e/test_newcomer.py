@@ -126,7 +126,7 @@ def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
         ("Aggregate of the metric", ""),
         ("Window, the number of calendar months", ""),
         ("Delimiter and decimal mark", ""),
-        ("Delivery of the files", ""),
+        ("How do the recipients get the files", ""),
         ("Mail address for alerts", ALERTS),
     ):
         at.expect(question)

@@ -163,7 +163,7 @@ def test_invalid_answer_is_asked_again_and_the_others_are_kept(
     at.sendline("shop = Orders.Shop")
     at.expect("semicolon: .*Delimiter and decimal mark")
     at.sendline("")
-    at.expect("about 219 USD a month .*Delivery of the files")
+    at.expect("about 219 USD a month .*How do the recipients get the files")
     at.sendline("")
     at.expect("Mail address for alerts")
     at.sendline("")
@@ -203,7 +203,7 @@ def test_prompts_are_not_on_stdout(
     for question, said in (
         ("Aggregate of the metric", ""),
         ("Delimiter", ""),
-        ("Delivery of the files", ""),
+        ("How do the recipients get the files", ""),
         ("Mail address for alerts", "data-team@example.com"),
         ("Time zone of the months", "Europe/Paris"),
     ):
@@ -231,7 +231,7 @@ def test_number_selects_a_candidate(
         ("Aggregate of the metric", ""),
         ("Window, the number", ""),
         ("Delimiter", ""),
-        ("Delivery of the files", ""),
+        ("How do the recipients get the files", ""),
         ("Mail address for alerts", "data-team@example.com"),
         ("Time zone of the months", "Europe/Paris"),
     ):

@@ -57,6 +57,10 @@ class Database:
         return self.properties["user"]
 
 
+# An error message cannot contain an address such as user@host, because mail programs turn it into a link.
+_URL_FORM = "--database-url must be postgresql://host:port/name, with user:password and @ before the host"
+
+
 def from_url(text: str) -> Database:
     """Return the database for `postgresql://user:password@host:port/name`, for previews and tests.
 
@@ -69,17 +73,14 @@ def from_url(text: str) -> Database:
         # The port is not a number, or brackets contain no IPv6 address. The text of the error may contain the
         # URL.
         raise ExtractError(
-            "--database-url must be postgresql://user:password@host:port/name; write special characters of"
-            " user and password as %XX, for example [ as %5B",
+            f"{_URL_FORM}; write special characters of user and password as %XX, for example [ as %5B",
             kind="arguments",
         ) from None
     if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or not parts.path.strip("/"):
-        raise ExtractError(
-            "--database-url must be postgresql://user:password@host:port/name", kind="arguments"
-        )
+        raise ExtractError(_URL_FORM, kind="arguments")
     if not parts.username:
         raise ExtractError(
-            "--database-url has no user; write postgresql://user:password@host:port/name", kind="arguments"
+            "--database-url has no user; write user:password and @ before the host", kind="arguments"
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     password = unquote(parts.password or "") or os.environ.get("PGPASSWORD", "")

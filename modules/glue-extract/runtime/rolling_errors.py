@@ -18,16 +18,23 @@ _SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
     chr(code)
     for code in range(0xFE00, 0xFE10)  # variation selectors
 }
-# Texts that mail programs show as links: a scheme, a path to another machine, and www. Schemes in our own
-# sentences, in ARNs and in names of rights are not changed. A colon before a space, a digit or a mark makes
-# no link, except in a phone number. facts.jsonata of failure-alerts has the same rules.
+# Texts that mail programs show as links: a scheme, a mail address, a path to another machine, and www. The
+# words in _NO_LINKS stay, because our own sentences, ARNs and names of rights have them. Other words with a
+# colon stay before a space. Before a digit or a mark they stay if they are not in _SCHEMES. facts.jsonata of
+# failure-alerts has the same rules.
 #
 # The pattern begins only where a run of its characters begins. Otherwise, the time would grow with the square
 # of the length.
 _SCHEME = re.compile(
-    r"(?<![A-Za-z0-9+.-])([0-9+.-]*)([A-Za-z][A-Za-z0-9+.-]*):(?=([\s0-9:.,;<>=%!\"'()\[\]{}|~-]|$)?)"
+    r"(?<![A-Za-z0-9+.-])[0-9+.-]*([A-Za-z][A-Za-z0-9+.-]*):(?=([\s0-9:.,;<>=%!\"'()\[\]{}|~-]|$)?)"
 )
-_PHONES = ("sms", "tel")
+_SCHEMES = frozenset(
+    """
+    callto cid data facetime feed file ftp ftps geo http https imap irc javascript ldap ldaps magnet mailbox
+    mailto mid mms ms news nntp rtsp sftp sip sips skype slack smb sms source ssh tel telnet tg vbscript
+    webcal whatsapp xmpp zoommtg
+    """.split()  # noqa: SIM905 (as a list it takes a line for each word)
+)
 _NO_LINKS = frozenset(
     """
     arn aws cluster function glue host iam jdbc kms log-group log-stream logs postgresql rds-db role s3 secret
@@ -35,6 +42,7 @@ _NO_LINKS = frozenset(
     """.split()  # noqa: SIM905 (as a list it takes a line for each word)
 )
 _PATH = re.compile(r"(^|[^:/\]])//")
+_ADDRESS = re.compile(r"([^\s\[@])(@+)(?=\S)")
 _WWW = re.compile(r"\b(www)\.", re.IGNORECASE)
 
 
@@ -67,14 +75,17 @@ def one_line(text: str) -> str:
     if not text.isascii() or not text.isprintable():
         text = "".join(_visible(character) for character in text)
     text = _SCHEME.sub(_without_scheme, " ".join(text.split()))
+    text = _ADDRESS.sub(r"\1[\2]", text)
     return _WWW.sub(r"\1[.]", _PATH.sub(r"\1/[/]", text.replace("\\\\", "\\[\\]")))
 
 
 def _without_scheme(found: re.Match[str]) -> str:
-    before, word, after = found.groups()
-    if word.lower() in _NO_LINKS or (after is not None and word.lower() not in _PHONES):
+    word, after = found[1].lower(), found[2]
+    # A link can also begin after the last mark of the word. Office has many schemes with ms.
+    known = word.startswith("ms-") or re.split(r"[+.-]", word)[-1] in _SCHEMES
+    if word in _NO_LINKS or (after is not None and (not known or not after.strip())):
         return found[0]
-    return f"{before}{word}[:]"
+    return f"{found[0][:-1]}[:]"
 
 
 def _visible(character: str) -> str:

@@ -147,7 +147,7 @@ def test_message_has_no_invisible_characters(mark: str) -> None:
     [
         ("see https://evil.example/pay now", "see https[:]//evil.example/pay now"),
         ("HTTP://evil.example", "HTTP[:]//evil.example"),
-        ("ftp://x mailto:a@b www.evil.example", "ftp[:]//x mailto[:]a@b www[.]evil.example"),
+        ("ftp://x mailto:a@b www.evil.example", "ftp[:]//x mailto[:]a[@]b www[.]evil.example"),
         ("s3://bucket/loans, jdbc:postgresql://h/d", "s3://bucket/loans, jdbc:postgresql://h/d"),
     ],
 )
@@ -157,5 +157,5 @@ def test_message_has_no_clickable_address(text: str, defused: str) -> None:
 
 def test_quoted_name_has_no_clickable_address() -> None:
     assert quoted("pay at evil.example/x, plc. a@b.example") == (
-        '"pay at evil[.]example/x, plc. a@b[.]example"'
+        '"pay at evil[.]example/x, plc. a[@]b[.]example"'
     )

@@ -7,7 +7,7 @@ import pytest
 from rolling_database import address_of, from_url
 from rolling_errors import ExtractError
 
-WRITTEN = "--database-url must be postgresql://user:password@host:port/name"
+WRITTEN = "--database-url must be postgresql://host:port/name, with user:password and @ before the host"
 
 
 @pytest.mark.parametrize(

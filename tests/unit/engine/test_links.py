@@ -13,6 +13,7 @@ from tests.support.links import LINKS
 @pytest.mark.parametrize(("text", "shown"), LINKS)
 def test_error_message_has_no_link(text: str, shown: str) -> None:
     assert str(ExtractError(text, kind="data")) == shown
+    assert one_line(shown) == shown
 
 
 @pytest.mark.parametrize("hidden", ["\u3164", "\u115f", "\u2800", "\u034f", "\U000e0041", "\u202e", "\u00ad"])
@@ -20,7 +21,7 @@ def test_error_message_has_no_invisible_character(hidden: str) -> None:
     assert hidden not in str(ExtractError(f"a{hidden}b", kind="data"))
 
 
-@pytest.mark.parametrize("text", ["a", "a.", "1", "+-.", "a:"])
+@pytest.mark.parametrize("text", ["a", "a.", "1", "+-.", "a:", "a@", "@", "http:1"])
 def test_time_of_a_message_grows_with_its_length(text: str) -> None:
     begun = time.process_time()
     one_line(text * 100_000)

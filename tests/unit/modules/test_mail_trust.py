@@ -129,7 +129,7 @@ def test_event_of_aws_is_accepted(event: dict[str, Any]) -> None:
     ("message", "shown"),
     [
         ("see https://evil.example.com", "see https[:]//evil[.]example[.]com"),
-        ("MAILTO:x@example.com or www.1.com", "MAILTO[:]x@example[.]com or www[.]1[.]com"),
+        ("MAILTO:x@example.com or www.1.com", "MAILTO[:]x[@]example[.]com or www[.]1[.]com"),
         ("evil.example/login", "evil[.]example/login"),
         ("evil.1password.com", "evil.1password[.]com"),
         ("a.b.co, пример.рф.", "a[.]b[.]co, пример[.]рф."),

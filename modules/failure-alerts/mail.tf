@@ -50,6 +50,7 @@ resource "aws_sfn_state_machine" "this" {
           for place in ["crawler", "execution", "log", "run", "secret", "workflow"] :
           place => local.links[place]
         }
+        manifest_prefix = var.target == null ? "" : var.target.manifest_prefix
         push_arn_prefix = local._push_arn_prefix == null ? "" : local._push_arn_prefix
         recipients      = var.delivery.recipients
         state_machines  = "${local._arn.states}:stateMachine:"

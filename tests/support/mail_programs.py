@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from typing import Any
 
 import jsonata
@@ -35,7 +36,9 @@ CONFIG = {
 
 @functools.cache
 def parsed(program: str) -> Any:
-    return jsonata.Jsonata.jsonata((MODULES / "failure-alerts" / f"{program}.jsonata").read_text())
+    found = jsonata.Jsonata.jsonata((MODULES / "failure-alerts" / f"{program}.jsonata").read_text())
+    found.register_lambda("parse", json.loads)  # parse() is not part of JSONata, but Step Functions has it
+    return found
 
 
 def evaluate(program: str, **variables: Any) -> Any:

@@ -101,6 +101,62 @@ def test_failed_state_machine_without_connectors_is_a_failure_of_receipts() -> N
     assert facts(execution(), config=CONFIG | {"push_arn_prefix": ""})["kind"] == "receipts"
 
 
+def sent(key: object, /, **other: object) -> str:
+    """Return the input of an execution that sends the files of a manifest."""
+    return json.dumps(other | {"detail": {"object": {"key": key}}})
+
+
+MANIFEST = "loans/_manifests/2026-09.json"
+NO_PREFIX = CONFIG | {"manifest_prefix": ""}  # without the input `target`, the module knows no prefix
+
+
+def test_successful_delivery_ends_only_the_failure_of_the_manifest_in_its_input() -> None:
+    given = sent(MANIFEST, note="2026-10.json", key="loans/_manifests/2026-10.json")
+    event = execution(status="SUCCEEDED", input=given)
+    assert facts(event)["keys"] == ["delivery bank-loans_push_karoo 2026-09"]
+    assert facts(event, config=NO_PREFIX)["keys"] == ["delivery bank-loans_push_karoo 2026-09"]
+    assert facts(event)["detail"]["manifest"] == MANIFEST
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(
+            sent(f"loans/_manifests/2026-09{end}")
+            for end in (".json/x", ".json\n", ".jsonx", "_json", ".json.json")
+        ),
+        *(sent(f"loans/_manifests/{begun}2026-09.json") for begun in ("x", "x/", "\n", "2026-10.json")),
+        sent("loans/_manifests/2026-13.json"),
+        sent(["a", "b"]),
+        sent(None),
+        '"2026-09.json"',
+        "[1]",
+        "null",
+        None,
+    ],
+)
+def test_successful_delivery_without_a_manifest_of_the_extract_ends_no_failure(given: str | None) -> None:
+    found = facts(execution(status="SUCCEEDED", input=given))
+    assert (found["keys"], found["detail"]["manifest"]) == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("key", "prefix", "shown"),
+    [
+        ("2026-09.json", "", True),
+        ("loans/_manifests/2026-09.json", "", True),
+        ("evil.example/2026-09.json", "", False),
+        ("//evil/2026-09.json", "", False),
+        ("evil.example/2026-09.json", "loans/_manifests", False),
+        ("loans.v2/2026-09.json", "loans.v2", True),
+        ("loans'$(id)/2026-09.json", "loans'$(id)", False),
+    ],
+)
+def test_mail_repeats_only_a_key_that_is_no_link_and_no_code(key: str, prefix: str, shown: bool) -> None:
+    found = facts(execution(input=sent(key)), config=CONFIG | {"manifest_prefix": prefix})
+    assert found["detail"]["manifest"] == (key if shown else "")
+
+
 def test_failed_crawl_is_a_separate_failure() -> None:
     failed = facts(crawler(errorMessage="Connection timed out"))
     ended = facts(crawler(state="Succeeded"))

@@ -111,11 +111,24 @@ def test_event_of_a_state_machine_whose_name_no_module_uses_is_ignored(name: str
     assert not facts(execution() | {"detail": detail})["known"]
 
 
-@pytest.mark.parametrize("name", ["x)evil.example", "(evil.example)", "a.example", "'$(id)'", "a b"])
-def test_event_of_an_execution_whose_name_no_service_uses_is_ignored(name: str) -> None:
-    arn = execution()["detail"]["executionArn"]
-    assert facts(execution(executionArn=arn))["known"]
-    assert not facts(execution(executionArn=arn.removesuffix("0123") + name))["known"]
+@pytest.mark.parametrize(
+    "name", ["resend.2026-10", "x)evil.example", "(evil.example)", "'$(id)'", "a b", "a:b"]
+)
+@pytest.mark.parametrize("machine", ["bank-loans_push_karoo", "bank-loans-receipts"])
+def test_mail_about_an_execution_with_an_unusual_name_does_not_contain_the_name(
+    name: str, machine: str
+) -> None:
+    known = execution(machine)
+    arn = known["detail"]["executionArn"]
+    assert "Run: " in text(known)
+    unusual = execution(machine, executionArn=arn.removesuffix("0123") + name)
+    told = text(unusual)
+    assert facts(unusual)["known"]
+    assert facts(unusual)["key"] == facts(known)["key"]
+    assert name not in told
+    assert "Run: " not in told
+    assert "run above" not in told
+    assert f"state machine {machine} ended with status FAILED" in told
 
 
 SLOW = glue("Glue Job Run Status", jobRunId="jr_0")

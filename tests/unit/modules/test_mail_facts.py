@@ -97,6 +97,13 @@ def test_failed_state_machine_is_a_failed_delivery_only_with_the_push_prefix(nam
     assert facts(execution(name))["kind"] == kind
 
 
+def test_success_of_a_run_without_an_answer_of_glue_ends_no_failure() -> None:
+    # The run may have been a dry run or a run for another month.
+    assert facts(job(state="SUCCEEDED"), run={})["keys"] == []
+    assert facts(job(state="SUCCEEDED"), run={"Id": "jr_0123"})["keys"] == ["2026-10", "missing 2026-10"]
+    assert facts(job(), run={})["period"] == "2026-10"
+
+
 def test_failed_state_machine_without_connectors_is_a_failure_of_receipts() -> None:
     assert facts(execution(), config=CONFIG | {"push_arn_prefix": ""})["kind"] == "receipts"
 

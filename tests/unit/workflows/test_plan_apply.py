@@ -220,6 +220,35 @@ def test_digest_ignores_provider_binaries_git_folders_and_file_times(project: Pa
     assert files(project) == before
 
 
+@pytest.mark.parametrize("entry", ["folder", "link"])
+@pytest.mark.parametrize(("name", "job"), [("extract-plan.yml", "plan"), ("extract-apply.yml", "apply")])
+def test_committed_folder_that_the_digest_does_not_cover_is_refused(
+    project: Path, name: str, job: str, entry: str
+) -> None:
+    """The digest does not cover `.terraform/providers`, but code of a module could be there."""
+    shutil.rmtree(project / "Terraform/.terraform")
+    if entry == "folder":
+        write(project, "Terraform/.terraform/providers/own/run.sh", "harmless")
+    else:
+        (project / "Terraform/.terraform").symlink_to("../gone")
+    write(project.parent, "terraform", '#!/bin/sh\ntouch "$STARTED"\n')
+    (project.parent / "terraform").chmod(0o755)
+    steps = workflow(name)["jobs"][job]["steps"]
+    [init] = [step["run"] for step in steps if "terraform init" in step.get("run", "")]
+    done = script(
+        init,
+        project / "Terraform",
+        PATH=f"{project.parent}:{os.environ['PATH']}",
+        STARTED=str(project.parent / "started"),
+    )
+    assert done.returncode == 1
+    assert done.stdout == (
+        "::error::The repository contains Terraform/.terraform, and the digest of a plan does not cover all"
+        " of its files. Delete this folder.\n"
+    )
+    assert not (project.parent / "started").exists()
+
+
 def test_workflows_have_the_same_programs_for_the_digest() -> None:
     ours = workflow("extract-plan.yml")["env"] | workflow("show-plan.yml")["env"]
     theirs = workflow("extract-apply.yml")["env"]

@@ -187,4 +187,8 @@ def test_line_breaks_and_invisible_characters_are_escaped(tmp_path: Path) -> Non
 
 def test_part_of_the_plan_that_cannot_be_shown_is_named(tmp_path: Path) -> None:
     lines = shown(tmp_path, deferred_changes=[{"reason": "x"}], action_invocations=[], complete=True)
-    assert lines == ["  # not shown, see the JSON of the plan: deferred_changes", "", "No changes."]
+    assert lines == [
+        "  # not shown here, run `terraform plan` to see it: deferred_changes",
+        "",
+        "No changes.",
+    ]

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.invisible import SHAPELESS
+
 WORKFLOWS = Path(__file__).parents[3] / ".github/workflows"
 GH = Path(__file__).parents[2] / "support/github/gh.py"
 
@@ -133,6 +135,7 @@ def test_workflows_have_the_same_program_for_the_code_block(workflow: str) -> No
         "`" * 40,
         "\x0b````\x0c\u2028````\u2029````\x85````",
         "a\u202eb\x1b[2Jc\u200bd\U000e0041",
+        SHAPELESS,
     ],
 )
 def test_text_of_a_plan_cannot_end_the_code_block_or_hide_lines(attack: str) -> None:
@@ -146,6 +149,7 @@ def test_text_of_a_plan_cannot_end_the_code_block_or_hide_lines(attack: str) -> 
     inside = lines[2 : next(n for n, line in enumerate(lines[2:], start=2) if ends.fullmatch(line))]
     assert inside[0] == "before"
     assert inside[-1] == "  # last.resource will be destroyed"
+    assert not {*shown} & {*SHAPELESS}
     assert not re.search(
         r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u202e\u2028\u2029\U000e0000-\U000e007f]", shown
     )

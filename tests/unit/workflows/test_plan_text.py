@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.invisible import SHAPELESS
+
 WORKFLOW = yaml.safe_load((Path(__file__).parents[3] / ".github/workflows/show-plan.yml").read_text())
 
 
@@ -182,6 +184,13 @@ def test_line_breaks_and_invisible_characters_are_escaped(tmp_path: Path) -> Non
         '      + ok = "Zürich"',
         "",
         "Plan: 1 to add, 0 to change, 0 to destroy.",
+    ]
+
+
+def test_letters_and_marks_without_a_shape_are_escaped(tmp_path: Path) -> None:
+    [_, *lines] = shown(tmp_path, resource("a.b", ["create"], after={"names": [*SHAPELESS]}))
+    assert lines[: len(SHAPELESS)] == [
+        f'      + names[{place}] = "\\u{ord(character):04x}"' for place, character in enumerate(SHAPELESS)
     ]
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from extracts import files
+from extracts import files, untrusted
 from extracts.errors import ExtractsError
 
 # The types of the manifest fields that the page shows. A list has one type for each item. An object with _ANY
@@ -38,8 +37,8 @@ def read(folder: Path, period: str) -> Mapping[str, Any]:
     """Return the manifest of a period. Raises ExtractsError if the file is not a manifest."""
     path = folder / f"_manifests/{period}.json"
     try:
-        found = json.loads(files.content(folder, f"_manifests/{period}.json") or b"")
-    except (ValueError, RecursionError) as error:
+        found = untrusted.parsed(files.content(folder, f"_manifests/{period}.json") or b"")
+    except ValueError as error:
         raise ExtractsError(f"{path} is not a manifest: it is not JSON; move it away.") from error
     if wrong := _wrong(found, _SHAPE, ""):
         raise ExtractsError(f"{path} is not a manifest: {wrong}; move it away.")
@@ -53,7 +52,8 @@ def _wrong(value: object, shape: Any, name: str) -> str:
         right = value is None or (isinstance(value, str) and shape.fullmatch(value))
         return "" if right else f"{name} is not a number in quotes"
     if isinstance(shape, type):
-        return "" if type(value) is shape else f"{name} is missing or has a wrong type"
+        right = untrusted.is_count(value) if shape is int else type(value) is shape
+        return "" if right else f"{name} is missing or has a wrong type"
     if not isinstance(value, type(shape)):
         return f"{name or 'it'} is missing or has a wrong type"
     if isinstance(value, list):

@@ -13,6 +13,8 @@ from extracts.errors import ExtractsError
 
 # Zero-width joiners. Persian names and some emojis need them.
 _JOINERS = "\u200c\u200d"
+# Categories of formats, halves of surrogate pairs, and separators.
+_INVISIBLE = ("Cf", "Cs", "Zl", "Zp")
 
 
 def check(page: Path, option: str, command: str) -> None:
@@ -46,5 +48,5 @@ def _mark(command: str) -> bytes:
 def visible(text: str) -> str:
     """Return text with U+FFFD instead of each invisible character, for example one that reverses a name."""
     return "".join(
-        "\ufffd" if unicodedata.category(c) in ("Cf", "Zl", "Zp") and c not in _JOINERS else c for c in text
+        "\ufffd" if unicodedata.category(c) in _INVISIBLE and c not in _JOINERS else c for c in text
     )

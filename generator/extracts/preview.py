@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from extracts import children, files, pages, preview_folder
+from extracts import children, files, pages, preview_folder, untrusted
 from extracts.errors import ExtractsError
 from extracts.resources import modules
 
@@ -41,8 +41,8 @@ def spark_environment(project: Path) -> dict[str, str]:
 
 def tell_message(line: str, tell: Callable[[str], None]) -> None:
     """Read a line of the log. If it has a message for the user, pass the message on."""
-    entry = json.loads(line) if line.startswith("{") else {}
-    if "message" not in entry or entry["level"] == "error":
+    entry = untrusted.event(line)
+    if entry is None or "message" not in entry or entry.get("level") == "error":
         return
     if entry["event"] == "published":  # a preview does not publish, so print only counts
         tell(f"{entry['period']}: {_counted(entry['files'], 'file')}, {_counted(entry['rows'], 'row')}")
@@ -156,7 +156,7 @@ def preview(
             variables=environment(project),
             each_line=lambda line: tell_message(line, tell),
         )
-        log = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        log = [entry for line in done.stdout.splitlines() if (entry := untrusted.event(line))]
         if done.returncode:
             said = failure(log, done.stderr) or f"{script} ended with code {done.returncode}."
             return Preview(output, None, log, said)

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from extracts import files
+from extracts import files, untrusted
 from extracts.errors import ExtractsError
 
 RECORD = ".extracts-preview"
@@ -70,7 +70,7 @@ def _recorded(output: Path) -> dict[str, list[str]]:
     if content is None:
         return {}
     try:
-        listed = json.loads(content)["files"]
+        listed = untrusted.parsed(content)["files"]
         return {str(place): [str(digest) for digest in digests] for place, digests in listed.items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ExtractsError(

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import rolling_extract
-from extracts import spec_period
+from extracts import spec_period, untrusted
 from extracts.errors import ExtractsError
 
 
@@ -62,8 +62,8 @@ def main() -> None:
             _run(script, database_url, request["history_output"], span)
     except SystemExit as ended:
         # The requested months are complete, so a failure of earlier months is only reported.
-        last = unseen.getvalue().splitlines()[-1:]
-        reason = json.loads(last[0]).get("reason") if last and last[0].startswith("{") else None
+        [last] = unseen.getvalue().splitlines()[-1:] or [""]
+        reason = (untrusted.event(last) or {}).get("reason")
         message = reason or str(ended.code)
         print(json.dumps({"event": "history_failed", "level": "info", "message": message}))
 
@@ -113,7 +113,7 @@ def _run(
     said = _Copy(sys.stdout)
     with contextlib.redirect_stdout(said):
         names = runpy.run_path(script, run_name="__main__")
-    return names, [json.loads(line) for line in said.getvalue().splitlines() if line.startswith("{")]
+    return names, [entry for line in said.getvalue().splitlines() if (entry := untrusted.event(line))]
 
 
 class _Copy(io.StringIO):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from extracts import untrusted
 from extracts.doctor.check import Check, failed, notice, ok, skipped
 from extracts.doctor.project import Values
 
@@ -54,8 +54,9 @@ def secret(aws: Client, arn: str) -> tuple[Check, str | None]:
             remedy = "set database.secret_arn in Terraform/terraform.tfvars to the ARN of the secret"
         return failed("secret", " ".join(str(error).split()), remedy), None
     try:
-        user = str(json.loads(text)["username"])
-        json.loads(text)["password"]
+        login = untrusted.parsed(text)
+        user = str(login["username"])
+        login["password"]
     except (ValueError, KeyError, TypeError):
         # The message does not quote the value, because the value is secret.
         said = "the value is not a JSON object with username and password"

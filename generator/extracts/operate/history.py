@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,9 +14,11 @@ import jinja2
 from rich.console import Console
 from rich.text import Text
 
+from extracts import untrusted
 from extracts.errors import ExtractsError
 from extracts.operate.deployment import PERIOD, Deployment, explained
 from extracts.pages import visible
+from extracts.terminal import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,30 +102,49 @@ def history(deployed: Deployment) -> list[Published]:
 def _published(place: str, text: bytes, receipts: Mapping[str, list[Collection]]) -> Published:
     """Return the content of a manifest. Raise ExtractsError if the text is not a manifest."""
     try:
-        found = json.loads(text)
+        found = untrusted.parsed(text)
         return Published(
-            period=str(found["period"]),
-            revision=int(found["revision"]),
+            period=_period(found["period"]),
+            revision=_count(found["revision"]),
             complete=bool(found["complete"]),
-            reason=found["reason"],
+            reason=_reason(found["reason"]),
             published_at=str(found["published_at"]),
-            rows=sum(int(file["rows"]) for file in found["files"]),
-            entity_rows=int(found["source"]["rows"]),
-            orphan_rows=int(found["orphans"]["rows"]),
+            rows=sum(_count(file["rows"]) for file in found["files"]),
+            entity_rows=_count(found["source"]["rows"]),
+            orphan_rows=_count(found["orphans"]["rows"]),
             totals={str(name): _total(total) for name, total in found["totals"]["metrics"].items()},
             files=tuple(_file(file, receipts) for file in found["files"]),
             warnings=tuple(map(str, found.get("warnings", ()))),
             late_data={str(late["period"]): str(late["difference"]) for late in found.get("late_data", ())},
         )
-    except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError):
         raise ExtractsError(f"{place} is not a manifest of the engine; move it to another place.") from None
+
+
+def _period(value: object) -> str:
+    if not isinstance(value, str) or PERIOD.fullmatch(value) is None:
+        raise ValueError
+    return value
+
+
+def _count(value: object) -> int:
+    if not untrusted.is_count(value):
+        raise ValueError
+    assert isinstance(value, int)
+    return value
+
+
+def _reason(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise ValueError
+    return value
 
 
 def _total(entry: Mapping[str, Any]) -> Total:
     total = Decimal(str(entry["sum"])) if "sum" in entry else None
     if total is not None and not total.is_finite():
         raise ValueError
-    return Total(int(entry["count"]), total)
+    return Total(_count(entry["count"]), total)
 
 
 def _file(entry: Mapping[str, Any], receipts: Mapping[str, list[Collection]]) -> File:
@@ -132,8 +152,8 @@ def _file(entry: Mapping[str, Any], receipts: Mapping[str, list[Collection]]) ->
     return File(
         key=key,
         recipient=str(entry["recipient"]),
-        rows=int(entry["rows"]),
-        bytes=int(entry["bytes"]),
+        rows=_count(entry["rows"]),
+        bytes=_count(entry["bytes"]),
         sha256=str(entry["sha256"]),
         collected=tuple(receipts.get(key, ())),
     )
@@ -215,7 +235,7 @@ def show(periods: list[Published], console: Console, *, receipts: bool) -> None:
             for cell, width, name in zip(line, widths, lines[0], strict=True)
         )
         for text in ("  ".join(cells), *(f"  {text}" for text in more if text)):
-            console.print(Text(text), soft_wrap=True)
+            console.print(Text(one_line(text)), soft_wrap=True)
 
 
 def _last(one: Published) -> str:

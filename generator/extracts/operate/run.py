@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from extracts import untrusted
 from extracts.errors import ExtractsError
 from extracts.operate.deployment import Deployment, explained
 
@@ -96,13 +96,8 @@ def _log(deployed: Deployment, run_id: str) -> Iterator[list[Mapping[str, Any]]]
 
 def _event(line: str) -> Mapping[str, Any] | None:
     """Return the event in a line of the log, or None if the engine did not write the line."""
-    if not line.startswith("{"):
-        return None
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and "message" in event and "event" in event else None
+    event = untrusted.event(line)
+    return event if event and "message" in event else None
 
 
 def arguments(

@@ -46,6 +46,16 @@ def network(found: list[dict[str, Any]], *routes: dict[str, Any]) -> tuple[str, 
     return check.state, check.text
 
 
+def test_secret_that_is_nested_too_deep_fails_the_check() -> None:
+    vault = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": '{"username":' * 100_000})
+    check, user = account.secret(lambda _: vault, "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank")
+    assert (check.state, check.text, user) == (
+        "failed",
+        "the value is not a JSON object with username and password",
+        None,
+    )
+
+
 def test_subnet_with_an_endpoint_for_each_service_passes() -> None:
     assert network(endpoints()) == ("ok", "s3, secretsmanager, kms, logs, glue")
 

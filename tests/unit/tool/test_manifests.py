@@ -53,6 +53,7 @@ def test_valid_manifest_is_returned(tmp_path: Path) -> None:
             "totals.metrics.a.sum is not a number in quotes",
         ),
         ({"run_id": 1.5}, "run_id is missing or has a wrong type"),
+        ({"undated_rows": int("9" * 4300)}, "undated_rows is missing or has a wrong type"),
     ],
 )
 def test_forged_manifest_is_refused(changed: dict[str, Any], why: str, tmp_path: Path) -> None:

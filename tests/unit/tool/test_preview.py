@@ -42,7 +42,8 @@ def test_messages_have_the_error_of_earlier_months() -> None:
     told: list[str] = []
     for entry in LOG:
         tell_message(json.dumps(entry), told.append)
-    tell_message("a line that Spark wrote", told.append)
+    for line in ("a line that Spark wrote", "{'a': 1}", '{"message": "a dict"}', '{"a":' * 100_000):
+        tell_message(line, told.append)
     assert told == [
         "October",
         "1 row is late",

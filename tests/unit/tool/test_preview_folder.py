@@ -110,7 +110,8 @@ def test_folder_of_a_killed_preview_is_removed_by_the_next(name: str, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"files": 1}', '{"files": {"a": 1}}', "\x00", '{"files": {"../a": ["x"]}}']
+    "content",
+    ["", "[]", '{"files": 1}', '{"files": {"a": 1}}', "\x00", '{"files": {"../a": ["x"]}}', "[" * 9_000],
 )
 def test_unreadable_record_of_written_files_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / preview_folder.RECORD).write_text(content)

@@ -20,7 +20,13 @@ def engine(project: Path) -> Path:
     """Return the engine that `terraform init` installed in the project, or else the engine of the tool."""
     listed = project / "Terraform/.terraform/modules/modules.json"
     if listed.is_file():
-        folders = {module["Key"]: module["Dir"] for module in json.loads(listed.read_text())["Modules"]}
+        try:
+            installed = untrusted.parsed(listed.read_text(encoding="utf-8"))["Modules"]
+            folders = {module["Key"]: module["Dir"] for module in installed}
+        except (ValueError, KeyError, TypeError) as error:
+            raise ExtractsError(
+                f"{listed} cannot be read; run `terraform init` in {project / 'Terraform'}."
+            ) from error
         found = project / "Terraform" / str(folders.get("extract", "")) / "runtime"
         if (found / "rolling_extract.py").is_file():
             return found

@@ -7,11 +7,13 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 import typer
 
 import rolling_extract
 from extracts import cli
-from extracts.preview import Preview, failure, tell_message
+from extracts.errors import ExtractsError
+from extracts.preview import Preview, engine, failure, tell_message
 
 LATE = {"event": "late_data", "level": "warning", "period": "2026-09", "message": "1 row is late"}
 NO_HISTORY = {"event": "history_failed", "level": "info", "message": "2026-09: 1 orphan"}
@@ -96,3 +98,13 @@ def _messages(source: str) -> str:
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
     texts = (part for call in calls for part in ast.walk(call) if isinstance(part, ast.Constant))
     return "\n".join(str(part.value) for part in texts if isinstance(part.value, str))
+
+
+@pytest.mark.parametrize("content", ["", '{"Modules": 5}', '{"Modules": [{"Key": "extract"}]}', "[" * 9_000])
+def test_unreadable_list_of_modules_is_refused_in_one_sentence(content: str, tmp_path: Path) -> None:
+    listed = tmp_path / "Terraform/.terraform/modules/modules.json"
+    listed.parent.mkdir(parents=True)
+    listed.write_text(content)
+    with pytest.raises(ExtractsError) as refused:
+        engine(tmp_path)
+    assert str(refused.value) == f"{listed} cannot be read; run `terraform init` in {tmp_path}/Terraform."

@@ -14,9 +14,10 @@ import unicodedata
 # terminal, a mail or a log viewer.
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 # Letters and marks without a shape, which the categories above do not include.
-_SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
+_SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | {
     chr(code)
-    for code in range(0xFE00, 0xFE10)  # variation selectors
+    for selectors in (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))  # variation selectors
+    for code in selectors
 }
 # Texts that mail programs show as links: a scheme, a mail address, a path to another machine, and www. The
 # words in _NO_LINKS stay, because our own sentences, ARNs and names of rights have them. Other words with a

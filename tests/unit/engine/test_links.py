@@ -16,7 +16,10 @@ def test_error_message_has_no_link(text: str, shown: str) -> None:
     assert one_line(shown) == shown
 
 
-@pytest.mark.parametrize("hidden", ["\u3164", "\u115f", "\u2800", "\u034f", "\U000e0041", "\u202e", "\u00ad"])
+@pytest.mark.parametrize(
+    "hidden",
+    ["\u3164", "\u115f", "\u2800", "\u034f", "\u180b", "\U000e0100", "\U000e0041", "\u202e", "\u00ad"],
+)
 def test_error_message_has_no_invisible_character(hidden: str) -> None:
     assert hidden not in str(ExtractError(f"a{hidden}b", kind="data"))
 

@@ -309,8 +309,8 @@ def private_folder(folder: Path) -> Iterator[Path]:
         if status.st_uid != os.geteuid():
             raise ExtractsError(f"{folder} belongs to another user; choose a folder of your own.")
         if status.st_mode & 0o077:
-            # A folder with a record of the tool belongs to the tool. Other folders may have to stay open for
-            # other users.
+            # The tool writes this record into its own folders, so chmod is safe there. Other users may need
+            # access to any other folder.
             own = (real / ".extracts-preview").exists()
             then = f"run `chmod 700 {folder}`" if own else "choose another folder"
             raise ExtractsError(f"Other users have access to {folder}; {then}.")

@@ -57,7 +57,7 @@ class Provider:
         files = [file for pattern in ("*.tf", "*.tf.json") for file in root.glob(pattern)]
         aliases = sum(len(re.findall(r'\balias"?\s*[=:]', file.read_text())) for file in files)
         own = {name: value for name, value in environment.items() if name.startswith(_OWN)}
-        # It opens the relative paths of resources in its own folder.
+        # A provider opens relative paths of resources in its own folder.
         folder = root if _has_objects(root) else Path()
         given = folder, own, 1 + aliases
         if given != self.given or not self.alive():

@@ -109,7 +109,10 @@ class _Reader:
             frame.createOrReplaceTempView(relation.name)
 
     def frames(self, relations: Sequence[Relation]) -> list[DataFrame]:
-        """Return relations with Spark's types. Spark logs in for the columns of each, all at once."""
+        """Return the relations as DataFrames with Spark's types.
+
+        For each relation, Spark logs in to read its columns. These logins take place at the same time.
+        """
         from pyspark.sql import functions as F
 
         conditions = [self.snapshot.conditions(self.resolved, relation) for relation in relations]

@@ -102,7 +102,7 @@ class Machine:
 
 
 def _forward(listener: socket.socket, connect: Callable[[], socket.socket]) -> None:
-    """Connect each client of the listener to the other end, in background threads."""
+    """Forward each connection of the listener to a new connection from `connect`, in background threads."""
     listener.listen(64)
 
     def pump(source: socket.socket, target: socket.socket) -> None:

@@ -103,7 +103,7 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no type
 
 
 def used_schemas(response: bytes) -> bytes:
-    """Return the encoded response without the schemas of types that no file of the repository names."""
+    """Return the encoded response without the schemas of types that the repository does not use."""
     return b"".join(
         field.encoded
         for field in _fields(response)

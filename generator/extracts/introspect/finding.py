@@ -100,7 +100,8 @@ def one_reading(question: str, name: str, tables: Sequence[Table]) -> None:
     if len(tables) > 1:
         could = ", ".join(quoted(table) for table in tables)
         raise ExtractsError(
-            f'{question}: "{name}" could be {could}; rename the others, or create a view with another name'
+            f'{question}: "{name}" could be {could}; rename all except one, or create a view with'
+            " another name"
         )
 
 

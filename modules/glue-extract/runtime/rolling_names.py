@@ -85,7 +85,7 @@ def find_table(spec: Extract, name: str, catalog: Catalog) -> CatalogTable:
     if len(found) > 1:
         could = listed([spoken(table) for table in found])
         raise contract(
-            f'table "{name}" could be {could}; rename the others, or read a view with another name'
+            f'table "{name}" could be {could}; rename all except one, or read a view with another name'
         )
     schema, name = (found[0].schema, found[0].name) if found else places[-1]
     if schema not in usable:

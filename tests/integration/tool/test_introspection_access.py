@@ -207,11 +207,11 @@ create table loans (id int primary key, bank_id int not null references crm.bank
 @pytest.mark.parametrize(
     ("shadow", "arguments", "sentence"),
     [
-        ("Loans", [], 'entity: "Loans" could be "public"."Loans", "public"."loans"; rename the others'),
+        ("Loans", [], 'entity: "Loans" could be "public"."Loans", "public"."loans"; rename all except one'),
         (
             "crm.bank",
             ["--joins", "crm.bank: loans.bank_id = id"],
-            'joins: "crm.bank" could be "crm"."bank", "public"."crm.bank"; rename the others',
+            'joins: "crm.bank" could be "crm"."bank", "public"."crm.bank"; rename all except one',
         ),
     ],
 )

@@ -80,7 +80,7 @@ NOT_IN_A_PREVIEW = {
 }
 
 
-def test_messages_of_the_engine_name_the_options_of_preview() -> None:
+def test_preview_has_every_option_in_messages_of_the_engine() -> None:
     """If a message says "start it with --lock-timeout", the command must have this option."""
     command = typer.main.get_group(cli.app).commands["preview"]
     options = {option for param in command.params for option in param.opts}

@@ -123,7 +123,7 @@ def test_imported_resource_changes_the_digest() -> None:
 
 
 @pytest.mark.parametrize("workflow", ["extract-backfill.yml", "extract-drift.yml"])
-def test_workflows_have_the_same_program_for_the_code_block(workflow: str) -> None:
+def test_program_that_writes_a_code_block_is_the_same_in_all_workflows(workflow: str) -> None:
     assert program(workflow, "FENCED") == program("show-plan.yml", "FENCED")
 
 

@@ -80,7 +80,7 @@ def test_ci_runs_only_make_targets(repository: Path) -> None:
         assert target in targets
 
 
-def test_only_an_approved_job_that_runs_no_other_code_publishes(repository: Path) -> None:
+def test_job_that_publishes_needs_an_approval_and_runs_no_code_of_the_repository(repository: Path) -> None:
     """Packages of the build and code of the tag must not get the token that may write."""
     release = workflows(repository)["release.yml"]
     # A pushed tag must not start the release, because projects would use this tag before the approval.

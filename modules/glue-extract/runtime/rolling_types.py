@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rolling_expression import Binary, Call, Cast, In, Is, Node, Ref, Text, columns_of, is_portable
@@ -65,7 +66,7 @@ def _is_shown(column: Column) -> bool:
     The values of regclass and similar types are names that any role can choose, but their category is that of
     numbers.
     """
-    return (column.category in _SHOWN or column.type == "uuid") and not column.type.startswith("reg")
+    return (column.category in _SHOWN or column.type == "uuid") and not re.match(r"reg[a-z]+$", column.type)
 
 
 def _check_operators(resolved: Resolved, names: Names) -> None:
@@ -106,10 +107,15 @@ def _check_enums(node: Node, names: Names) -> None:
 
 
 def _operands(*expressions: Node | None) -> Iterator[Column]:
-    """Yield the columns in expressions that are operands of an operator or arguments of a function."""
+    """Yield the columns in expressions that are operands of an operator or arguments of a function.
+
+    For arrays, composite types and ranges, the operand of a cast counts, too. Every role can create such a
+    type, and a cast of it that runs a function. Except for enums, only a superuser can create other types.
+    """
     for node in (each for expression in expressions if expression is not None for each in walk(expression)):
-        if not isinstance(node, Cast | Is):
-            yield from (child.column for child in children(node) if isinstance(child, Ref))
+        if not isinstance(node, Is):
+            found = (child.column for child in children(node) if isinstance(child, Ref))
+            yield from (each for each in found if not isinstance(node, Cast) or each.category in "ACR")
 
 
 def _check_join(resolved: Resolved, step: Step) -> None:

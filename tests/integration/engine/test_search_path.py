@@ -172,6 +172,36 @@ def test_enum_is_written_with_its_label(graded: Store, engine: Engine, aggregate
     assert [(line["mark"], line["grade"], line["n"]) for line in found.lines("Alpha")] == [("B", "", "1")]
 
 
+@pytest.mark.parametrize("aggregate_in", ["database", "spark"])
+@pytest.mark.parametrize("kind", ["price", "price[]", "prices", "named"])
+def test_cast_of_a_type_that_every_role_can_create_is_refused(
+    store: Store, engine: Engine, kind: str, aggregate_in: str
+) -> None:
+    """The owner of the type can create a cast that runs a function with the rights of the reader."""
+    store.sql(
+        f"""CREATE TYPE price AS (amount int); CREATE TYPE prices AS RANGE (subtype = int);
+        CREATE DOMAIN named AS price; ALTER TABLE "Loans" ADD price {kind}"""
+    )
+    for metric in (Metric("count", where="price::text = '(5)'"), Metric("sum", "price::text::numeric")):
+        said = engine.refusal("--period", "2026-10", metrics={"n": metric}, aggregate_in=aggregate_in)
+        assert f'"price" in {store.schema}."Loans" has the type {store.schema}.price' in said
+        assert "use a view that casts the column to a built-in type" in said
+
+
+def test_enum_of_a_schema_named_like_a_type_of_names_is_shown(store: Store, engine: Engine) -> None:
+    name = f"registry_{store.schema}"
+    store.sql(
+        f"""CREATE SCHEMA {name}; CREATE TYPE {name}.mood AS ENUM ('open');
+        ALTER TABLE "Loans" ADD mood {name}.mood DEFAULT 'open'"""
+    )
+    store.loan(store.branch(), "2026-10-01", 5)
+    try:
+        found = engine("2026-10", group_by={"branch_id": "Branch.idBranch", "mood": "Loans.mood"})
+        assert [line["mood"] for line in found.lines("Alpha")] == ["open"]
+    finally:
+        store.sql(f"DROP SCHEMA {name} CASCADE")
+
+
 # What the owner of an enum can do in one transaction. A label of the enum becomes another label.
 EXCHANGES = {
     "cast": "CREATE CAST (grade AS text) WITH FUNCTION steal(grade)",

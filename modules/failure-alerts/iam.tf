@@ -225,7 +225,7 @@ resource "aws_iam_role" "missing" {
   for_each = local._checks
 
   name                 = local.role_names["missing-states"]
-  description          = "Role of the daily check, which lists manifests, stores failures and publishes mails."
+  description          = "Role of the daily check. It lists manifests and publishes mails."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({

@@ -86,7 +86,7 @@ resource "aws_scheduler_schedule_group" "missing" {
 resource "aws_scheduler_schedule" "missing" {
   for_each = local._checks
 
-  #checkov:skip=CKV_AWS_297: the input is only a time; with a key, the plan role would need a right to it
+  #checkov:skip=CKV_AWS_297: the input is a time; with a key, the plan role would need a right to it
   name                         = local.missing_name
   description                  = "Checks whether ${var.failure_events.name} has published a period."
   group_name                   = aws_scheduler_schedule_group.missing[each.key].name

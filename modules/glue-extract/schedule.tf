@@ -33,7 +33,7 @@ resource "aws_scheduler_schedule_group" "this" {
 }
 
 resource "aws_scheduler_schedule" "start" {
-  #checkov:skip=CKV_AWS_297: the input is only a name; with a key, the plan role would need a right to it
+  #checkov:skip=CKV_AWS_297: the input is a name; with a key, the plan role would need a right to it
   name                         = "${var.name}-start"
   description                  = "Starts the workflow of the extract ${var.name}."
   group_name                   = aws_scheduler_schedule_group.this.name
@@ -69,7 +69,7 @@ resource "aws_scheduler_schedule" "start" {
 
 # This schedule starts only the job, because the crawler has updated the catalog in the first run.
 resource "aws_scheduler_schedule" "catch_up" {
-  #checkov:skip=CKV_AWS_297: the input is only a name; with a key, the plan role would need a right to it
+  #checkov:skip=CKV_AWS_297: the input is a name; with a key, the plan role would need a right to it
   count = var.catch_up_schedule == null ? 0 : 1
 
   name                         = "${var.name}-catch-up"

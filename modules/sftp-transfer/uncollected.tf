@@ -57,7 +57,7 @@ resource "aws_scheduler_schedule_group" "uncollected" {
 resource "aws_scheduler_schedule" "uncollected" {
   for_each = local._dues
 
-  #checkov:skip=CKV_AWS_297: the input is only a time; with a key, the plan role would need a right to it
+  #checkov:skip=CKV_AWS_297: the input is a time; with a key, the plan role would need a right to it
   name                         = local.uncollected_name
   description                  = "Checks which recipients of ${var.name} did not download a file."
   group_name                   = aws_scheduler_schedule_group.uncollected[each.key].name

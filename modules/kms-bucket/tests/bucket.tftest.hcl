@@ -192,6 +192,6 @@ run "transitions_are_separate_lifecycle_rules" {
       ["transition-files", "loans/", ["90 GLACIER_IR"], []],
       ["transition-versions", "all", [], ["1 DEEP_ARCHIVE"]],
     ])
-    error_message = "The bucket has the default lifecycle rule, and one more rule for each transition."
+    error_message = "The bucket has the default lifecycle rule, and one for each transition."
   }
 }

@@ -248,7 +248,7 @@ run "undeliverable_events_of_receipts_go_to_the_dead_letter_queue" {
       && output.delivery.rule_arns
       == ["arn:aws:events:eu-west-1:123456789012:rule/bank-loans-receipts"]
     )
-    error_message = "The rule and the schedule of the daily check send undeliverable events to the queue. delivery.rule_arns has the rule."
+    error_message = "Undeliverable events reach the queue, and delivery.rule_arns has the rule."
   }
   assert {
     condition = {

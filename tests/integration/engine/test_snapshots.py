@@ -161,7 +161,7 @@ def test_endpoint_of_several_servers_is_refused(store: Store, in_spark: Engine, 
             sentence = in_spark.refusal("--period", "2026-10", "--database-url", url)
             endpoint.shutdown()
     assert sentence.startswith("2026-10: the parts of the read could not use the same snapshot (")
-    assert "connect to the endpoint of one instance" in sentence
+    assert "connect to the endpoint of a single instance" in sentence
     assert in_spark.log[-1]["kind"] == "snapshot"
 
 

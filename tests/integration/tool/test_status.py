@@ -158,7 +158,7 @@ def test_link_to_an_impossible_path_does_not_hide_other_projects(project: Path, 
     for file in ("Glue/etl.py", "extract.yaml"):
         (tmp_path / "bad" / file).unlink()
         (tmp_path / "bad" / file).symlink_to("a" * 300)
-    done = call("status", tmp_path)
+    done = call("status", tmp_path, "--json")
     assert done.returncode == 1
     assert done.stderr == f"✗ {tmp_path}/bad/extract.yaml cannot be read: File name too long.\n"
     assert project.name in done.stdout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeGuard
 
 # The engine and the template write fewer levels. Other code may walk through a value recursively.
 _LEVELS = 100
@@ -51,6 +51,6 @@ def event(line: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and isinstance(found.get("event"), str) else None
 
 
-def is_count(value: object) -> bool:
+def is_count(value: object) -> TypeGuard[int]:
     """Return whether a value is a number of rows or bytes, without impossible sizes."""
     return type(value) is int and -_LIMIT < value < _LIMIT

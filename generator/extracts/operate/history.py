@@ -130,7 +130,6 @@ def _period(value: object) -> str:
 def _count(value: object) -> int:
     if not untrusted.is_count(value):
         raise ValueError
-    assert isinstance(value, int)
     return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rolling_expression import Binary, Call, Cast, In, Is, Node, Ref, Text, columns_of, is_portable
 from rolling_names import Names, contract, missing
@@ -77,11 +77,11 @@ def _check_operators(resolved: Resolved, names: Names) -> None:
     """
     sides = (side for step in resolved.steps for side in (*step.lefts, *step.rights))
     measured = (node for measure in resolved.measures for node in (measure.value, measure.where))
-    expressions = [*measured, resolved.where, resolved.recipients_where]
-    for node in (each for expression in expressions if expression is not None for each in walk(expression)):
+    expressions = (*measured, resolved.where, resolved.recipients_where)
+    nodes = [each for expression in expressions if expression is not None for each in walk(expression)]
+    for node in nodes:
         _check_enums(node, names)
-    used = [*sides, *_operands(*expressions)]
-    for column in used:
+    for column in (*sides, *_operands(nodes)):
         if "." in column.type and column.category != "E":
             raise contract(
                 f"{names.said(column)} has the type {column.type}, and a run does not use operators of this"
@@ -106,13 +106,13 @@ def _check_enums(node: Node, names: Names) -> None:
                 raise missing(f'{said} has no value "{each.value}"', each.value, labels)
 
 
-def _operands(*expressions: Node | None) -> Iterator[Column]:
-    """Yield the columns in expressions that are operands of an operator or arguments of a function.
+def _operands(nodes: Iterable[Node]) -> Iterator[Column]:
+    """Yield the columns that are operands of an operator or arguments of a function.
 
     For arrays, composite types and ranges, the operand of a cast counts, too. Every role can create such a
     type, and a cast of it that runs a function. Except for enums, only a superuser can create other types.
     """
-    for node in (each for expression in expressions if expression is not None for each in walk(expression)):
+    for node in nodes:
         if not isinstance(node, Is):
             found = (child.column for child in children(node) if isinstance(child, Ref))
             yield from (each for each in found if not isinstance(node, Cast) or each.category in "ACR")

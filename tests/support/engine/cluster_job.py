@@ -1,8 +1,8 @@
 """Run extracts in Spark with executors in other processes: `python -m ... JOB`.
 
 JOB is a pickled list of pairs. Each pair is an extract and its arguments. The program writes the number of
-executors without the driver to the file JOB.executors. It does not print the
-number, because Java may write to standard output at any time until the program ends.
+executors without the driver to the file JOB.executors. It does not print the number, because Java may write
+to standard output at any time until the program ends.
 """
 
 from __future__ import annotations

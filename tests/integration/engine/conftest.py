@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -23,12 +23,13 @@ _load_file = JSONFileLoader.load_file
 
 
 @functools.cache
-def _loaded(path: str) -> Any:
-    return _load_file(JSONFileLoader(), path)
+def _loaded(path: str) -> bytes:
+    return pickle.dumps(_load_file(JSONFileLoader(), path))
 
 
-# Many tests make a new session of boto3, and each session would read the descriptions of the services again.
-JSONFileLoader.load_file = lambda _, path: _loaded(path)
+# Many tests make a new session of boto3, and each session would parse the descriptions of the services again.
+# A client of S3 changes the descriptions of its session, so each session gets a copy.
+JSONFileLoader.load_file = lambda _, path: pickle.loads(_loaded(path))
 
 
 @pytest.fixture(scope="session")

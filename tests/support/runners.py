@@ -25,8 +25,10 @@ def runs(command: str, runner: str, commands: Commands) -> bool:
 
     - the command as a string, its words as a list, or its beginning in a call of `says`, which returns
       the only command on the pages with this beginning.
-    - a list of words that is in the recipe of the make target, or the file that this recipe tests.
+    - a list of words that is in the recipe of the command, if it is a make command.
     - the number of a step on a page, if this step is the command. The test reads the step from the page.
+
+    A test also runs a make command whose recipe runs the file of the test with pytest.
     """
     file, separator, name = runner.partition("::")
     if runner.startswith("make "):

@@ -77,7 +77,7 @@ def header(form: Csv | FixedWidth, columns: Sequence[Column]) -> bytes:
 
 
 def _blanks(text: str, encoding: str) -> str:
-    """Return as many spaces as the text has bytes."""
+    """Return spaces that have as many bytes as the text."""
     return " " * (len(text.encode(encoding)) // len(" ".encode(encoding)))
 
 

@@ -256,7 +256,7 @@ def _group(case: Case, reached: Reached) -> Group:
 def _recipients(
     case: Case, tables: Tables, lookup: Lookup, members: Mapping[tuple[str, Group], object]
 ) -> list[str]:
-    """Return all recipients of a file, including recipients without rows."""
+    """Return all recipients that get a file, including recipients without rows."""
     if case.recipient.table == "Loans":
         return sorted({owner for owner, _ in members})
     table = next(step.table for step in case.steps if step.name == case.recipient.table)

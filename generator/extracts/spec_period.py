@@ -1,7 +1,7 @@
 """Find a month that has rows, for a preview. This module runs in the process of `extracts.spec_run`.
 
-The rows of a test database may end years ago, and the rows of a new database may begin this month. Then the
-last complete month has no rows, and a preview of this month would show nothing.
+The newest rows of a test database may be years old, and the rows of a new database may begin this month.
+Then the last complete month has no rows, and a preview of this month would show nothing.
 """
 
 from __future__ import annotations

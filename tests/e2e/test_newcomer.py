@@ -37,7 +37,10 @@ class Newcomer:
     variables: Mapping[str, str]
 
     def says(self, beginning: str) -> str:
-        """Return the command on the pages that begins with this text, with the test database and version."""
+        """Return the command that begins with this text on one of the pages.
+
+        The host, the database and the version in it are replaced by those of the test.
+        """
         found = {c for text in pages().values() for c in commands(text) if c.startswith(beginning)}
         assert len(found) == 1, found
         [command] = found

@@ -149,7 +149,11 @@ def _known(http: Http, service: str, operation: str, protocol: Protocol) -> Call
 
 
 def parameters(call: Call, body: bytes) -> dict[str, Any]:
-    """Return the parameters of boto3 for the call. `body` must be empty if the call has no readable body."""
+    """Return the parameters of boto3 for the call.
+
+    `body` must be empty if the body of the request is not parameters, but for example the content of an
+    object.
+    """
     http, shape = call.http, call.model.input_shape
     if body and http.headers.get("content-encoding") == "gzip" and call.has_readable_body:
         body = gzip.decompress(body)

@@ -82,8 +82,8 @@ def one_line(text: str) -> str:
 
 def _without_scheme(found: re.Match[str]) -> str:
     word, after = found[1].lower(), found[2]
-    # The scheme of a link can be only the part after the last +, - or . of the word. Microsoft Office has many
-    # schemes that begin with ms-.
+    # The scheme of a link can be only the part after the last +, - or . of the word. Microsoft Office has
+    # many schemes that begin with ms-.
     known = word.startswith("ms-") or re.split(r"[+.-]", word)[-1] in _SCHEMES
     if word in _NO_LINKS or (after is not None and (not known or not after.strip())):
         return found[0]

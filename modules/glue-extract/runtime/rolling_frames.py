@@ -91,7 +91,7 @@ class FrameRelations(Relations):
             return super().included(aliases)
         if (reason := is_portable(node)) is not None:
             raise ExtractError(
-                "Spark computes recipients_where after the transform, and cannot compute it exactly:"
+                "Spark must compute recipients_where after the transform, but cannot compute it exactly:"
                 f' {reason}; use aggregate_in="database"',
                 kind="spec",
             )

@@ -17,8 +17,8 @@ from rolling_format import Csv, Field, FixedWidth
 
 TEXT, NUMBER, METRIC, DATE, OTHER = "text", "number", "metric", "date", "other"  # kinds of columns
 
-# Signs that begin a formula in a spreadsheet, including their full-width and small forms. After a space
-# within a text, a sign is usually a dash in an address: "12 Main St; - ; Flat 3".
+# Characters that begin a formula in a spreadsheet, with their full-width and small forms. Plus and minus are
+# separate: after a separator and a space in a text, they are usually dashes, as in "12 Main St; - ; Flat 3".
 _FORMULA, _SIGN = "=@\uff1d\uff20\ufe66\ufe6b", "+\uff0b\uff0d\ufe62\ufe63-"
 _START = _FORMULA + _SIGN
 _STARTS = frozenset(_START)

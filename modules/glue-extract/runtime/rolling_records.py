@@ -16,7 +16,7 @@ from rolling_record import METRIC, TEXT, Column
 
 Columns = Sequence[Sequence["str | None"]]
 Records = Callable[[Columns, int], bytes]
-"""A function from columns of cells to the bytes of records. The first row number is for errors."""
+"""A function from columns of cells to the bytes of records. The number of the first row is for errors."""
 
 AtOnce = Callable[[Columns, int], bytes | None]
 """Like `Records`, but returns None if the records must be made one by one."""

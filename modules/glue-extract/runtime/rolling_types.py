@@ -181,6 +181,6 @@ def _check_spark(resolved: Resolved) -> None:
         if (reason := is_portable(node)) is not None:
             where = "after the transform" if len(aliases) <= 1 else "over several tables"
             raise wrong(
-                f"Spark computes {what} {where}, and cannot compute it exactly: {reason}; use"
+                f"Spark must compute {what} {where}, but cannot compute it exactly: {reason}; use"
                 ' aggregate_in="database", or a view that has the value as a column'
             )

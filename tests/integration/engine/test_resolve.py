@@ -279,7 +279,7 @@ def test_join_is_unique_only_with_a_complete_unique_index(fees: Store, index: st
         ('amount / "Loan Amount"', None),
         (
             "amount / Bank.id",
-            "over several tables, and cannot compute it exactly: it divides",
+            "over several tables, but cannot compute it exactly: it divides",
         ),
         ("rate * Bank.id", 'the type of column "rate" does not fix the number of digits after the point'),
     ],

@@ -74,7 +74,7 @@ def test_errors_of_a_plan_are_whole_sentences(root: Root) -> None:
     assert Root(Path(root.tfdir), root.env | given | {"TF_VAR_region": "eu-west-1"}).errors() == []
 
 
-def test_unformatted_file_raises_an_error_although_the_exit_code_is_3(root: Root) -> None:
+def test_exit_code_3_of_an_unformatted_file_raises_an_error(root: Root) -> None:
     (Path(root.tfdir) / "main.tf").write_text("locals {\n   a = 1\n}\n")
     with pytest.raises(tftest.TerraformTestError, match="Error running command fmt: 3"):
         root.execute_command("fmt", "-check")

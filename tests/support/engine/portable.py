@@ -56,7 +56,7 @@ def _over_several_tables(setting: Setting) -> Iterator[str]:
             continue
         if (reason := _reason(tree, setting)) is not None:
             yield (
-                f"Spark computes {what} over several tables, and cannot compute it exactly: {reason};"
+                f"Spark must compute {what} over several tables, but cannot compute it exactly: {reason};"
                 ' use aggregate_in="database", or a view that has the value as a column'
             )
 

@@ -87,7 +87,7 @@ class Runner:
         return self.place / "workspace"
 
     def require(self, permission: str, level: str) -> None:
-        """Fail if the job does not declare a permission that it needs, as GitHub does."""
+        """Fail, as GitHub does, if the job does not declare a permission that it needs."""
         assert self.permissions.get(permission) in (level, "write"), f"the job lacks {permission}: {level}"
 
     def _execute(self, step: dict[str, Any], contexts: Contexts, summary: Path) -> tuple[dict[str, str], int]:

@@ -226,7 +226,7 @@ def test_metric_without_a_change_does_not_mention_changes(opened: Open) -> None:
     expect(page.locator("main")).not_to_contain_text("hanged", use_inner_text=True)
 
 
-def test_section_that_is_not_visible_does_not_mention_a_metric_without_a_change(opened: Open) -> None:
+def test_section_outside_the_screen_hides_the_changes_of_an_unchanged_metric(opened: Open) -> None:
     same = {f"First {n}": {f"g{m}": (m, "5", "5") for m in range(40)} for n in range(3)}
     changed = {name: {group: (row[0], "6", "6") for group, row in of.items()} for name, of in same.items()}
     page = opened({"2026-09": same, "2026-10": changed})

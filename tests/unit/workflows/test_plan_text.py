@@ -187,7 +187,7 @@ def test_line_breaks_and_invisible_characters_are_escaped(tmp_path: Path) -> Non
     ]
 
 
-def test_letters_and_marks_without_a_shape_are_escaped(tmp_path: Path) -> None:
+def test_invisible_letters_and_marks_are_escaped(tmp_path: Path) -> None:
     [_, *lines] = shown(tmp_path, resource("a.b", ["create"], after={"names": [*SHAPELESS]}))
     assert lines[: len(SHAPELESS)] == [
         f'      + names[{place}] = "\\u{ord(character):04x}"' for place, character in enumerate(SHAPELESS)

@@ -17,7 +17,7 @@ import rolling_copy
 import rolling_file
 from rolling_database import Database
 from rolling_log import log
-from rolling_quiet import quiet_driver
+from rolling_quiet import quiet_bridge, quiet_driver
 from rolling_refusals import DRIVER
 from rolling_source import LOGIN
 
@@ -118,6 +118,7 @@ def _end_spark() -> None:
 
     process = getattr(SparkContext._gateway, "proc", None)
     if process is not None:
+        quiet_bridge()
         process.kill()
         process.wait()
 

@@ -6,6 +6,7 @@ allows no log4j file of the engine, so the levels are set while the processes ru
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,6 +41,18 @@ def quiet_driver(context: SparkContext) -> None:
         return  # since Spark 4
     for name in _OF_PYTHON:
         PySparkLogger.getLogger(name).disabled = True
+
+
+def quiet_bridge() -> None:
+    """Turn off the messages of Py4J before the process of Spark ends.
+
+    A thread of PySpark may use Java at this moment, for example to delete an object. Py4J would write a
+    traceback after the last message of the run. It logs some errors in its own logger, and some in the root
+    logger.
+    """
+    for name in ("py4j.java_gateway", "py4j.clientserver"):
+        logging.getLogger(name).disabled = True
+    logging.getLogger().addFilter(lambda record: "py4j" not in record.pathname)
 
 
 def quiet_executors(spark: SparkSession) -> None:

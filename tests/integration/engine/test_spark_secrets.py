@@ -93,3 +93,37 @@ def test_engine_does_not_end_the_spark_of_a_notebook(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stdout.splitlines()[-1:] == ["rows 2"], done.stderr
+
+
+# PySpark itself uses Java in threads, for example to delete objects of Java.
+BUSY = """
+import threading
+import time
+import rolling_jdbc
+context = rolling_jdbc.spark_context()
+def use_java():
+    try:
+        while True:
+            context._jvm.System.nanoTime()
+    except Exception:
+        pass
+for _ in range(3):
+    threading.Thread(target=use_java, daemon=True).start()
+time.sleep(0.5)
+"""
+
+
+def test_end_of_spark_writes_nothing_although_threads_use_java(tmp_path: Path) -> None:
+    """Otherwise a Python traceback can follow the error message of a failed run."""
+    libraries = Path(rolling_extract.__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY],
+        env={**os.environ, **spark.environment(libraries), "TMPDIR": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert "Py4J" not in done.stderr

@@ -40,8 +40,8 @@ def clone(source: str, folder: Path, *options: str) -> None:
 
 
 def read(repository: Path, *arguments: str) -> bytes:
-    """Return the output of a git command that only reads."""
-    return _run(repository, _SAFE, arguments)
+    """Return the output of a git command that only reads. `git archive` would run filters."""
+    return _run(repository, (*_SAFE, *_without_filters(repository)), arguments)
 
 
 def changes(folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from extracts import git
+from extracts import git, home
 from extracts.errors import ExtractsError
 from tests.support.releases import git as own_git
 
@@ -73,6 +73,27 @@ def test_clone_runs_no_filter_of_the_user(repository: Path, monkeypatch: pytest.
     own_git(repository, "commit", "-qm", "Filter")
     git.clone(str(repository), repository.parent / "clone")
     assert (repository.parent / "clone/main.tf").read_text() == "a = 1\n"
+    assert not trace.exists()
+
+
+def test_reading_a_template_runs_no_filter_of_the_user(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`git archive` runs the filters that the attributes of the archived commit name."""
+    home_folder, trace = repository.parent / "home", repository.parent / "trace"
+    home_folder.mkdir()
+    smudge = f'[filter "user"]\n\tsmudge = "touch {trace}; cat"\n\trequired = true\n'
+    (home_folder / ".gitconfig").write_text(smudge)
+    monkeypatch.setenv("HOME", str(home_folder))
+    (repository / "templates/extract").mkdir(parents=True)
+    (repository / "templates/extract/hook").write_text("x\n")
+    (repository / ".gitattributes").write_text("* filter=user\n")
+    own_git(repository, "add", "-A")
+    own_git(repository, "commit", "-qm", "Template")
+    own_git(repository, "tag", "v1.0.0")
+    with home.opened(str(repository)) as opened:
+        template = opened.template((1, 0, 0), repository.parent / "template")
+    assert (template / "hook").read_text() == "x\n"
     assert not trace.exists()
 
 

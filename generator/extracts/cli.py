@@ -86,7 +86,7 @@ TRUSTED_HELP = (
 )
 
 
-@app.command(epilog="Example: extracts new --database-url postgresql://me@db/bank --entity Loans")
+@app.command(epilog="Example: extracts new --database-url postgresql://reader@db/bank --entity Loans")
 @_with_template_options
 def new(
     *,
@@ -334,7 +334,7 @@ def update(
         raise ExtractsError("\n✗ ".join(problems))
 
 
-@app.command(epilog="Example: extracts doctor bank-loans --database-url postgresql://me@db/bank")
+@app.command(epilog="Example: extracts doctor bank-loans --database-url postgresql://reader@db/bank")
 def doctor(
     project: Annotated[
         Path | None,
@@ -360,8 +360,9 @@ def doctor(
 
     The command explains how to fix each failure. It checks the programs on this machine. For a project, it
     also checks the spec, the Terraform values, the credentials, the secret, the network and the alert
-    subscriptions. With --database-url, it also checks the rights on each table. It prints failures on stderr
-    and then ends with exit code 1. It runs Glue/etl.py of the project as a program with your rights.
+    subscriptions. With --database-url, it also checks the rights on each table. Give the URL with the login
+    of the job: with another login, it does not check expressions. It prints failures on stderr and then ends
+    with exit code 1. It runs Glue/etl.py of the project as a program with your rights.
     """
     from extracts.doctor import examine
 

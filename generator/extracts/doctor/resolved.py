@@ -45,6 +45,7 @@ class Result(TypedDict):
     role: str
     tls: str
     version: str
+    probed: bool  # whether PostgreSQL has checked the expressions
     usable: bool  # whether the role may use the schema
     readable: dict[str, bool]  # for each existing table: whether the role may read any column
     flat: list[str]  # recipients with flat=True; "*" stands for all recipients that `files` does not name
@@ -56,8 +57,8 @@ class Result(TypedDict):
 def check(request: Request) -> Result:
     """Check the spec. With a URL, resolve it against the source."""
     found = Result(
-        spec="", schema="", wrong="", role="", tls="", version="", usable=True, readable={},
-        flat=[], time_zone="", zone_here=True, zone_there=None,
+        spec="", schema="", wrong="", role="", tls="", version="", probed=True, usable=True,
+        readable={}, flat=[], time_zone="", zone_here=True, zone_there=None,
     )  # fmt: skip
     try:
         spec = runpy.run_path(request["script"])["EXTRACT"]
@@ -79,16 +80,17 @@ def check(request: Request) -> Result:
     if not request["database_url"]:
         return found
     with catalog.connected(request["database_url"]) as connection:
-        [(version, tls, user)] = connection.execute(
-            "select current_setting('server_version'), coalesce(s.version, ''), current_user::text"
-            " from pg_catalog.pg_stat_ssl s where s.pid = pg_backend_pid()"
+        [(version, tls, user, login)] = connection.execute(
+            "select current_setting('server_version'), coalesce(s.version, ''), current_user::text,"
+            " session_user::text from pg_catalog.pg_stat_ssl s where s.pid = pg_backend_pid()"
         )
         found["version"], found["tls"], found["role"] = version, tls, user
-        if request["role"] and request["role"] != user:
+        if request["role"] and request["role"] != login:
             from psycopg import sql
 
+            # Code of a table's owner can undo this, so this login reads only the catalog.
             connection.execute(sql.SQL("set local role {}").format(sql.Identifier(request["role"])))
-            found["role"] = request["role"]
+            found["role"], found["probed"] = request["role"], False
         [(found["zone_there"],)] = connection.execute(
             "select exists (select from pg_catalog.pg_timezone_names where lower(name) = lower(%s))",
             [spec.time_zone],
@@ -105,7 +107,8 @@ def check(request: Request) -> Result:
             for column in rolling_catalog.read_columns(session, known, tables).columns:
                 table = next(table.name for table in tables if table.oid == column.table)
                 found["readable"][table] = found["readable"].get(table, False) or column.readable
-            rolling_resolve.read(spec, session)
+            resolve = rolling_resolve.read if found["probed"] else rolling_resolve.from_catalog
+            resolve(spec, session)
         except ExtractError as error:
             found["wrong"] = str(error)
     return found

@@ -65,6 +65,9 @@ def checks(project: Path, database_url: str | None, role: str | None, known: Val
         yield ok("resolved spec", "all tables and columns of the spec exist and have usable types")
     elif all(found["readable"].values()):
         yield failed("resolved spec", found["wrong"], f"fix the spec in {script}, or fix the database")
+    if not found["probed"]:
+        text = f"not checked by PostgreSQL; give --database-url with the login {found['role']} of the job"
+        yield skipped("expressions", text)
 
 
 def _checked(script: Path, database_url: str | None, role: str | None) -> Result | str:

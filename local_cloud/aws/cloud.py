@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,9 @@ class Cloud:
     authority: Path
     mailbox: Path
     folder: Path
+    # The keys of the administrator. Other users of the machine can connect, but do not know the keys.
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
     pid: int = 0
 
     @property
@@ -43,8 +46,8 @@ class Cloud:
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_CA_BUNDLE": str(self.authority),
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -57,17 +60,17 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client with the permissions of an administrator."""
-        return _client(service, self.endpoint, self.authority)
+        return _client(service, self.endpoint, self.authority, self.access_key, self.secret_key)
 
 
 @functools.cache  # a client keeps its connection, and TLS makes new connections slow
-def _client(service: str, endpoint: str, authority: Path) -> Any:
+def _client(service: str, endpoint: str, authority: Path, access_key: str, secret_key: str) -> Any:
     return boto3.client(
         service,
         endpoint_url=endpoint,
         region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
         verify=str(authority),
         config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}),
     )
@@ -123,6 +126,8 @@ def serve(
             authority=files.authority,
             mailbox=folder / "mailbox",
             folder=folder,
+            access_key=f"AKIA{secrets.token_hex(8).upper()}",
+            secret_key=secrets.token_hex(20),
         )
         environment = {
             **_basics(),

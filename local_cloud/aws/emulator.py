@@ -33,7 +33,7 @@ from local_cloud.aws import (
     transfer_connectors,
     transfer_sftp,
 )
-from local_cloud.aws.requests import gate, integrations
+from local_cloud.aws.requests import callers, gate, integrations
 
 GAPS: tuple[Callable[[], None], ...] = (
     transfer.close_transfer_servers,
@@ -89,6 +89,7 @@ def main() -> None:
         for close in GAPS:
             close()
     integrations.guard_state_machines()
+    callers.trust_only_issued_keys()
     # ministack looks for due schedules every 10 seconds; one second makes tests faster.
     schedules._SCHEDULE_TICK_INTERVAL = 1
     config = Config()

@@ -276,6 +276,7 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
         "folders": [str(local.database.home)],
         "database": local.database.url,
         "endpoint": local.cloud.endpoint,
+        "access_key": [local.cloud.access_key, local.cloud.secret_key],
         "sftp_port": local.cloud.sftp_port,
         "outputs": local.outputs,
     }

@@ -40,7 +40,12 @@ class Demo:
     def cloud(self) -> aws.Cloud:
         place = self.folder / "aws"
         return aws.Cloud(
-            self.note["endpoint"], self.note["sftp_port"], place / "authority.pem", place / "mailbox", place
+            self.note["endpoint"],
+            self.note["sftp_port"],
+            place / "authority.pem",
+            place / "mailbox",
+            place,
+            *self.note["access_key"],
         )
 
     @property

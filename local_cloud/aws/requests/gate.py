@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from ministack.core.responses import get_account_id, set_request_account_id
-from ministack.core.router import extract_access_key_id
 
-from local_cloud.aws.requests import check, record, refusals, rest, wire
+from local_cloud.aws.requests import callers, check, record, refusals, rest, wire
 from local_cloud.aws.requests.refusals import Protocol
 from local_cloud.aws.requests.request import Refusal, Request
 
@@ -17,29 +16,37 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-# Paths of the emulator itself, for its health and for test data. No SDK uses these paths, and no bucket has
-# these names.
-_OWN_PATHS = ("/_ministack/",)
+# The emulator has more paths of its own. Every caller could change the emulator by them.
+_HEALTH = "/_ministack/health"
 
 
 def guard(application: Application) -> Application:
     """Return an application that passes requests through the gate to the given application."""
 
     async def guarded(scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(_OWN_PATHS) or scope["method"] == "OPTIONS":
+        if scope["type"] != "http" or scope["path"] == _HEALTH or scope["method"] == "OPTIONS":
             await application(scope, receive, send)
             return
         http = _head(scope)
         body = _Body(receive)
+        key = callers.key_of(http)
+        is_known = callers.is_issued(key)
         try:
             call = wire.call_of(http, await body.whole() if wire.is_form(http) else b"")
             service, protocol = call.service, call.protocol
-            found = wire.parameters(call, await body.whole() if call.has_readable_body else b"")
-            request = Request(service, call.operation, found, _account(http), http.scope[0])
-            refusal = check.refusal_of(request, protocol)
+            if is_known or (not key and callers.is_public(call)):
+                found = wire.parameters(call, await body.whole() if call.has_readable_body else b"")
+                request = Request(service, call.operation, found, _account(key), http.scope[0])
+                refusal = check.refusal_of(request, protocol)
+            else:
+                # It is not recorded, because it is not a mistake of our code.
+                refusal = refusals.of_stranger(service, protocol, signed=bool(key))
         except wire.UnrecognizedError as error:
             service, protocol, refusal = error.service, error.protocol, error.refusal
-            record.note(service, error.operation, refusal)
+            if is_known:
+                record.note(service, error.operation, refusal)
+            else:
+                refusal = refusals.of_stranger(service, protocol, signed=bool(key))
         except rest.MalformedError as error:
             refusal = refusals.of_malformed(service, protocol, str(error))
             record.note(service, call.operation, refusal)
@@ -65,9 +72,9 @@ def _head(scope: Message) -> wire.Http:
     )
 
 
-def _account(http: wire.Http) -> str:
+def _account(key: str) -> str:
     """Return the account of the caller. The emulator derives it from the access key."""
-    if key := extract_access_key_id(http.headers, http.query):
+    if key:
         set_request_account_id(key)
     return str(get_account_id())
 

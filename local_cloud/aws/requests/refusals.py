@@ -60,6 +60,31 @@ def of_unknown_operation(protocol: Protocol, operation: str) -> Refusal:
     return Refusal("UnknownOperationException", f"The service has no operation {operation}.")
 
 
+def of_stranger(service: str, protocol: Protocol, *, signed: bool) -> Refusal:
+    """Return the refusal of a caller with an unknown access key, or without a signature.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    """
+    invalid = "The security token included in the request is invalid."
+    with_xml = protocol in ("query", "ec2", "rest-xml")
+    if service == "s3" and signed:
+        text = "The AWS Access Key Id you provided does not exist in our records."
+        return Refusal("InvalidAccessKeyId", text, 403)
+    if service == "s3":
+        return Refusal("AccessDenied", "Access Denied", 403)
+    if not signed and with_xml:
+        return Refusal("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
+    if not signed:
+        return Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+    if protocol == "ec2":
+        text = "AWS was not able to validate the provided access credentials"
+        return Refusal("AuthFailure", text, 401)
+    if with_xml:
+        return Refusal("InvalidClientTokenId", invalid, 403)
+    return Refusal("UnrecognizedClientException", invalid, 403 if protocol == "rest-json" else 400)
+
+
 def _sentence(faults: Sequence[Fault]) -> str:
     count = "1 validation error" if len(faults) == 1 else f"{len(faults)} validation errors"
     return f"{count} detected: " + "; ".join(shapes.sentence(fault) for fault in faults)

@@ -57,8 +57,8 @@ def ask(cloud: aws.Cloud, service: str, operation: str, **parameters: Any) -> An
         service,
         endpoint_url=cloud.endpoint,
         region_name=aws.REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=cloud.access_key,
+        aws_secret_access_key=cloud.secret_key,
         verify=str(cloud.authority),
         config=Config(
             parameter_validation=False,
@@ -296,7 +296,7 @@ def raw(cloud: aws.Cloud, service: str, path: str, body: str, **headers: str) ->
     """Return status and text of the response to a request that no SDK would send."""
     given = {name.replace("_", "-"): text for name, text in headers.items()}
     request = AWSRequest("POST", cloud.endpoint + path, data=body, headers=given)
-    SigV4Auth(Credentials("test", "test"), service, aws.REGION).add_auth(request)
+    SigV4Auth(Credentials(cloud.access_key, cloud.secret_key), service, aws.REGION).add_auth(request)
     sent = urllib.request.Request(cloud.endpoint + path, body.encode(), dict(request.headers), method="POST")
     context = ssl.create_default_context(cafile=str(cloud.authority))
     with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(sent, context=context):

@@ -93,7 +93,7 @@ def alarm_is_complete_in_the_query_protocol(cloud: aws.Cloud) -> object:
     )
     asked = urlencode({"Action": "DescribeAlarms", "Version": "2010-08-01", "AlarmNames.member.1": name})
     request = AWSRequest("POST", cloud.endpoint, data=asked, headers={"Content-Type": form})
-    SigV4Auth(Credentials("test", "test"), "monitoring", aws.REGION).add_auth(request)
+    SigV4Auth(Credentials(cloud.access_key, cloud.secret_key), "monitoring", aws.REGION).add_auth(request)
     sent = urllib.request.Request(cloud.endpoint, asked.encode(), dict(request.headers))
     context = ssl.create_default_context(cafile=str(cloud.authority))
     with urllib.request.urlopen(sent, context=context) as answer:

@@ -258,14 +258,15 @@ def afresh(store: Store) -> Store:
         case BucketStore():
             import boto3
 
+            key = store._s3._get_credentials().get_frozen_credentials()
             config = store._s3.meta.config.merge(Config(retries={"max_attempts": 2}))
             # The client belongs to the default session, which has already read the description of S3.
             client = boto3.client(
                 "s3",
                 endpoint_url=store._s3.meta.endpoint_url,
                 region_name=REGION,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
+                aws_access_key_id=key.access_key,
+                aws_secret_access_key=key.secret_key,
                 verify=store._s3._endpoint.http_session._verify,
                 config=config,
             )

@@ -226,6 +226,21 @@ def test_spaces_around_the_name_of_an_argument_are_refused(written: list[str]) -
         parse([*FIXED, *written])
 
 
+def test_only_ascii_blanks_around_a_period_are_ignored() -> None:
+    """The alerts ignore only these blanks. They must not take a run of one month for a run of another."""
+    assert parse([*BASE, "--period", " 2026-10\t"]).period == Period(2026, 10)
+    for space in ("\x1f", "\x85", "\u00a0", "\u2003", "\u3000"):
+        for value in (f"2026-10{space}", f"{space}2026-10", space):
+            with pytest.raises(ExtractError, match="the given value is not a period; write YYYY-MM"):
+                parse([*BASE, "--period", value])
+
+
+@pytest.mark.parametrize("reason", ["", " ", "\u00a0", "\u3000"])
+def test_blank_reason_is_no_reason(reason: str) -> None:
+    with pytest.raises(ExtractError, match="--restate needs --reason TEXT"):
+        parse([*BASE, "--restate", "--reason", reason])
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -82,6 +83,43 @@ def test_only_a_run_that_publishes_ends_a_failure(argument: str, value: str, end
     run = {"Arguments": {"--period": "2026-10", argument: value}}
     found = facts(job(state="SUCCEEDED"), run=run)
     assert found["keys"] == (["2026-10", "missing 2026-10"] if ends else [])
+
+
+# Spaces of Python and of JavaScript, other control characters, and characters without a shape.
+BLANKS = [*map(chr, range(0x21)), *"\x7f\x85\xa0\u1680\u2000\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"]
+
+
+@pytest.mark.parametrize("blank", BLANKS, ids=ascii)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"--period": "2026-09{}"},
+        {"--period": "{}2026-09"},
+        {"--period": "{}"},
+        {"--period": "2026-09{}", "--from": "{}"},
+        {"--from": "2026-08{}", "--to": "2026-09"},
+        {"--from": "2026-08", "--to": "{}2026-09"},
+        {"--from": "{}", "--to": "{}"},
+    ],
+    ids=str,
+)
+def test_run_ends_only_failures_of_the_months_that_the_engine_publishes(
+    given: dict[str, str], blank: str
+) -> None:
+    arguments = {name: value.format(blank) for name, value in given.items()}
+    ended = facts(job(state="SUCCEEDED"), run={"Arguments": arguments})["keys"]
+    line = [part for argument in arguments.items() for part in argument]
+    try:
+        parsed = rolling_arguments.parse(["--connection", "c", "--output", "o", *line])
+    except ExtractError:
+        return  # such a run fails, so no event says that it succeeded
+    months = [str(month) for month in parsed.periods(datetime(2026, 11, 1, tzinfo=UTC), UTC)]
+    assert {key.removeprefix("missing ") for key in ended} <= {*months, "2026-08 to 2026-09"}
+
+
+@pytest.mark.parametrize("value", ["2026-09\u00a0", "\u00a0", "2026-9", "09/2026"])
+def test_run_with_a_period_that_is_not_clear_ends_no_failure(value: str) -> None:
+    assert facts(job(state="SUCCEEDED"), run={"Arguments": {"--period": value}})["keys"] == []
 
 
 @pytest.mark.parametrize(

@@ -31,11 +31,14 @@ BATCH, LONGEST = 500, 2000
 SECONDS = 5.0
 DAY = 86_400_000  # milliseconds
 TRIES = 10
+# S3 returns the time of a file in whole seconds, and a mount remembers a file for a moment.
+SAFE = 2
 
 # Lines that sshd writes. sshd adds "[postauth]" if the root folder has no /dev/log.
 SUFFIX = r"(?: \[postauth\])?"
 OPENED = re.compile(rf"session opened for local user (\S+) from \[([0-9a-fA-F.:%]+)\]{SUFFIX}")
 CLOSED = re.compile(rf"session closed for local user \S+ from \[\S+\]{SUFFIX}")
+OPEN = re.compile(rf'open "(.*)" flags [A-Z,]* mode 0[0-7]*{SUFFIX}', re.DOTALL)
 # "forced" means that the client has disconnected without closing the file.
 READ = re.compile(rf'(?:forced )?close "(.*)" bytes read (\d+) written 0{SUFFIX}', re.DOTALL)
 ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "s": 32, "t": 9, "v": 11, "0": 0, "\\": 92}
@@ -48,7 +51,8 @@ class Download(NamedTuple):
     address: str
     path: str
     size: int  # number of bytes that were read, of which some can be the same
-    time: str  # 2026-11-03T08:15:30Z
+    opened: int | None  # seconds since 1970, or None if the journal does not contain it
+    time: str  # 2026-11-03T08:15:30Z, when the file was closed
 
 
 def unescaped(text: str) -> str:
@@ -66,9 +70,9 @@ def unescaped(text: str) -> str:
 
 
 class Sessions:
-    """The open sessions, by the ID of the process that serves the session."""
+    """The open sessions and their open files, by the ID of the process that serves the session."""
 
-    def __init__(self, known: dict[str, list[str]]) -> None:
+    def __init__(self, known: dict[str, dict[str, Any]]) -> None:
         self.known = known
 
     def download(self, entry: dict[str, Any]) -> Download | None:
@@ -77,21 +81,51 @@ class Sessions:
             return None
         process, text = str(entry.get("_PID")), entry["MESSAGE"]
         if opened := OPENED.fullmatch(text):
-            self.known[process] = [opened[1], opened[2]]
+            self.known[process] = {"user": opened[1], "address": opened[2], "files": {}}
         elif CLOSED.fullmatch(text):
             self.known.pop(process, None)
+        session = self.known.get(process, {"user": "", "address": "", "files": {}})
+        last = session.pop("last", None)
+        if tried := OPEN.fullmatch(text):
+            session["last"] = path = unescaped(tried[1])
+            first, count = session["files"].get(path, (seconds(entry), 0))
+            session["files"][path] = [first, count + 1]
+        elif text.startswith("sent status ") and last is not None:
+            self.close(entry, last)  # the last request failed to open a file
         elif read := READ.fullmatch(text):
-            user, address = self.known.get(process, ("", ""))
-            return Download(user, address, unescaped(read[1]), int(read[2]), closed_at(entry))
+            path = unescaped(read[1])
+            first, _ = session["files"].get(path, (None, 0))
+            return Download(
+                session["user"], session["address"], path, int(read[2]), first, written(seconds(entry))
+            )
         elif text.startswith(('close "', 'forced close "')) and len(text) >= 499:
             print("A download has no receipt, because sshd cuts a long path in its log.", file=sys.stderr)
         return None
 
+    def close(self, entry: dict[str, Any], path: str) -> None:
+        """Remove one open file of a session.
 
-def closed_at(entry: dict[str, Any]) -> str:
-    """Return the time of an entry, as AWS writes it in events."""
-    moment = time.gmtime(int(entry["__REALTIME_TIMESTAMP"]) // 1_000_000)
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
+        A client can open the same file several times, and sshd does not log which one it closes. So the time
+        of the first open stays until the client has closed all of them.
+        """
+        files = self.known.get(str(entry.get("_PID")), {}).get("files", {})
+        first, count = files.pop(path, (None, 0))
+        if count > 1:
+            files[path] = [first, count - 1]
+
+
+def seconds(entry: dict[str, Any]) -> int:
+    """Return the time of an entry in seconds since 1970."""
+    return int(entry["__REALTIME_TIMESTAMP"]) // 1_000_000
+
+
+def written(moment: int) -> str:
+    """Return a time as AWS writes it in events.
+
+    >>> written(1793693730)
+    '2026-11-03T08:15:30Z'
+    """
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 def aws(*arguments: str) -> Any:
@@ -100,14 +134,19 @@ def aws(*arguments: str) -> Any:
     return json.loads(done.stdout or "{}")
 
 
-def version(key: str) -> tuple[str, int] | None:
-    """Return the ETag and size of a file, or None if it is gone, is a folder, or cannot be read.
+def version(key: str, opened: int) -> tuple[str, int] | None:
+    """Return the ETag and size of a file, or None if the client may have opened another version.
 
-    If a file does not exist, S3 answers 403 to a role that may not list the whole bucket.
+    Return None also if the file is gone, is a folder, or cannot be read. If a file does not exist, S3 answers
+    403 to a role that may not list the whole bucket.
     """
     command = ("aws", "s3api", "head-object", "--bucket", os.environ["SFTP_BUCKET"], "--key", key)
+    command += ("--if-unmodified-since", written(opened - SAFE))
     done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if re.search(r"\((403|404)\)", done.stderr):
+    if refused := re.search(r"\((403|404|412)\)", done.stderr):
+        changed = "it may have changed since it was opened"
+        why = changed if refused[1] == "412" else "S3 does not have the file or denies access"
+        print(f"{key} has no receipt, because {why}.", file=sys.stderr)
         return None
     if done.returncode:
         print(done.stderr, file=sys.stderr)
@@ -122,10 +161,13 @@ def event(download: Download) -> dict[str, Any] | None:
     if not prefix.is_file():
         print(f"{download.path} has no receipt, because its recipient is not known.", file=sys.stderr)
         return None
+    if download.opened is None:
+        why = "the journal does not say when it was opened"
+        print(f"{download.path} has no receipt, because {why}.", file=sys.stderr)
+        return None
     key = prefix.read_text() + os.path.normpath("/" + download.path.lstrip("/"))
-    found = version(key)
+    found = version(key, download.opened)
     if not found:
-        print(f"{key} has no receipt, because S3 does not have the file or denies access.", file=sys.stderr)
         return None
     if download.size < found[1]:
         print(f"{download.user} downloaded only a part of {key}.", file=sys.stderr)
@@ -181,6 +223,7 @@ def send(entries: list[dict[str, Any]], state: dict[str, Any]) -> None:
     for entry in entries:
         if download := sessions.download(entry):
             attempt(download, state)
+            sessions.close(entry, download.path)
         state["cursor"] = entry["__CURSOR"]
     save(state)
 

@@ -17,6 +17,7 @@ from tests.support.waiting import until
 
 PROGRAMS = "/usr/local/libexec/sftp"
 GRACE = 30  # seconds that sshd waits for a login
+SAFE = 3  # seconds after which a file that does not change any more gets a receipt
 
 
 async def signed_request(self: auth.ClientAuth) -> None:
@@ -150,6 +151,18 @@ def received(served: Served, name: str) -> list[dict[str, str]]:
     return [each for each in served.receipts() if each["file"].endswith(name)]
 
 
+async def login(served: Served) -> asyncssh.SSHClientConnection:
+    return await asyncssh.connect(
+        "127.0.0.1",
+        served.port,
+        username="first-bank",
+        client_keys=[str(served.keys["laptop"].private)],
+        known_hosts=None,
+        agent_path=None,
+        config=None,
+    )
+
+
 @pytest.mark.parametrize(
     ("starts", "aborts"),
     [((0, 8), True), ((0, 0), False)],
@@ -164,15 +177,7 @@ def test_file_of_which_enough_bytes_were_read_has_a_receipt(
     served.cloud.client("s3").put_object(**where, Body=b"sixteen bytes...")
 
     async def read() -> None:
-        conn = await asyncssh.connect(
-            "127.0.0.1",
-            served.port,
-            username="first-bank",
-            client_keys=[str(served.keys["laptop"].private)],
-            known_hosts=None,
-            agent_path=None,
-            config=None,
-        )
+        conn = await login(served)
         client = await conn.start_sftp_client()
         file = await client.open(f"/{name}", "rb")
         for start in starts:
@@ -185,8 +190,60 @@ def test_file_of_which_enough_bytes_were_read_has_a_receipt(
 
     try:
         until(lambda: name in served.client().run("ls -1 /").stdout)
+        time.sleep(SAFE)
         asyncio.run(read())
         [receipt] = until(lambda: received(served, name), 40)
         assert receipt["bytes"] == "16"
     finally:
         served.cloud.client("s3").delete_object(**where)
+
+
+def test_receipt_of_a_restated_file_needs_a_download_of_the_new_version(served: Served) -> None:
+    """The instance asks S3 for the version of a file a few seconds after the download."""
+    s3, name = served.cloud.client("s3"), "restated.csv"
+    where = {"Bucket": "instance-data", "Key": f"loans/bank_name=FirstBank/{name}"}
+
+    try:
+        s3.put_object(**where, Body=b"wrong sums")
+        until(lambda: name in served.client().run("ls -1 /").stdout)
+        time.sleep(SAFE)
+        assert served.client().run(f"get /{name}").returncode == 0
+        assert (served.place / name).read_bytes() == b"wrong sums"
+        new = s3.put_object(**where, Body=b"right sums")["ETag"].strip('"')
+        until(lambda: f"{name} has no receipt, because it may have changed" in served.log(), 40)
+        assert received(served, name) == []
+
+        def again() -> bytes:
+            assert served.client().run(f"get /{name}").returncode == 0
+            return (served.place / name).read_bytes()
+
+        until(lambda: again() == b"right sums", 60)
+        time.sleep(SAFE)
+        again()
+        [receipt] = until(lambda: received(served, name), 40)
+        assert receipt["collected"].endswith(new)
+    finally:
+        s3.delete_object(**where)
+
+
+def test_file_that_a_session_opened_too_early_has_a_receipt(served: Served) -> None:
+    """A client can ask for a file again and again, until the file exists."""
+    s3, name = served.cloud.client("s3"), "awaited.csv"
+    where = {"Bucket": "instance-data", "Key": f"loans/bank_name=FirstBank/{name}"}
+
+    async def read() -> bytes:
+        async with await login(served) as conn, conn.start_sftp_client() as client:
+            with pytest.raises(asyncssh.SFTPNoSuchFile):
+                await client.open(f"/{name}", "rb")
+            s3.put_object(**where, Body=b"sixteen bytes...")
+            while name not in await client.listdir("/"):
+                await asyncio.sleep(0.2)
+            await asyncio.sleep(SAFE)
+            async with client.open(f"/{name}", "rb") as file:
+                return bytes(await file.read())
+
+    try:
+        assert asyncio.run(read()) == b"sixteen bytes..."
+        assert until(lambda: received(served, name), 40)
+    finally:
+        s3.delete_object(**where)

@@ -47,10 +47,27 @@ def entries(*lines: str, unit: str = "sftp-server.service") -> list[dict[str, st
     ]
 
 
+def opened(path: str) -> str:
+    return f'open "{path}" flags READ mode 0666'
+
+
+def closed(path: str, size: int = 12) -> str:
+    return f'close "{path}" bytes read {size} written 0'
+
+
+def read(path: str, size: int = 12) -> tuple[str, str]:
+    """Return the lines of one download."""
+    return opened(path), closed(path, size)
+
+
 def downloads(*lines: str, unit: str = "sftp-server.service") -> list[tuple[object, ...]]:
     """Return the downloads that these lines of one process report."""
-    sessions = journal.Sessions({})
-    return [tuple(found) for entry in entries(*lines, unit=unit) if (found := sessions.download(entry))]
+    sessions, found = journal.Sessions({}), []
+    for entry in entries(*lines, unit=unit):
+        if download := sessions.download(entry):
+            found.append(tuple(download))
+            sessions.close(entry, download.path)
+    return found
 
 
 OPENED = "session opened for local user first-bank from [203.0.113.7]"
@@ -58,8 +75,37 @@ OPENED = "session opened for local user first-bank from [203.0.113.7]"
 
 @pytest.mark.parametrize("suffix", ["", " [postauth]"])
 def test_close_of_a_read_file_is_a_download(suffix: str) -> None:
-    found = downloads(f"{OPENED}{suffix}", f'close "/a b.csv" bytes read 12 written 0{suffix}')
-    assert found == [("first-bank", "203.0.113.7", "/a b.csv", 12, "2026-11-03T08:15:32Z")]
+    found = downloads(*(f"{line}{suffix}" for line in (OPENED, *read("/a b.csv"))))
+    first = 1_793_693_732
+    assert found == [("first-bank", "203.0.113.7", "/a b.csv", 12, first, "2026-11-03T08:15:33Z")]
+
+
+FAILED = "sent status No such file"
+
+
+@pytest.mark.parametrize(
+    ("lines", "second"),
+    [
+        ((opened("/a.csv"), opened("/b.csv"), closed("/b.csv"), closed("/a.csv")), 1),
+        ((opened("/a.csv"), opened("/a.csv"), closed("/a.csv")), 1),
+        ((*read("/a.csv"), *read("/a.csv")), 3),
+        # The client asked for the file before the file existed.
+        ((opened("/a.csv"), FAILED, *read("/a.csv")), 3),
+        ((opened("/a.csv"), opened("/a.csv"), FAILED, closed("/a.csv")), 1),
+        ((opened("/a.csv"), 'opendir "/"', FAILED, *read("/a.csv")), 1),
+        ((closed("/a.csv"),), None),
+    ],
+)
+def test_download_has_the_time_of_the_first_open_of_a_file(lines: tuple[str, ...], second: int) -> None:
+    *_, found = downloads(OPENED, *lines)
+    assert found[2:5] == ("/a.csv", 12, second and 1_793_693_731 + second)
+
+
+def test_failed_opens_leave_nothing_in_the_state() -> None:
+    sessions = journal.Sessions({})
+    for entry in entries(OPENED, *[line for n in range(100) for line in (opened(f"/{n}"), FAILED)]):
+        sessions.download(entry)
+    assert len(json.dumps(sessions.known)) < 100
 
 
 def test_file_that_is_open_when_its_client_disconnects_is_a_download() -> None:
@@ -122,6 +168,7 @@ class Cloud:
     def __init__(self) -> None:
         self.broken: set[str] = set()
         self.missing = 404
+        self.modified = "2026-11-03T08:00:00Z"
         self.started: list[dict[str, Any]] = []
         self.logged: list[str] = []
 
@@ -139,6 +186,8 @@ class Cloud:
                 return {}, failed % (500, "Internal Server Error")
             if given["--key"] not in BUCKET:
                 return {}, failed % (self.missing, "Forbidden or Not Found")
+            if self.modified > given["--if-unmodified-since"]:
+                return {}, failed % (412, "Precondition Failed")
             return {"ETag": '"etag"', "ContentLength": BUCKET[given["--key"]]}, ""
         if command[2] == "put-log-events":
             self.logged += [line["message"] for line in self.file(given["--log-events"])]
@@ -185,16 +234,12 @@ def send(aws: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tried:
     return run
 
 
-def closed(path: str, size: int = 12) -> str:
-    return f'close "{path}" bytes read {size} written 0'
-
-
 def test_download_starts_the_receipt_with_the_same_event_as_transfer_family(send: Tried, aws: Cloud) -> None:
-    assert send(OPENED, closed("//x/../a.csv")) == ["a.csv"]
+    assert send(OPENED, *read("//x/../a.csv")) == ["a.csv"]
     assert aws.started == [
         {
             "detail-type": "SFTP Server File Download Completed",
-            "time": "2026-11-03T08:15:32Z",
+            "time": "2026-11-03T08:15:33Z",
             "detail": {
                 "bytes": 12,
                 "client-ip": "203.0.113.7",
@@ -213,11 +258,31 @@ def test_download_starts_the_receipt_with_the_same_event_as_transfer_family(send
     ("size", "told"), [(12, ["a.csv"]), (11, [])], ids=["whole file", "part of the file"]
 )
 def test_only_a_whole_download_starts_a_receipt(send: Tried, size: int, told: list[str]) -> None:
-    assert send(OPENED, closed("/a.csv", size)) == told
+    assert send(OPENED, *read("/a.csv", size)) == told
+
+
+@pytest.mark.parametrize(
+    ("modified", "told"), [("08:15:30", ["a.csv"]), ("08:15:31", []), ("08:15:32", []), ("08:15:40", [])]
+)
+def test_file_that_changed_after_it_was_opened_has_no_receipt(
+    send: Tried, aws: Cloud, modified: str, told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The client has read the old version, but S3 returns the ETag of the new version."""
+    aws.modified = f"2026-11-03T{modified}Z"
+    assert send(OPENED, *read("/a.csv")) == told
+    shown = capsys.readouterr().err
+    assert ("FirstBank/a.csv has no receipt, because it may have changed" in shown) is not bool(told)
+
+
+def test_file_whose_open_is_not_in_the_journal_has_no_receipt(
+    send: Tried, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert send(OPENED, closed("/a.csv")) == []
+    assert "/a.csv has no receipt, because the journal does not say" in capsys.readouterr().err
 
 
 def test_empty_file_has_a_receipt(send: Tried) -> None:
-    assert send(OPENED, closed("/b.csv", 0)) == ["b.csv"]
+    assert send(OPENED, *read("/b.csv", 0)) == ["b.csv"]
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -226,7 +291,7 @@ def test_missing_file_does_not_stop_receipts_of_other_downloads(
     send: Tried, aws: Cloud, path: str, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.missing = status
-    assert send(OPENED, closed(path, 0), closed("/a.csv")) == ["a.csv"]
+    assert send(OPENED, *read(path, 0), *read("/a.csv")) == ["a.csv"]
     assert f"FirstBank{path} has no receipt" in capsys.readouterr().err
 
 
@@ -234,7 +299,7 @@ def test_receipt_that_aws_always_refuses_does_not_stop_other_receipts(
     send: Tried, aws: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.broken.add("loans/bank_name=FirstBank/b.csv")
-    lines = OPENED, closed("/a.csv"), closed("/b.csv", 0), closed("/a.csv")
+    lines = OPENED, *read("/a.csv"), *read("/b.csv", 0), *read("/a.csv")
     assert send(*lines, starts=journal.TRIES) == ["a.csv"]
     aws.started.clear()
     assert send(*lines, starts=journal.TRIES + 1) == ["a.csv", "a.csv"]
@@ -243,7 +308,7 @@ def test_receipt_that_aws_always_refuses_does_not_stop_other_receipts(
         in capsys.readouterr().err
     )
     state = json.loads(journal.STATE.read_text())
-    assert (state["cursor"], state["tries"]) == ("4", 0)
+    assert (state["cursor"], state["tries"]) == ("7", 0)
 
 
 def test_download_is_reported_later_if_aws_accepts_no_logs(
@@ -254,9 +319,9 @@ def test_download_is_reported_later_if_aws_accepts_no_logs(
 
     with monkeypatch.context() as outage:
         outage.setattr(journal.subprocess, "run", refuse)
-        assert send(OPENED, closed("/a.csv"), starts=2 * journal.TRIES) == []
+        assert send(OPENED, *read("/a.csv"), starts=2 * journal.TRIES) == []
     assert json.loads(journal.STATE.read_text())["cursor"] == "0"
-    assert send(OPENED, closed("/a.csv")) == ["a.csv"]
+    assert send(OPENED, *read("/a.csv")) == ["a.csv"]
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,10 @@ locals {
     if var.auth == "secret" || service != "secretsmanager"
   ]
 
-  # This statement refuses credentials of other accounts, so that nobody can copy data to their own
-  # account. It is not limited to the extract's buckets, because all clients in the VPC use the
-  # endpoints.
+  # This statement refuses credentials of other accounts, so that nobody can write data with the
+  # credentials of their own account. It limits no bucket, because all clients in the VPC use the
+  # endpoints, also for buckets of AWS. So a role of this account can write to another account's
+  # bucket, if both accounts allow it.
   _own_account = {
     Sid       = "OwnAccount"
     Effect    = "Allow"

@@ -19,7 +19,58 @@ variable "repository" {
 
   validation {
     condition     = can(regex("^[\\w.-]+/[\\w.-]+$", var.repository))
-    error_message = "repository: write owner/name, for example \"banking-group/bank-loans\"."
+    error_message = "repository: write owner/name without IDs, as in \"banking-group/loans\"."
+  }
+}
+
+variable "repository_ids" {
+  description = <<-EOT
+    IDs of the repository and its owner. GitHub's token contains them if the repository was created,
+    renamed or transferred after 15 July 2026, or if it uses immutable subject claims. Null for
+    other repositories. `gh api repos/OWNER/NAME --jq '.owner.id, .id'` shows both IDs.
+    - `owner`      - ID of the owner.
+    - `repository` - ID of the repository.
+  EOT
+  type = object({
+    owner      = string
+    repository = string
+  })
+  default = null
+
+  validation {
+    condition = var.repository_ids == null ? true : alltrue([
+      for id in values(var.repository_ids) : can(regex("^[1-9][0-9]*$", id))
+    ])
+    error_message = "repository_ids: write the numbers that gh api repos/OWNER/NAME shows as IDs."
+  }
+}
+
+variable "default_branch" {
+  description = "Default branch of the repository. The role of the plan trusts its workflows."
+  type        = string
+  default     = "main"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[\\w./-]+$", var.default_branch))
+    error_message = "default_branch: use letters, digits, and . _ / - only."
+  }
+}
+
+variable "oidc_provider_arn" {
+  description = <<-EOT
+    ARN of the account's identity provider for GitHub. An account can have only one. If null, it is
+    created. Write its ARN if another repository or another configuration has created it.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition = var.oidc_provider_arn == null || can(regex(
+      "^arn:[a-z-]+:iam::[0-9]{12}:oidc-provider/token\\.actions\\.githubusercontent\\.com$",
+      var.oidc_provider_arn,
+    ))
+    error_message = "oidc_provider_arn: write an ARN of token.actions.githubusercontent.com."
   }
 }
 
@@ -157,6 +208,19 @@ locals {
   # ARN pattern of the secret that `module "extract"` creates.
   secret = "${local.arn}:secretsmanager:${local.place}:secret:${var.name}/reader-*"
 
+  provider_arn = (
+    var.oidc_provider_arn == null
+    ? one(aws_iam_openid_connect_provider.github[*].arn) : var.oidc_provider_arn
+  )
+  # GitHub has two forms of the subject. The form with IDs does not match a new repository that gets
+  # the name of a deleted one. A repository has only one of the forms, so only one is trusted.
+  # https://docs.github.com/en/actions/reference/security/oidc#immutable-subject-claims
+  owner_and_name = split("/", var.repository)
+  subject = var.repository_ids == null ? "repo:${var.repository}" : join("", [
+    "repo:${local.owner_and_name[0]}@${var.repository_ids.owner}",
+    "/${local.owner_and_name[1]}@${var.repository_ids.repository}",
+  ])
+
   # Three claims of GitHub's token decide who may assume a role: the audience (`aud`), the
   # repository with its branch or environment (`sub`), and the reusable workflow of the job
   # (`job_workflow_ref`). Without `job_workflow_ref`, any workflow that somebody pushes to a branch
@@ -169,7 +233,7 @@ locals {
     plan = {
       subjects = [
         var.plan_environment == null ? "pull_request" : "environment:${var.plan_environment}",
-        "ref:refs/heads/main",
+        "ref:refs/heads/${var.default_branch}",
       ]
       workflows = ["extract-plan", "extract-drift"]
     }
@@ -185,6 +249,8 @@ locals {
 }
 
 resource "aws_iam_openid_connect_provider" "github" {
+  count = var.oidc_provider_arn == null ? 1 : 0
+
   url            = "https://${local.issuer}"
   client_id_list = ["sts.amazonaws.com"]
 }
@@ -198,11 +264,11 @@ resource "aws_iam_role" "github" {
     Statement = {
       Effect    = "Allow"
       Action    = "sts:AssumeRoleWithWebIdentity"
-      Principal = { Federated = aws_iam_openid_connect_provider.github.arn }
+      Principal = { Federated = local.provider_arn }
       Condition = {
         StringEquals = {
           "${local.issuer}:aud" = "sts.amazonaws.com"
-          "${local.issuer}:sub" = [for s in each.value.subjects : "repo:${var.repository}:${s}"]
+          "${local.issuer}:sub" = [for s in each.value.subjects : "${local.subject}:${s}"]
           # Only exact versions are trusted. A pattern would also match a commit of a fork, because
           # GitHub serves such a commit from this repository by its SHA.
           "${local.issuer}:job_workflow_ref" = [
@@ -242,7 +308,7 @@ resource "aws_iam_role_policy" "apply" {
         Effect = "Deny"
         Action = "iam:*"
         Resource = concat(
-          [aws_iam_openid_connect_provider.github.arn, aws_iam_policy.plan.arn],
+          [local.provider_arn, aws_iam_policy.plan.arn],
           [for role in aws_iam_role.github : role.arn],
         )
       },

@@ -135,14 +135,14 @@ def test_only_the_jobs_that_need_a_role_can_assume_the_role(
 ) -> None:
     """Without this rule, anyone who can push a branch could deploy, or use the plan's role elsewhere."""
     arn = story.github.variables[f"AWS_{role}_ROLE_ARN"]
-    of = f"repo:{story.github.repository}:{subject}"
+    of = f"{story.github.subject}:{subject}"
     if allowed:
         assert assume(story.cloud, arn, of, workflow)
         return
     with pytest.raises(ClientError, match="AccessDenied"):
         assume(story.cloud, arn, of, workflow)
     with pytest.raises(ClientError, match="AccessDenied"):
-        assume(story.cloud, arn, of.replace("banking-group/", "somebody/"), workflow)
+        assume(story.cloud, arn, of.replace("banking-group@", "somebody@"), workflow)
 
 
 def test_artifact_of_the_plan_has_no_state(story: Story, proposed: Run) -> None:
@@ -183,7 +183,7 @@ def test_plan_role_cannot_read_files_or_secrets_or_other_projects(story: Story, 
         ("logs", "get_log_events", {"logGroupName": "/aws/transfer/bank-loans", "logStreamName": "x"}),
     ]
     role = story.github.variables["AWS_PLAN_ROLE_ARN"]
-    subject = f"repo:{story.github.repository}:pull_request"
+    subject = f"{story.github.subject}:pull_request"
     given = assume(story.cloud, role, subject, f"{HERE}/extract-plan.yml@{TAG}")
     session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], aws.REGION)
     for service, call, arguments in calls:

@@ -98,6 +98,7 @@ def roles(github: GitHub, folder: Path, cloud: aws.Cloud, provider: Provider) ->
     shutil.copytree(ROOT / "examples/github-roles", folder / "roles")
     values = {
         "repository": github.repository,
+        "repository_ids": dict(zip(("owner", "repository"), github.ids, strict=True)),
         "name": "bank-loans",
         "region": aws.REGION,
         "state": {"bucket": "terraform-states", "key": "bank-loans.tfstate"},

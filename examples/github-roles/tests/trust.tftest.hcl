@@ -124,3 +124,106 @@ run "environment_with_a_colon_is_refused" {
 
   expect_failures = [var.plan_environment]
 }
+
+run "subject_contains_the_ids_of_owner_and_repository" {
+  command = plan
+
+  variables {
+    repository_ids = { owner = 123456, repository = 456789 }
+  }
+
+  assert {
+    condition = flatten([
+      for role in ["plan", "apply", "run"] :
+      jsondecode(aws_iam_role.github[role].assume_role_policy)
+      .Statement.Condition.StringEquals["token.actions.githubusercontent.com:sub"]
+      ]) == [
+      for end in [
+        "pull_request", "ref:refs/heads/main", "environment:production", "environment:production",
+      ] : "repo:banking-group@123456/bank-loans@456789:${end}"
+    ]
+    error_message = "the roles must trust only the subject with IDs"
+  }
+}
+
+run "ids_in_the_name_of_the_repository_are_refused" {
+  command = plan
+
+  variables {
+    repository = "banking-group@123456/bank-loans@456789"
+  }
+
+  expect_failures = [var.repository]
+}
+
+run "id_with_a_wildcard_is_refused" {
+  command = plan
+
+  variables {
+    repository_ids = { owner = "123456", repository = "*" }
+  }
+
+  expect_failures = [var.repository_ids]
+}
+
+run "plan_role_trusts_only_the_default_branch" {
+  command = plan
+
+  variables {
+    default_branch   = "trunk"
+    plan_environment = "plan"
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_iam_role.github["plan"].assume_role_policy)
+      .Statement.Condition.StringEquals["token.actions.githubusercontent.com:sub"] == [
+        "repo:banking-group/bank-loans:environment:plan",
+        "repo:banking-group/bank-loans:ref:refs/heads/trunk",
+      ]
+    )
+    error_message = "the role must trust the default branch and no other branch"
+  }
+}
+
+run "branch_with_a_wildcard_is_refused" {
+  command = plan
+
+  variables {
+    default_branch = "release/*"
+  }
+
+  expect_failures = [var.default_branch]
+}
+
+run "existing_identity_provider_is_used" {
+  command = plan
+
+  variables {
+    oidc_provider_arn = join("", [
+      "arn:aws:iam::123456789012:oidc-provider/", "token.actions.githubusercontent.com",
+    ])
+  }
+
+  assert {
+    condition     = length(aws_iam_openid_connect_provider.github) == 0
+    error_message = "an account can have only one provider for GitHub"
+  }
+  assert {
+    condition = alltrue([
+      for role in aws_iam_role.github :
+      jsondecode(role.assume_role_policy).Statement.Principal.Federated == var.oidc_provider_arn
+    ])
+    error_message = "the roles must trust the existing provider"
+  }
+}
+
+run "provider_of_another_issuer_is_refused" {
+  command = plan
+
+  variables {
+    oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/gitlab.com"
+  }
+
+  expect_failures = [var.oidc_provider_arn]
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -136,6 +137,59 @@ def test_terraform_tests_of_the_github_roles_pass(roles: Path, open_root: OpenRo
     root.execute_command("test", "-no-color")
 
 
+GIVEN: dict[str, Any] = {
+    "repository": "banking-group/planned",
+    "name": "planned",
+    "region": aws.REGION,
+    "state": {"bucket": "terraform-states", "key": "planned.tfstate"},
+    "data_buckets": ["planned-data"],
+    "apply_policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess",
+}
+
+
+def test_roles_of_two_repositories_in_one_account_trust_the_subjects_of_their_repository(
+    cloud: aws.Cloud, roles: Path, tmp_path: Path, open_root: OpenRoot
+) -> None:
+    """GitHub's subject contains the IDs of a new repository, but not those of an old one."""
+    version = f"@refs/tags/v{extracts.__version__}"
+    old = open_root(roles, **cloud.environment)
+    new = open_root(Path(shutil.copytree(roles, tmp_path / "second")), **cloud.environment)
+    given = variables(**GIVEN, default_branch="trunk")
+    second = GIVEN | {"repository": "banking-group/renamed", "name": "renamed"}
+    old.setup()
+    new.setup()
+    try:
+        old.apply(tf_vars=given)
+        provider = cloud.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
+        second |= {"oidc_provider_arn": provider[0]["Arn"]}
+        second |= {"repository_ids": {"owner": "123456", "repository": "456789"}}
+        new.apply(tf_vars=variables(**second))
+        arns = {"old": old.output()["role_arns"], "new": new.output()["role_arns"]}
+        subjects = {
+            ("old", "plan", "extract-drift"): "repo:banking-group/planned:ref:refs/heads/trunk",
+            ("old", "apply", "extract-apply"): "repo:banking-group/planned:environment:production",
+            ("new", "plan", "extract-drift"): "repo:banking-group@123456/renamed@456789:ref:refs/heads/main",
+            ("new", "run", "extract-backfill"): (
+                "repo:banking-group@123456/renamed@456789:environment:production"
+            ),
+        }
+        foreign = [
+            "repo:banking-group/planned:ref:refs/heads/main",
+            "repo:banking-group/renamed:ref:refs/heads/main",
+            "repo:banking-group@123456/renamed@456780:ref:refs/heads/main",
+            "repo:banking-group@123456/planned@456789:ref:refs/heads/trunk",
+        ]
+        for (which, role, workflow), trusted in subjects.items():
+            source = f"{HOME}/{workflow}.yml{version}"
+            assert assume(cloud, arns[which][role], trusted, source)
+            for other in {*foreign, *subjects.values()} - {trusted}:
+                with pytest.raises(ClientError, match="AccessDenied"):
+                    assume(cloud, arns[which][role], other, source)
+    finally:
+        new.destroy(tf_vars=variables(**second))
+        old.destroy(tf_vars=given)
+
+
 @pytest.fixture
 def instance(cloud: aws.Cloud, tmp_path: Path, open_root: OpenRoot) -> Root:
     """Apply an extract with alerts, an SFTP server on EC2, and a connector."""
@@ -173,12 +227,7 @@ def test_plan_role_reads_only_the_settings_of_one_project_and_its_sftp_instance(
         made.setup()
         made.apply(
             tf_vars=variables(
-                repository="banking-group/planned",
-                name="planned",
-                region=aws.REGION,
-                state={"bucket": "terraform-states", "key": "planned.tfstate"},
-                data_buckets=["planned-data"],
-                apply_policy_arn="arn:aws:iam::aws:policy/AdministratorAccess",
+                **GIVEN,
                 sftp_instance=True,
                 created_secret=True,
                 plan_environment="plan",

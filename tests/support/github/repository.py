@@ -28,6 +28,7 @@ class GitHub:
     cloud: aws.Cloud
     settings: Mapping[str, str]  # environment variables with which Terraform finds its provider
     repository: str = "banking-group/bank-loans"
+    ids: tuple[int, int] = (123456, 456789)  # of the owner and the repository
     terraform: Path | None = None  # path of the program; by default, the Terraform on this machine
     variables: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # by environment
@@ -53,6 +54,12 @@ class GitHub:
         }.items():
             (bin_folder / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
             (bin_folder / name).chmod(0o755)
+
+    @property
+    def subject(self) -> str:
+        """The start of the subject in tokens of this repository. It contains the IDs since 15 July 2026."""
+        parts = zip(self.repository.split("/"), self.ids, strict=True)
+        return "repo:" + "/".join(f"{name}@{number}" for name, number in parts)
 
     @property
     def origin(self) -> Path:

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -182,8 +183,9 @@ class GitHub:
         state = self.state
         # Find the run by its ID, because a test may have removed other runs from the state.
         [own] = [run for run in state["runs"] if run["id"] == number]
+        ended = datetime.now(UTC).isoformat()
         own["jobs"] = [
-            {"id": place, "name": name, "conclusion": job.result}
+            {"id": place, "name": name, "conclusion": job.result, "completed_at": ended}
             for place, (name, job) in enumerate(jobs.items(), start=1)
         ]
         self.write_state(state)

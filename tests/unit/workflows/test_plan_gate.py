@@ -184,17 +184,25 @@ DIGEST = "ab" * 32
 CALLED = {"path": "home/.github/workflows/extract-plan.yml@refs/tags/v1.0.0", "sha": "c" * 40}
 
 
-def job(name: str, conclusion: str = "success") -> list[dict[str, Any]]:
-    return [{"id": 7, "name": name, "conclusion": conclusion}]
+OTHER = "0" * 64
 
 
-def reviewed(folder: Path, **shown: Any) -> subprocess.CompletedProcess[str]:
-    """Run the step that looks for the plan in a run of the pull request. `shown` changes this run."""
+def job(name: str, conclusion: str | None = "success", at: int = 1) -> list[dict[str, Any]]:
+    time = f"2026-11-0{at}T08:00:00Z" if conclusion else None
+    return [{"id": 7, "name": name, "conclusion": conclusion, "completed_at": time}]
+
+
+def reviewed(folder: Path, *more: Any, **shown: Any) -> subprocess.CompletedProcess[str]:
+    """Run the step that looks for the plan in a run of the pull request.
+
+    `shown` changes this run. `more` are the jobs of other runs of the pull request.
+    """
     run = {"path": ".github/workflows/extract.yml", "referenced_workflows": [CALLED]}
     honest = {**run, "id": 1, "event": "pull_request", "head_sha": "d" * 40}
     pull = {"number": 4, "sha": "e" * 40, "merged_at": "now", "base": {"ref": "main"}}
     state = {
         "runs": [
+            *({**honest, "id": number, "jobs": jobs} for number, jobs in enumerate(more, start=3)),
             {**honest, "jobs": job(f"plan / shown {DIGEST}"), **shown},
             {**run, "id": 2, "event": "push", "head_sha": "e" * 40, "jobs": []},
         ],
@@ -236,7 +244,10 @@ def test_plan_that_the_pull_request_showed_is_applied(tmp_path: Path) -> None:
     "forged",
     [
         {"jobs": job(f"plan / shown {DIGEST}", "failure")},
-        {"jobs": job(f"plan / shown {'0' * 64}")},
+        {"jobs": job(f"plan / shown {OTHER}")},
+        {"jobs": job(f"plan / shown {DIGEST}") + job(f"plan / shown {OTHER}", at=2)},
+        {"jobs": job(f"plan / shown {DIGEST}") + job(f"plan / shown {DIGEST}", "failure", at=2)},
+        {"jobs": job(f"plan / shown {DIGEST}") + job(f"plan / shown {OTHER}", None)},
         # The job that runs code of the branch, which can upload an artifact of any name.
         {"jobs": job("plan / plan")},
         {"head_sha": "0" * 40},
@@ -248,6 +259,9 @@ def test_plan_that_the_pull_request_showed_is_applied(tmp_path: Path) -> None:
     ids=[
         "not shown",
         "another plan",
+        "another plan in the next attempt",
+        "not shown in the next attempt",
+        "another plan in an attempt that runs",
         "artifact of the plan's job",
         "another commit",
         "workflow of the branch",
@@ -262,6 +276,35 @@ def test_only_a_job_of_our_workflow_proves_that_a_plan_was_shown(
     done = reviewed(tmp_path, **forged)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "This is not the plan that #4 showed" in done.stdout
+
+
+def test_only_the_last_plan_of_all_runs_of_a_commit_is_applied(tmp_path: Path) -> None:
+    """A plan can change without a commit, for example after a change of a data source."""
+    done = reviewed(tmp_path, job(f"plan / shown {OTHER}", at=2))
+    assert "This is not the plan that #4 showed" in done.stdout
+    assert done.returncode == 1, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        job(f"plan / shown {OTHER}", at=1),
+        # A run again of only the failed jobs, in which the plan was not made again.
+        job("plan / scan", at=3),
+        # GitHub gives a skipped job a name without a digest.
+        job("plan / shown ", "skipped", at=3),
+        # The plan of a second project in the same repository.
+        job(f"plan-second / shown {OTHER}", at=3),
+    ],
+    ids=["earlier plan", "failed jobs again", "skipped", "another project"],
+)
+def test_last_plan_of_a_project_is_applied(other: list[dict[str, Any]], tmp_path: Path) -> None:
+    shown = job(f"plan / shown {DIGEST}", at=2)
+    done = reviewed(tmp_path, other, jobs=shown)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (tmp_path / "attempts").mkdir()
+    done = reviewed(tmp_path / "attempts", jobs=shown + other)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_job_that_runs_code_of_a_branch_has_no_write_permission() -> None:

@@ -17,6 +17,8 @@ LINKS = [
     ("view-source:1 git+http:~1 x-http:1", "view-source[:]1 git+http[:]~1 x-http[:]1"),
     ("ms-word:'1' search-ms:=1", "ms-word[:]'1' search-ms[:]=1"),
     ("mailto:%61@3232235777 a@1.2.3.4 a@@b a@b@c", "mailto[:]%61[@]3232235777 a[@]1.2.3.4 a[@@]b a[@]b[@]c"),
+    # Dots of other scripts, which browsers read as dots of a host name.
+    *((f"www{dot}1 WWW{dot}x", f"www[{dot}]1 WWW[{dot}]x") for dot in ".\u2024\u3002\ufe52\uff0e\uff61"),
     # Parts of our own messages and of errors of AWS, which must not change.
     ("denied: x, db:5432 at 10:30, then:", "denied: x, db:5432 at 10:30, then:"),
     ("@ a @b a@ b 2026-10: the recipients", "@ a @b a@ b 2026-10: the recipients"),

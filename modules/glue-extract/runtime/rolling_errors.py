@@ -44,7 +44,9 @@ _NO_LINKS = frozenset(
 )
 _PATH = re.compile(r"(^|[^:/\]])//")
 _ADDRESS = re.compile(r"([^\s\[@])(@+)(?=\S)")
-_WWW = re.compile(r"\b(www)\.", re.IGNORECASE)
+_DOT = r"([.\u2024\u3002\ufe52\uff0e\uff61])"  # the dots that browsers accept in a host name
+_WWW = re.compile(rf"\b(www){_DOT}", re.IGNORECASE)
+_HOST = re.compile(rf"(?<=\w){_DOT}(?=\w)")
 
 
 class ExtractError(Exception):
@@ -77,7 +79,7 @@ def one_line(text: str) -> str:
         text = "".join(_visible(character) for character in text)
     text = _SCHEME.sub(_without_scheme, " ".join(text.split()))
     text = _ADDRESS.sub(r"\1[\2]", text)
-    return _WWW.sub(r"\1[.]", _PATH.sub(r"\1/[/]", text.replace("\\\\", "\\[\\]")))
+    return _WWW.sub(r"\1[\2]", _PATH.sub(r"\1/[/]", text.replace("\\\\", "\\[\\]")))
 
 
 def _without_scheme(found: re.Match[str]) -> str:
@@ -103,7 +105,7 @@ def quoted(name: str) -> str:
     >>> quoted("evil.example")
     '"evil[.]example"'
     """
-    return '"' + re.sub(r"(?<=\w)\.(?=\w)", "[.]", one_line(name)) + '"'
+    return '"' + _HOST.sub(r"[\1]", one_line(name)) + '"'
 
 
 def counted(count: int, noun: str) -> str:

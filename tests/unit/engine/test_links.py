@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rolling_errors import ExtractError, one_line
+from rolling_errors import ExtractError, one_line, quoted
 from tests.support.links import LINKS
 
 
@@ -14,6 +14,11 @@ from tests.support.links import LINKS
 def test_error_message_has_no_link(text: str, shown: str) -> None:
     assert str(ExtractError(text, kind="data")) == shown
     assert one_line(shown) == shown
+
+
+@pytest.mark.parametrize("dot", [".", "\u2024", "\u3002", "\ufe52", "\uff0e", "\uff61"])
+def test_name_in_a_message_is_no_host_name(dot: str) -> None:
+    assert quoted(f"evil{dot}example{dot}") == f'"evil[{dot}]example{dot}"'
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,10 @@ def test_event_of_aws_is_accepted(event: dict[str, Any]) -> None:
         ("evil.example/login", "evil[.]example/login"),
         ("evil.1password.com", "evil.1password[.]com"),
         ("a.b.co, пример.рф.", "a[.]b[.]co, пример[.]рф."),
+        *(
+            (f"evil{dot}example{dot} {dot}", f"evil[{dot}]example{dot} {dot}")
+            for dot in "\u2024\u3002\ufe52\uff0e\uff61"
+        ),
         ("evil.csv.com evil.csvx evil.CSV", "evil.csv[.]com evil[.]csvx evil[.]CSV"),
         ('no column in public."Loans". 1.5 of 2.0', 'no column in public."Loans". 1.5 of 2.0'),
         ("pg_hba.conf, First Bank.csv: and so on...", "pg_hba.conf, First Bank.csv: and so on..."),

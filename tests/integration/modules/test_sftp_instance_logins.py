@@ -142,6 +142,34 @@ def test_program_that_ends_sessions_ends_the_logins_of_one_recipient(
         served.machine.run("systemctl", "restart", "sftp-recipient@first-bank.service")
 
 
+def greeted(served: Served, source: str) -> bool:
+    """Return whether sshd answers a connection from this address."""
+    with served.machine.socket() as made:
+        made.bind((source, 0))
+        made.settimeout(10)
+        try:
+            made.connect(("127.0.0.1", 22))
+            return made.recv(8).startswith(b"SSH-2.0-")
+        except OSError:
+            return False
+
+
+def test_connections_of_one_address_without_a_login_do_not_refuse_other_addresses(served: Served) -> None:
+    held = []
+    try:
+        for _ in range(30):
+            held.append(served.machine.socket())
+            held[-1].bind(("127.0.0.1", 0))
+            held[-1].connect(("127.0.0.1", 22))
+        # Each address connects only once, because sshd needs a moment to notice the end of a connection.
+        assert [n for n in range(1, 41) if not greeted(served, f"127.0.1.{n}")] == []
+        assert not greeted(served, "127.0.0.1")
+    finally:
+        for each in held:
+            each.close()
+    assert until(lambda: greeted(served, "127.0.0.1"), 10)
+
+
 ################################################################################
 # Receipts
 ################################################################################

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from rolling_database import Database
-from rolling_errors import ExtractError
+from rolling_errors import ExtractError, listed
 from rolling_refusals import explained
 
 Row = list[str | None]
@@ -26,6 +26,10 @@ _WATCH = "5s"  # how often a server checks whether the client of a running state
 _NEWER = {"client_connection_check_interval": _WATCH, "transaction_timeout": "0"}
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+# The settings and the role of a session. The query finds each name in pg_catalog, whatever search_path is.
+_SETTINGS = """SELECT name, setting FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=) 'session'
+    UNION ALL SELECT 'role', CURRENT_USER UNION ALL SELECT 'session_authorization', SESSION_USER"""
 
 
 class Connection(Protocol):
@@ -62,18 +66,42 @@ class Session:
 
     connection: Connection
     source: Source
+    # The settings before the first query, by name. Before, it is empty.
+    _settings: dict[str, str | None] = field(default_factory=dict)
 
     def execute(self, statement: str) -> None:
         with self.source.errors_explained(reads_rows=False):
             self.connection.execute(statement)
 
     def rows(self, query: str, *, reads_rows: bool = True) -> list[Row]:
-        with self.source.errors_explained(reads_rows=reads_rows):
+        with self._unchanged(), self.source.errors_explained(reads_rows=reads_rows):
             return self.connection.rows(query)
 
     def copy(self, query: str, path: Path) -> None:
-        with self.source.errors_explained():
+        with self._unchanged(), self.source.errors_explained():
             self.connection.copy(query, path)
+
+    @contextmanager
+    def _unchanged(self) -> Iterator[None]:
+        """Refuse the result of a query that has changed a setting of the session.
+
+        A query runs code of the owners of its tables, for example a function in an index or a view. With
+        another search_path, the next queries would use operators and functions of somebody else.
+        """
+        if not self._settings:
+            self._settings.update(self._read_settings())
+        yield
+        before, found = self._settings, self._read_settings()
+        if names := sorted(name for name in {*before, *found} if before.get(name) != found.get(name)):
+            raise ExtractError(
+                "a function in a table or view of the extract has changed settings of the run's session"
+                f" ({listed(names)}), so the values could be wrong; remove the change from the function",
+                kind="settings",
+            )
+
+    def _read_settings(self) -> dict[str, str | None]:
+        with self.source.errors_explained(reads_rows=False):
+            return {str(name): value for name, value in self.connection.rows(_SETTINGS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +187,8 @@ def local_settings(time_zone: str, limits: Mapping[str, str]) -> str:
         # Just-in-time compilation takes longer than it saves, unless a query runs for a minute.
         "jit": "off",
         "standard_conforming_strings": "on",
+        # With "on", format_type writes "date" with quotes.
+        "quote_all_identifiers": "off",
     }
     values = ", ".join(f"({_literal(name)}, {_literal(value)})" for name, value in _NEWER.items())
     newer = (

@@ -119,6 +119,9 @@ class _Reader:
         for relation, parts in zip(relations, conditions, strict=True):
             count = "1 part" if len(parts) == 1 else f"{len(parts)} parts"
             log("statement", f"reading {relation.name} in {count} of one snapshot", sql=relation.sql)
+            # The connections of Spark do not check their settings. This query detects code in a table that
+            # changes a setting while PostgreSQL plans the read.
+            self.snapshot.session.rows(f"SELECT 1 FROM ({relation.sql}) relation LIMIT 0")
         names = [relation.name for relation in relations]
         with ThreadPoolExecutor() as pool:
             frames = dict(zip(names, pool.map(self._frame, relations, conditions), strict=True))

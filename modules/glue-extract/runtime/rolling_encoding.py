@@ -8,6 +8,8 @@ from rolling_errors import ExtractError
 
 # These encodings write a byte order mark before each text. Only the mark of the first text would be right.
 _MARKED = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+# In these encodings, the meaning of a byte depends on the bytes before it, also on those of another field.
+_STATEFUL = ("iso2022", "hz")
 _PLAIN = "0123456789ABCXYZabcxyz,;+-.& \r\n"
 _ESCAPE = "\\u0041"
 
@@ -28,6 +30,12 @@ def check_encoding(what: str, encoding: object, marks: str, *, has_bom: bool) ->
     if other := _MARKED.get(name):
         bom = " and bom=True" if has_bom else ""
         raise ExtractError(f'{said} writes its own byte order mark; use "{other}"{bom}', kind="spec")
+    if name.startswith(_STATEFUL):
+        raise ExtractError(
+            f"{said} has escape sequences, with which a text could change the next fields;"
+            ' use for example "utf-8"',
+            kind="spec",
+        )
     if not is_plain:
         raise ExtractError(
             f'{said} changes characters that a file needs; use for example "utf-8"', kind="spec"

@@ -175,6 +175,14 @@ def test_valid_file_is_accepted(file: File) -> None:
             for encoding in ("unicode_escape", "raw_unicode_escape", "punycode", "utf-7")
         ),
         *(
+            (
+                _made(File, format=form),
+                'escape sequences, with which a text could change the next fields; use for example "utf-8"',
+            )
+            for encoding in ("iso2022_jp", "ISO-2022-KR", "hz", "hz-gb-2312")
+            for form in (_made(Csv, encoding=encoding), FixedWidth(WIDTHS | METRICS, encoding=encoding))
+        ),
+        *(
             (_made(File, format=_made(Csv, encoding=encoding)), "is not a text encoding of Python")
             for encoding in ("idna", "undefined", "utf8\0", "\ud800", 8, ["utf-8"])
         ),

@@ -30,7 +30,11 @@ _FETCHED_AT_ONCE = 10_000
 _MOST_PARTS = 32  # maximum without `partitions` in the spec; a server has 100 connections by default
 
 _EXPORT = r"""SELECT pg_export_snapshot(), pg_postmaster_start_time()::text,
-    (SELECT reset_val ~ '^pg_catalog *(, *pg_temp *)?$' FROM pg_settings WHERE name = 'search_path')::text"""
+    (SELECT reset_val ~ '^pg_catalog *(, *pg_temp *)?$' FROM pg_settings WHERE name = 'search_path')::text,
+    (SELECT string_agg('-c ' || name || '=' || boot_val, ' ') FROM pg_settings
+     WHERE CASE name WHEN 'standard_conforming_strings' THEN reset_val = 'off'
+        WHEN 'statement_timeout' THEN reset_val::int BETWEEN 1 AND 999
+        WHEN 'lock_timeout' THEN reset_val::int BETWEEN 1 AND 999 END)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,14 @@ class Snapshot:
     # Whether the role's own search_path has only schemas that nobody else can write to. If not, each login
     # must set another search_path, which a pooler may refuse.
     is_safe: bool = False
+    # Startup options that replace settings of the role or the database with which a login could not ask for
+    # the columns of a query. A pooler may refuse them, so usually the text is empty.
+    options: str = ""
 
     @classmethod
     def exported(cls, session: Session, spark: SparkSession) -> Snapshot:
-        [[identifier, server, is_safe]] = session.rows(_EXPORT, reads_rows=False)
-        return cls(session, spark, str(identifier), str(server), is_safe == "true")
+        [[identifier, server, is_safe, options]] = session.rows(_EXPORT, reads_rows=False)
+        return cls(session, spark, str(identifier), str(server), is_safe == "true", options or "")
 
     def read(self, query: str, conditions: Sequence[str]) -> DataFrame:
         """Return the rows of a query as a lazy frame. Each condition gives a part with its own connection.
@@ -62,6 +69,8 @@ class Snapshot:
             # Set at the login, because Spark asks for the columns of the query on a connection without
             # sessionInitStatement.
             login["currentSchema"] = SEARCH_PATH
+        if self.options:
+            login["options"] = self.options
         # Spark changes names of properties to lower case, and the driver ignores them then. In a URL, names
         # do not change.
         named = {name: value for name, value in login.items() if name != name.lower()}

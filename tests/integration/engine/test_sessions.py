@@ -110,3 +110,21 @@ def test_run_against_a_server_that_stops_responding_ends_with_a_connection_error
         url = f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/x?sslmode=disable"
         sentence = replace(engine, driver="jdbc").refusal("--period", "2026-10", "--database-url", url)
     assert sentence.startswith("2026-10: cannot reach the database at 127.0.0.1:")
+
+
+@pytest.mark.parametrize("way", ["database", "spark"])
+@pytest.mark.parametrize(
+    "setting", ["quote_all_identifiers = on", "standard_conforming_strings = off", "statement_timeout = 1"]
+)
+def test_settings_of_the_database_do_not_change_a_run(
+    store: Store, engine: Engine, way: str, setting: str
+) -> None:
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 5)
+    name = setting.partition(" ")[0]
+    store.connection.execute(f"ALTER DATABASE store SET {setting}".encode())
+    try:
+        found = engine("2026-10", where=r"'a\b' <> 'a' AND '\' <> 'b'", aggregate_in=way)
+    finally:
+        store.connection.execute(f"ALTER DATABASE store RESET {name}".encode())
+    assert found.figures("Alpha") == {str(branch): "5.00"}

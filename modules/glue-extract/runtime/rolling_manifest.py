@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
-from rolling_errors import listed
+from rolling_errors import listed, quoted
 from rolling_file import File
 from rolling_period import Period
 from rolling_result import Result
@@ -144,9 +144,9 @@ def told(manifest: Json, new: Mapping[str, File]) -> str:
     added = {file.recipient: key for key, file in new.items() if key not in old}
     moved = {key: added.get(str(old[key].get("recipient"))) for key in old if key not in new}
     for key in sorted((set(old) | set(new)) - set(moved.values())):
-        name = key.rpartition("/")[2]
+        name = quoted(key.rpartition("/")[2])
         if after := moved.get(key):
-            other = after.rpartition("/")[2]
+            other = quoted(after.rpartition("/")[2])
             moves = f"becomes {other}" if other != name else "moves to another folder"
             changes = [moves, *_changes(old[key], new[after])]
             parts.append(f"{name} {', '.join(changes)}")

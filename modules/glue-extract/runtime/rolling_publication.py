@@ -49,7 +49,7 @@ from pathlib import Path
 from typing import cast
 
 from rolling_claim import Claim
-from rolling_errors import ExtractError, listed
+from rolling_errors import ExtractError, listed, quoted
 from rolling_file import File
 from rolling_forged import read
 from rolling_log import log
@@ -230,7 +230,8 @@ def _expect(store: Store, file: File) -> None:
     """Check a file that another run has created meanwhile: it must have exactly the bytes of `file`."""
     if store.version(file.place) is None or sha256_of(store.read(file.place)) != file.sha256:
         raise ExtractError(
-            f"{file.name} was written by another run; start this run again when the other run has ended",
+            f"{quoted(file.name)} was written by another run; start this run again when the other run has"
+            " ended",
             kind="already_published",
         )
 
@@ -271,7 +272,7 @@ def _revision(made: Plan) -> str:
 
 
 def _names(places: list[str]) -> str:
-    return listed([place.rpartition("/")[2] for place in places])
+    return listed([quoted(place.rpartition("/")[2]) for place in places])
 
 
 def _is_are(count: int) -> str:

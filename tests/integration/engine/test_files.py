@@ -173,7 +173,7 @@ def test_markers_are_in_the_manifest_and_change_with_a_restatement(loans: Store,
     assert engine("2026-10", file=form).message.startswith("nothing to write")
 
     loans.loan(11, "2026-10-07", 1)
-    assert "Alpha_20261031.csv differs (count of" in engine.refusal("2026-10", file=form)
+    assert '"Alpha_20261031[.]csv" differs (count of' in engine.refusal("2026-10", file=form)
     done = engine("2026-10", "--restate", "--reason", "late", file=form)
     assert "restated: 2 files, 3 rows, revision 2" in done.message
     data = content(engine, "Alpha_20261031.csv")
@@ -243,3 +243,15 @@ def manifest(engine: Engine) -> dict[str, list[dict[str, Any]]]:
 def engine_paths(engine: Engine) -> list[str]:
     found = (path.relative_to(engine.folder) for path in engine.folder.rglob("*") if path.is_file())
     return sorted(str(path) for path in found if path.parts[0] != "_manifests")
+
+
+def test_name_of_a_file_in_an_error_message_is_no_link(store: Store, engine: Engine) -> None:
+    """zip is a domain, so a mail program would make a link of the name of an archive."""
+    form = File(name="{recipient}_{date:%Y%m%d}.zip", compression="zip")
+    branch = store.branch(bank="Evil")
+    engine("2026-10", file=form)
+    store.loan(branch, "2026-10-01", 5)
+    assert '"Evil_20261031[.]zip" differs (count of' in engine.refusal("2026-10", file=form)
+    [path] = engine.folder.rglob("Evil_20261031.zip")
+    path.write_bytes(b"")
+    assert "Evil_20261031.zip" not in engine.refusal("2026-10", file=form)

@@ -190,8 +190,8 @@ def test_cast_of_a_type_that_every_role_can_create_is_refused(
 
 
 CODED = File(name="{recipient}_{recipient[price]}_{date:%Y%m%d}.csv")
-IN_SPARK = {"aggregate_in": "spark"}
-TRANSFORMED = {**IN_SPARK, "transform": lambda rows: rows}
+IN_SPARK: dict[str, Any] = {"aggregate_in": "spark"}
+TRANSFORMED: dict[str, Any] = {**IN_SPARK, "transform": lambda rows: rows}
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ _PATH = re.compile(r"(^|[^:/\]])//")
 _ADDRESS = re.compile(r"([^\s\[@])(@+)(?=\S)")
 _DOT = r"([.\u2024\u3002\ufe52\uff0e\uff61])"  # the dots that browsers accept in a host name
 _WWW = re.compile(rf"\b(www){_DOT}", re.IGNORECASE)
+# Endings of files that are no top-level domains.
+_ENDING = re.compile(r"(?:\.(?:csv|txt|json|gz|pgp))+$")
 _HOST = re.compile(rf"(?<=\w){_DOT}(?=\w)")
 
 
@@ -104,8 +106,13 @@ def quoted(name: str) -> str:
 
     >>> quoted("evil.example")
     '"evil[.]example"'
+    >>> quoted("Bank_20261031.csv.pgp")
+    '"Bank_20261031.csv.pgp"'
     """
-    return '"' + _HOST.sub(r"[\1]", one_line(name)) + '"'
+    text = one_line(name)
+    ending = _ENDING.search(text)
+    start = ending.start() if ending else len(text)
+    return '"' + _HOST.sub(r"[\1]", text[:start]) + text[start:] + '"'
 
 
 def counted(count: int, noun: str) -> str:

@@ -141,7 +141,7 @@ def test_file_is_published_again_only_if_content_or_keys_change(
 
     # A restatement encrypts all files again, including unchanged files.
     loans.loan(21, "2026-10-07", 1)
-    assert '"Beta_20261031[.]csv[.]pgp" differs (count of loans_count 1 -> 2' in refusal()
+    assert '"Beta_20261031.csv.pgp" differs (count of loans_count 1 -> 2' in refusal()
     assert run("--restate", "--reason", "late").message.endswith("2 files, 2 rows, revision 2")
     second, mine = content(), path(engine, "Alpha_20261031.csv.pgp")
     assert {one for one in first if first[one] == second[one]} == set()
@@ -151,7 +151,7 @@ def test_file_is_published_again_only_if_content_or_keys_change(
     # A new key changes the encrypted file, although the content is the same.
     new = gpg.key("alpha-new")
     (keys / "Alpha.asc").write_text(gpg.public(new))
-    told = f'"Alpha_20261031[.]csv[.]pgp" differs (PGP keys {alpha[-16:]} -> {new[-16:]})'
+    told = f'"Alpha_20261031.csv.pgp" differs (PGP keys {alpha[-16:]} -> {new[-16:]})'
     assert told in refusal()
     assert content() == second
     run("--restate", "--reason", "new key")
@@ -160,7 +160,7 @@ def test_file_is_published_again_only_if_content_or_keys_change(
     # A new subkey of the same key changes the file, too.
     gpg("--quick-add-key", new, "cv25519", "encr", "never")
     (keys / "Alpha.asc").write_text(gpg.public(new))
-    assert '"Alpha_20261031[.]csv[.]pgp" differs (PGP subkeys ' in refusal()
+    assert '"Alpha_20261031.csv.pgp" differs (PGP subkeys ' in refusal()
     run("--restate", "--reason", "new subkey")
 
     # A file that is missing or was changed cannot be restored, because encryption gives other bytes each
@@ -252,7 +252,7 @@ def test_changed_key_is_not_reported_as_late_data(
     loans.loan(11, "2026-09-02", 7)
     done = engine("2026-10", "--restate", "--reason", "late", "--pgp-keys", str(keys), **more)
     [late] = done.manifest()["late_data"]
-    assert late["difference"].startswith('"Alpha_20260930[.]csv[.]pgp" differs (count of loans_count 0 -> 1')
+    assert late["difference"].startswith('"Alpha_20260930.csv.pgp" differs (count of loans_count 0 -> 1')
     assert "PGP" not in late["difference"]
 
 

@@ -173,7 +173,7 @@ def test_markers_are_in_the_manifest_and_change_with_a_restatement(loans: Store,
     assert engine("2026-10", file=form).message.startswith("nothing to write")
 
     loans.loan(11, "2026-10-07", 1)
-    assert '"Alpha_20261031[.]csv" differs (count of' in engine.refusal("2026-10", file=form)
+    assert '"Alpha_20261031.csv" differs (count of' in engine.refusal("2026-10", file=form)
     done = engine("2026-10", "--restate", "--reason", "late", file=form)
     assert "restated: 2 files, 3 rows, revision 2" in done.message
     data = content(engine, "Alpha_20261031.csv")

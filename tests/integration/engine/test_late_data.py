@@ -22,14 +22,13 @@ def test_late_data_of_every_published_period_is_reported_and_changes_nothing(
     told = [line for line in delivered.log if line["event"] == "late_data"]
     assert [line["period"] for line in told] == ["2026-07", "2026-08", "2026-09"]
     assert told[0]["message"] == (
-        '2026-07 is published, but its files would differ now: "Alpha_20260731[.]csv" differs (count of'
+        '2026-07 is published, but its files would differ now: "Alpha_20260731.csv" differs (count of'
         " loans_count 0 -> 1, sum of loans_count 0 -> 9);"
         " to publish them, run --period 2026-07 --restate --reason TEXT"
     )
     assert delivered.manifest()["late_data"][2] == {
         "period": "2026-09",
-        "difference": '"Alpha_20260930[.]csv" differs (count of loans_count 0 -> 1,'
-        " sum of loans_count 0 -> 9)",
+        "difference": '"Alpha_20260930.csv" differs (count of loans_count 0 -> 1, sum of loans_count 0 -> 9)',
     }
     assert delivered.figures("Alpha") == {str(branch): ""}
     assert {path: path.read_bytes() for path in before} == before

@@ -52,7 +52,7 @@ def test_file_name_and_trailer_have_a_column_of_the_recipients_table(loans: Stor
 def test_changed_recipient_column_renames_the_file_only_with_restate(loans: Store, engine: Engine) -> None:
     engine("2026-10", file=CODED)
     loans.sql("""UPDATE "Bank" SET code = 'A-09' WHERE "Name" = 'Alpha'""")
-    assert '"A-01_20261031[.]csv" becomes "A-09_20261031[.]csv"' in engine.refusal("2026-10", file=CODED)
+    assert '"A-01_20261031.csv" becomes "A-09_20261031.csv"' in engine.refusal("2026-10", file=CODED)
     engine("2026-10", "--restate", "--reason", "code", file=CODED)
     assert [name.rpartition("/")[2] for name in names(engine)] == ["A-09_20261031.csv", "B-02_20261031.csv"]
 
@@ -207,7 +207,7 @@ def test_files_of_all_months_are_in_one_flat_folder(loans: Store, engine: Engine
 def test_restatement_to_a_flat_folder_moves_the_files(loans: Store, engine: Engine) -> None:
     engine("2026-10")
     form = File(flat=True)
-    assert '"Alpha_20261031[.]csv" moves to another folder' in engine.refusal("2026-10", file=form)
+    assert '"Alpha_20261031.csv" moves to another folder' in engine.refusal("2026-10", file=form)
     engine("2026-10", "--restate", "--reason", "flat", file=form)
     assert names(engine) == ["bank_name=Alpha/Alpha_20261031.csv", "bank_name=Beta/Beta_20261031.csv"]
 
@@ -228,9 +228,9 @@ def test_file_name_has_the_revision_and_an_unchanged_month_keeps_its_revision(
     loans.loan(11, "2026-10-06", 1)
     refusal = engine.refusal("2026-10", file=FLAT)
     assert "already published with different bytes (revision 1" in refusal
-    assert '"Alpha_20261031_r01[.]csv" differs (count of loans_count 1 -> 2' in refusal
+    assert '"Alpha_20261031_r01.csv" differs (count of loans_count 1 -> 2' in refusal
     planned = engine("2026-10", "--dry-run", file=FLAT).message
-    assert 'as revision 2: "Alpha_20261031_r01[.]csv" becomes "Alpha_20261031_r02[.]csv", count of' in planned
+    assert 'as revision 2: "Alpha_20261031_r01.csv" becomes "Alpha_20261031_r02.csv", count of' in planned
     # Late data is reported under the published names of the files.
     [late] = [
         line
@@ -238,7 +238,7 @@ def test_file_name_has_the_revision_and_an_unchanged_month_keeps_its_revision(
         if line["event"] == "late_data"
     ]
     assert (
-        '2026-10 is published, but its files would differ now: "Alpha_20261031_r01[.]csv" differs'
+        '2026-10 is published, but its files would differ now: "Alpha_20261031_r01.csv" differs'
         in late["message"]
     )
 

@@ -115,8 +115,8 @@ def test_dry_run_reports_differences_from_the_published_period(store: Store, eng
     before = {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()}
     assert engine("--period", "2026-10", "--dry-run").message == (
         "2026-10: would write 0 new, replace 1 and remove 1 of 2 files, 1 row, as revision 2:"
-        ' "Alpha_20261031[.]csv" differs (count of loans_count 0 -> 1, sum of loans_count 0 -> 9),'
-        ' "Gone_20261031[.]csv" would be removed; only with --restate'
+        ' "Alpha_20261031.csv" differs (count of loans_count 0 -> 1, sum of loans_count 0 -> 9),'
+        ' "Gone_20261031.csv" would be removed; only with --restate'
     )
     assert {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()} == before
 
@@ -126,7 +126,7 @@ def test_restatement_records_its_reason(store: Store, engine: Engine) -> None:
     engine("2026-10")
     store.loan(branch, "2026-10-31", 9)
     assert (
-        '"Alpha_20261031[.]csv" differs (count of loans_count 0 -> 1, sum of loans_count 0 -> 9)'
+        '"Alpha_20261031.csv" differs (count of loans_count 0 -> 1, sum of loans_count 0 -> 9)'
         in engine.refusal("2026-10")
     )
     manifest = engine("--period", "2026-10", "--restate", "true", "--reason", "late booking").manifest()

@@ -150,7 +150,7 @@ def test_late_data_is_reported_and_restated(store: Store, engine: Engine, branch
     log = engine("2026-10").log
     [late] = [entry for entry in log if entry["event"] == "late_data"]
     assert (
-        '"Alpha_20260930[.]csv" differs (count of loans_count 2 -> 3, sum of loans_count 124 -> 127)'
+        '"Alpha_20260930.csv" differs (count of loans_count 2 -> 3, sum of loans_count 124 -> 127)'
         in late["message"]
     )
     refused = engine.refusal("2026-09")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import time
@@ -14,6 +13,7 @@ from ministack.core import iam_evaluator as iam
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import sts
 
+from local_cloud.aws import web_identity
 from local_cloud.aws.common import Body
 
 
@@ -108,31 +108,25 @@ def close_event_conditions() -> None:
 
 
 def close_web_identity_claims() -> None:
-    """Add condition keys for all claims of GitHub's tokens. ministack has only `aud` and `sub`.
+    """Check the signature of tokens, and add condition keys for all claims of GitHub's tokens.
 
+    ministack checks no signature and has only the condition keys `aud` and `sub`.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
     """
     principal = sts._web_identity_principal
     known = ("actor", "actor_id", "environment", "job_workflow_ref", "ref", "repository", "repository_id")
 
     def with_claims(token: str, provider_id: str, role_arn: str) -> tuple[str, dict[str, str]]:
+        claims = web_identity.claims_of(token, os.environ["AWS_SECRET_ACCESS_KEY"])
+        if claims is None:
+            return "", {}  # no trust policy accepts this principal
         arn, keys = principal(token, provider_id, role_arn)
-        claims = _claims(token)
         host = str(claims.get("iss", "")).removeprefix("https://")
         if host == "token.actions.githubusercontent.com":
             keys |= {f"{host}:{name}": str(claims[name]) for name in known if name in claims}
         return arn, keys
 
     sts._web_identity_principal = with_claims
-
-
-def _claims(token: str) -> Body:
-    body = token.split(".")[1] if token.count(".") == 2 else ""
-    try:
-        found = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def role_may(role_arn: str, action: str, resource: str) -> bool:

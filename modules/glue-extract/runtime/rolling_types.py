@@ -14,6 +14,9 @@ from rolling_spec_check import wrong
 # Categories of pg_type that a file can show: numbers, text, dates, booleans, enums, network addresses and
 # intervals. The type uuid is allowed separately, because its category U also contains json and other types.
 _SHOWN = frozenset("NSDBEIT")
+# PostgreSQL compares these types without the spaces at the end. "bpchar" is the type without a length, for
+# example of coalesce(a, b) in a view.
+_PADDED = ("character", "bpchar")
 _FLOATS = ("real", "double precision")
 _NUMBERS = (*WHOLE, "numeric", "money", *_FLOATS)
 # Operators and functions whose result depends on the order of the values.
@@ -168,7 +171,7 @@ def _equals_several(left: str, right: str) -> bool:
     if left in _FLOATS:
         return right not in (*_FLOATS, "smallint", "integer")
     zone = "with time zone"
-    return (left == "character" and right != left) or (left.endswith(zone) and not right.endswith(zone))
+    return (left in _PADDED and right not in _PADDED) or (left.endswith(zone) and not right.endswith(zone))
 
 
 def _compares_in_spark(left: Column, right: Column) -> bool:

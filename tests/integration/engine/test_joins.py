@@ -288,6 +288,7 @@ def rate(store: Store, left: str, right: str, *rows: tuple[str, str]) -> None:
     [
         ("char(3)", "varchar(10)", [("EUR", "EUR"), ("USD", "EUR ")]),
         ("padded", "varchar(10)", [("EUR", "EUR"), ("USD", "EUR ")]),
+        ("bpchar", "varchar(10)", [("EUR", "EUR"), ("USD", "EUR ")]),
         ("char(3)", "text", []),
         ("char(3)", "name", []),
         ("double precision", "bigint", [("9007199254740992", "9007199254740992"), ("5", "9007199254740993")]),
@@ -313,6 +314,7 @@ def test_join_in_which_one_value_can_equal_different_unique_values_is_refused(
     ("left", "right", "value"),
     [
         ("varchar(3)", "char(10)", "EUR"),
+        ("char(3)", "bpchar", "EUR"),
         ("varchar(3)", "text", "EUR"),
         ("int", "numeric", "5"),
         ("numeric(9,2)", "bigint", "5"),

@@ -8,6 +8,7 @@ import ssl
 import urllib.error
 import urllib.request
 import uuid
+from functools import partial
 from typing import Any
 
 import boto3
@@ -17,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local_cloud import aws
+from local_cloud.aws import web_identity
 
 TRUST = {"Effect": "Allow", "Principal": {"AWS": aws.ACCOUNT}, "Action": "sts:AssumeRole"}
 UNKNOWN = ("test", aws.ACCOUNT, "AKIAIOSFODNN7EXAMPLE")
@@ -144,6 +146,28 @@ def test_session_of_a_role_is_accepted_only_with_its_token(cloud: aws.Cloud) -> 
     own = client(cloud, "sts", key, secret, given["SessionToken"])
     assert f":assumed-role/{name}/" in own.get_caller_identity()["Arn"]
     assert refused(client(cloud, "sts", key, secret), "get_caller_identity") == "InvalidClientTokenId"
+
+
+def test_token_of_a_provider_is_accepted_only_with_its_signature(cloud: aws.Cloud) -> None:
+    """Any user of the machine could otherwise assume each role that trusts GitHub."""
+    iam, name = cloud.client("iam"), f"role-{secrets.token_hex(4)}"
+    provider = f"arn:aws:iam::{aws.ACCOUNT}:oidc-provider/token.example.com"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+    }
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    claims = {"iss": "https://token.example.com", "aud": "sts.amazonaws.com", "sub": "job"}
+    right = web_identity.token(claims, cloud.environment["AWS_SECRET_ACCESS_KEY"])
+    wrong = web_identity.token(claims, "guessed")
+    assume = partial(unsigned(cloud, "sts").assume_role_with_web_identity, RoleArn=arn, RoleSessionName="job")
+    assert assume(WebIdentityToken=right)["Credentials"]["SecretAccessKey"]
+    for token in (wrong, right.rpartition(".")[0] + ".", "no-token"):
+        with pytest.raises(ClientError) as error:
+            assume(WebIdentityToken=token)
+        assert error.value.response["Error"]["Code"] == "AccessDenied"
 
 
 def test_presigned_url_is_accepted_without_other_credentials(cloud: aws.Cloud) -> None:

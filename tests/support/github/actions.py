@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import shutil
 from collections.abc import Callable
@@ -14,6 +12,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from local_cloud import aws
+from local_cloud.aws import web_identity
 from tests.support.github.model import ISSUER, git
 
 if TYPE_CHECKING:
@@ -62,15 +61,14 @@ def _credentials(runner: Runner, given: dict[str, str]) -> None:
 
 
 def assume(cloud: aws.Cloud, role_arn: str, subject: str, workflow: str) -> dict[str, str]:
-    """Return credentials for a token that GitHub would sign for this subject and this workflow of a job."""
+    """Return credentials for a token of GitHub with this subject and this workflow of a job."""
     claims = {
         "iss": f"https://{ISSUER}",
         "aud": "sts.amazonaws.com",
         "sub": subject,
         "job_workflow_ref": workflow,
     }
-    parts = ({"alg": "none"}, claims)
-    token = ".".join(base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in parts)
+    token = web_identity.token(claims, cloud.environment["AWS_SECRET_ACCESS_KEY"])
     sts = boto3.client(
         "sts",
         endpoint_url=cloud.endpoint,
@@ -79,7 +77,7 @@ def assume(cloud: aws.Cloud, role_arn: str, subject: str, workflow: str) -> dict
         config=Config(signature_version=UNSIGNED),
     )
     found: dict[str, str] = sts.assume_role_with_web_identity(
-        RoleArn=role_arn, RoleSessionName="GitHubActions", WebIdentityToken=f"{token}."
+        RoleArn=role_arn, RoleSessionName="GitHubActions", WebIdentityToken=token
     )["Credentials"]
     return found
 

@@ -86,7 +86,7 @@ TRUSTED_HELP = (
 )
 
 
-@app.command(epilog="Example: extracts new --database-url postgresql://reader@db/bank --entity Loans")
+@app.command(epilog="Example: extracts new --database-url postgresql://job@db/bank --entity Loans")
 @_with_template_options
 def new(
     *,
@@ -164,7 +164,7 @@ def new(
     say(f"{name}: {len(files)} files {'would be created.' if dry_run else then}")
 
 
-@app.command(epilog="Example: extracts inspect --database-url postgresql://reader@db/bank")
+@app.command(epilog="Example: extracts inspect --database-url postgresql://job@db/bank")
 def inspect(
     database_url: DatabaseUrl,
     schema: Annotated[str | None, typer.Option(help="Report this schema only.", metavar="NAME")] = None,
@@ -334,7 +334,7 @@ def update(
         raise ExtractsError("\n✗ ".join(problems))
 
 
-@app.command(epilog="Example: extracts doctor bank-loans --database-url postgresql://reader@db/bank")
+@app.command(epilog="Example: extracts doctor bank-loans --database-url postgresql://job@db/bank")
 def doctor(
     project: Annotated[
         Path | None,

@@ -24,7 +24,10 @@ def guard(application: Application) -> Application:
     """Return an application that passes requests through the gate to the given application."""
 
     async def guarded(scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == _HEALTH or scope["method"] == "OPTIONS":
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})  # the services of this emulator have no websockets
+            return
+        if scope["type"] != "http" or (scope["method"], scope["path"]) == ("GET", _HEALTH):
             await application(scope, receive, send)
             return
         http = _head(scope)

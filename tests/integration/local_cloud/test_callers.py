@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import secrets
 import ssl
@@ -104,6 +105,27 @@ def test_requests_of_unknown_callers_do_not_count_as_refusals(cloud: aws.Cloud) 
 )
 def test_own_paths_of_the_emulator_are_refused(cloud: aws.Cloud, method: str, path: str) -> None:
     assert sent(cloud, method, path, "{}" if method == "POST" else "") == 403
+
+
+def test_websocket_without_a_signature_is_refused(cloud: aws.Cloud) -> None:
+    headers = {
+        "Host": f"a.iot.{aws.REGION}.amazonaws.com",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+        "Sec-WebSocket-Protocol": "mqtt",
+    }
+    place = cloud.endpoint.removeprefix("https://")
+    context = ssl.create_default_context(cafile=str(cloud.authority))
+    connection = http.client.HTTPSConnection(place, context=context, timeout=10)
+    connection.request("GET", "/mqtt", headers=headers)
+    assert connection.getresponse().status == 403
+
+
+@pytest.mark.parametrize("path", ["/_ministack/reset", "/bucket/file"])
+def test_options_without_a_signature_are_refused(cloud: aws.Cloud, path: str) -> None:
+    assert sent(cloud, "OPTIONS", path) == 403
 
 
 def test_request_without_a_signature_cannot_reach_another_service(cloud: aws.Cloud) -> None:

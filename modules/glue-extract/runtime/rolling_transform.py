@@ -21,7 +21,8 @@ windows, in segment 0.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -250,7 +251,8 @@ class Work:
         transform = self.resolved.transform
         assert transform is not None
         try:
-            made = transform(frame)
+            with _active(frame.sparkSession):
+                made = transform(frame)
         except Exception as error:
             # This is code of the project, so its error is reported as an error of the transform. The message
             # may quote rows, also as names of columns after a pivot. Only the condition of Spark is included.
@@ -299,6 +301,25 @@ def _typed(found: Any, columns: Mapping[Column, Column]) -> Any:
         changes = {f.name: _typed(getattr(found, f.name), columns) for f in fields(found) if f.init}
         return replace(found, **changes)
     return found
+
+
+@contextmanager
+def _active(session: SparkSession) -> Iterator[None]:
+    """Make a session the active one.
+
+    In Spark 3.5, a cast in `expr` obeys the settings of the session that is active when it is made. Without
+    ANSI mode, a cast that fails would become NULL.
+    """
+    from pyspark.sql import SparkSession
+
+    before = SparkSession.getActiveSession()
+    # No public function of PySpark makes a session active, but this call does.
+    session.createDataFrame([], "x int")
+    try:
+        yield
+    finally:
+        if before is not None:
+            before.createDataFrame([], "x int")
 
 
 def _refused(what: str) -> ExtractError:

@@ -208,9 +208,8 @@ locals {
   # ARN pattern of the secret that `module "extract"` creates.
   secret = "${local.arn}:secretsmanager:${local.place}:secret:${var.name}/reader-*"
 
-  provider_arn = (
-    var.oidc_provider_arn == null
-    ? one(aws_iam_openid_connect_provider.github[*].arn) : var.oidc_provider_arn
+  provider_arn = coalesce(
+    var.oidc_provider_arn, one(aws_iam_openid_connect_provider.github[*].arn)
   )
   # GitHub has two forms of the subject. The form with IDs does not match a new repository that gets
   # the name of a deleted one. A repository has only one of the forms, so only one is trusted.

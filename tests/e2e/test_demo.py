@@ -211,8 +211,7 @@ def test_doctor_reports_only_the_missing_endpoints_and_rights(demo: Demo) -> Non
     )
     assert done.returncode == 1, done.stderr
     checks = json.loads(done.stdout)["checks"]
-    # The network of the demo has no internet access. The last step of the demo revoked the right to read
-    # Loans.
+    # The demo's network has no internet access. The last step of the demo revoked the right to read Loans.
     assert [(c["name"], c["remedy"]) for c in checks if c["state"] == "failed" and c["name"] == "rights"] == [
         ("rights", f'run as the owner of the table: grant select on "public"."Loans" to "{store.READER}";')
     ]

@@ -82,16 +82,21 @@ assert rolling_jdbc.spark_context() is context
 """
 
 
-def test_engine_does_not_end_the_spark_of_a_notebook(tmp_path: Path) -> None:
+def ended(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program that uses Spark in this folder."""
     libraries = Path(rolling_extract.__file__).parent
-    done = subprocess.run(
-        [sys.executable, "-c", NOTEBOOK],
-        env={**os.environ, **spark.environment(libraries), "TMPDIR": str(tmp_path)},
-        cwd=tmp_path,
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **spark.environment(libraries), "TMPDIR": str(folder)},
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_engine_does_not_end_the_spark_of_a_notebook(tmp_path: Path) -> None:
+    done = ended(NOTEBOOK, tmp_path)
     assert done.stdout.splitlines()[-1:] == ["rows 2"], done.stderr
 
 
@@ -99,14 +104,14 @@ def test_engine_does_not_end_the_spark_of_a_notebook(tmp_path: Path) -> None:
 BUSY = """
 import threading
 import time
+from contextlib import suppress
 import rolling_jdbc
+from py4j.protocol import Py4JError
 context = rolling_jdbc.spark_context()
 def use_java():
-    try:
+    with suppress(Py4JError, OSError):  # they say that Java has ended
         while True:
             context._jvm.System.nanoTime()
-    except Exception:
-        pass
 for _ in range(3):
     threading.Thread(target=use_java, daemon=True).start()
 time.sleep(0.5)
@@ -115,15 +120,7 @@ time.sleep(0.5)
 
 def test_end_of_spark_writes_nothing_although_threads_use_java(tmp_path: Path) -> None:
     """Otherwise a Python traceback can follow the error message of a failed run."""
-    libraries = Path(rolling_extract.__file__).parent
-    done = subprocess.run(
-        [sys.executable, "-c", BUSY],
-        env={**os.environ, **spark.environment(libraries), "TMPDIR": str(tmp_path)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ended(BUSY, tmp_path)
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
     assert "Py4J" not in done.stderr

@@ -44,12 +44,12 @@ def _set_up(runner: Runner, given: dict[str, str]) -> None:
 def _credentials(runner: Runner, given: dict[str, str]) -> None:
     """Assume the role with a token, as GitHub would sign it for this job."""
     runner.require("id-token", "write")
-    repository, event = runner.github.subject, runner.event
-    subject = f"{repository}:ref:{event.ref}"
+    start, event = runner.github.subject, runner.event
+    subject = f"{start}:ref:{event.ref}"
     if runner.deploys_to:
-        subject = f"{repository}:environment:{runner.deploys_to}"
+        subject = f"{start}:environment:{runner.deploys_to}"
     elif event.name == "pull_request":
-        subject = f"{repository}:pull_request"
+        subject = f"{start}:pull_request"
     assumed = assume(runner.github.cloud, given["role-to-assume"], subject, runner.source)
     runner.environment |= {
         "AWS_ACCESS_KEY_ID": assumed["AccessKeyId"],

@@ -1,4 +1,4 @@
-"""Fixtures: a unit test starts no server, which means no PostgreSQL, JVM, Terraform or local cloud."""
+"""Fixtures of unit tests. A unit test must not start PostgreSQL, a JVM, Terraform or the local cloud."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ sys.addaudithook(_refuse)
 
 @pytest.fixture(autouse=True)
 def no_servers() -> Iterator[None]:
-    """Fail a unit test that starts a server."""
+    """Fail a unit test that starts PostgreSQL, a JVM, Terraform or the local cloud."""
     global _refusing
     _refusing = True
     yield

@@ -37,7 +37,8 @@ def test_every_right_of_a_role_is_listed(name: str) -> None:
     assert given == set(re.findall(r"The policy `([\w.]+)` is added", SECTIONS[name]))
 
 
-# What the threat model calls the things that the role of a plan reads in the whole account.
+# The role of a plan may use these actions in the whole account. The values are the terms of the threat model
+# for the data that the actions return.
 EVERYWHERE = {
     "ec2:DescribeAddresses": "Elastic IP addresses",
     "ec2:DescribeInstances": "EC2 instances",
@@ -56,7 +57,7 @@ EVERYWHERE = {
     "sns:GetSubscriptionAttributes": "SNS subscription",
     "ssm:DescribeParameters": "SSM parameters",
 }
-# These actions show nothing, or only what the types and settings of instances are.
+# These actions return no data of the account, or only types and settings of EC2 instances.
 HARMLESS = {
     "ec2:DescribeInstanceCreditSpecifications",
     "ec2:DescribeInstanceTypes",

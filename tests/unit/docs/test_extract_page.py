@@ -42,7 +42,7 @@ def test_example_program_is_a_valid_spec(extract: Extract) -> None:
     check(extract)
 
 
-def test_page_begins_with_the_example() -> None:
+def test_page_begins_with_the_spec_of_the_example_bank_loans() -> None:
     assert extract_page.PROGRAMS[0] == (ROOT / "examples/bank-loans/Glue/etl.py").read_text()
 
 

@@ -100,13 +100,13 @@ def test_costs_add_up() -> None:
     assert totals == {"with SFTP": round(with_sftp), "without SFTP": round(with_sftp - server)}
 
 
-def test_costs_in_the_readme_of_a_project_have_the_same_total() -> None:
+def test_total_costs_in_the_readme_of_a_project_equal_the_page_of_costs() -> None:
     project = (ROOT / "examples/bank-loans/README.md").read_text()
     [(_, _, _, total)] = [row for row in costs() if row[0] == "**with SFTP**"]
     assert f"| **total** | {total} |" in project
 
 
-def test_readme_has_less_than_600_words() -> None:
+def test_readme_of_the_repository_has_fewer_than_600_words() -> None:
     assert len(README.split()) < 600
 
 
@@ -125,7 +125,7 @@ def test_every_module_is_in_the_readme() -> None:
         assert f"](modules/{module.name})" in README
 
 
-def test_license_equals_the_license_of_the_package() -> None:
+def test_license_file_contains_the_license_of_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["license"] == "Apache-2.0"
     words = (ROOT / "LICENSE").read_text().split()

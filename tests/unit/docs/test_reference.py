@@ -111,7 +111,7 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def test_page_of_the_manifest_has_every_field_that_the_engine_writes(tmp_path: Path) -> None:
     listed = {name for cells in rows(page("manifest.md")) for name in re.findall(r"`([^`]+)`", cells[0])}
-    # The page lists the fields inside these objects instead.
+    # The page does not list these objects. It lists the fields inside the objects.
     inside = {"window", "files", "files[].encryption", "markers", "late_data"}
     kept = {f"replaces.{name}" for name in ("revision", "published_at", "run_id", "files")}
     written = set(names(manifest(tmp_path)))
@@ -172,8 +172,8 @@ def variables(folder: str) -> set[str]:
 
 
 @pytest.mark.parametrize("guide", sorted((ROOT / "docs/how-to").glob("*.md")), ids=lambda guide: guide.stem)
-def test_variables_in_the_terraform_code_of_a_guide_exist(guide: Path) -> None:
-    """On how-to pages, attributes outside a block are Terraform variables, or inputs of module "extract"."""
+def test_variables_in_the_terraform_code_of_a_how_to_page_exist(guide: Path) -> None:
+    """An attribute outside a block must be a variable of a project or an input of the module glue-extract."""
     known = variables("examples/bank-loans/Terraform") | variables("modules/glue-extract")
     for block in re.findall(r"^ *```hcl\n(.*?)^ *```$", guide.read_text(), re.DOTALL | re.MULTILINE):
         given = hcl2.loads(block)

@@ -1,4 +1,4 @@
-"""Documents of the repository have its version, valid links, and commands that exist."""
+"""Pages of the repository have the current version, correct examples, and links to existing files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_all_versions_are_the_same() -> None:
     assert newest[1] == version
 
 
-def test_references_to_this_repository_have_its_version() -> None:
+def test_references_to_this_repository_have_the_current_version() -> None:
     """Check pages, examples and the folder differences/.
 
     The changelog and tests may mention other versions.
@@ -68,7 +68,7 @@ def modules_with_examples() -> list[str]:
 
 
 @pytest.mark.parametrize("module", modules_with_examples())
-def test_example_in_a_comment_is_correct(module: str) -> None:
+def test_example_in_a_docstring_is_correct(module: str) -> None:
     ran = doctest.testmod(importlib.import_module(module))
     assert ran.attempted > 0
     assert ran.failed == 0

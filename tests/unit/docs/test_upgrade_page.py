@@ -1,4 +1,4 @@
-"""Readers can paste the spec that the page about upgrades shows."""
+"""The example spec on the page about upgrades is valid Python."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rolling_spec import Metric
 from tools.drawings import ROOT
 
 
-def test_metrics_of_the_example_on_the_page_are_a_dict() -> None:
+def test_metrics_of_the_example_on_the_upgrade_page_are_a_dict() -> None:
     page = (ROOT / "docs/how-to/upgrade.md").read_text()
     [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     given: dict[str, object] = {}

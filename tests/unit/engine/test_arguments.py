@@ -46,7 +46,7 @@ def test_restate_needs_a_reason() -> None:
             parse([*BASE, "--restate", *reason])
 
 
-def test_login_by_token_accepts_url_user_and_ca_certificate() -> None:
+def test_arguments_of_a_login_with_an_iam_user_are_accepted() -> None:
     url, pem = "jdbc:postgresql://h:5432/d", "s3://b/ca.pem"
     given = ["--jdbc-url", url, "--iam-user", "reader", "--ca-certificate", pem, "--output", "o"]
     arguments = parse(given)
@@ -60,14 +60,14 @@ def test_timeouts_are_in_seconds() -> None:
 
 
 @pytest.mark.parametrize("no", ["false", "0", "No"])
-def test_flag_may_be_false(no: str) -> None:
+def test_flag_with_the_value_false_or_no_is_off(no: str) -> None:
     assert not parse([*BASE, "--restate", no]).restate
 
 
 @pytest.mark.parametrize("name", ["restate", "dry-run", "allow-incomplete"])
 @pytest.mark.parametrize("value", ["disabled", "see the ticket", "2026-10", ""])
 def test_unknown_value_of_a_flag_is_refused(value: str, name: str) -> None:
-    """A flag that counts as true by mistake would restate a month, or would publish nothing."""
+    """If the engine read an unknown value as true, the run would restate a month, or would publish nothing."""
     for written in ([f"--{name}={value}"], [f"--{name}", value]):
         with pytest.raises(ExtractError, match=rf"^--{name} must be true or false, not ") as refused:
             parse([*BASE, "--reason", "late booking", *written])
@@ -83,8 +83,8 @@ def test_reason_may_begin_with_dashes() -> None:
     assert parse([*BASE, "--reason", "--see ticket 7"]).reason == "--see ticket 7"
 
 
-# A key in the arguments of StartJobRun may contain "=". Such a key does not replace "--output" of the job, so
-# the engine gets both.
+# A caller of StartJobRun can send the key "--output=s3://elsewhere/x". Glue does not replace the "--output"
+# of the job with this key, so the engine gets two values of "--output".
 @pytest.mark.parametrize(
     ("again", "name"),
     [
@@ -178,14 +178,14 @@ def test_arguments_of_the_module_are_accepted() -> None:
         ("--python-virtual-env-storage-prefix", "s3://a/x/", "loads code into the run"),
     ],
 )
-def test_argument_of_glue_that_writes_elsewhere_or_loads_code_is_refused(
+def test_argument_of_glue_that_writes_other_files_or_loads_code_is_refused(
     name: str, value: str, why: str
 ) -> None:
     arguments = without("--TempDir" if name == "--tempdir" else name)
     for written in ([name, value], [f"{name}={value}"]):
         with pytest.raises(ExtractError, match=rf"--{name[2:].lower()} {why}"):
             parse([*arguments, *written])
-    # Allowed, because this run is not on Glue.
+    # The engine accepts the same argument here, because this run is not on Glue.
     assert parse([*BASE, name, value]).output == "s3://bucket/loans"
 
 
@@ -227,7 +227,7 @@ def test_spaces_around_the_name_of_an_argument_are_refused(written: list[str]) -
 
 
 def test_only_ascii_blanks_around_a_period_are_ignored() -> None:
-    """The alerts ignore only these blanks. They must not take a run of one month for a run of another."""
+    """The alerts ignore the same blanks. Otherwise, they could assign a run to the wrong month."""
     assert parse([*BASE, "--period", " 2026-10\t"]).period == Period(2026, 10)
     for space in ("\x1f", "\x85", "\u00a0", "\u2003", "\u3000"):
         for value in (f"2026-10{space}", f"{space}2026-10", space):
@@ -257,7 +257,7 @@ def test_error_does_not_quote_the_value_of_an_argument(given: list[str]) -> None
     assert given[-1].removeprefix("--restate=") not in str(refused.value)
 
 
-def test_error_does_not_quote_the_name_of_an_unknown_argument_if_it_may_be_data() -> None:
+def test_error_does_not_quote_an_unknown_argument_name_that_may_be_data() -> None:
     with pytest.raises(ExtractError, match=r"there is no such argument; did you mean --statement-timeout\?"):
         parse([*BASE, "--statement timeout!", "1"])
 

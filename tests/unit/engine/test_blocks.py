@@ -16,7 +16,7 @@ from rolling_result import Facts, Result, Sums
 from rolling_span import Span
 from tests.support.engine.handmade import column, loans, measure, metric
 
-# Kind of the row, group-by columns, segment, numbers.
+# The parts of a row: its kind, its group-by columns, its segment and its numbers.
 Line = tuple[str, tuple[str, ...], str, tuple[str, ...]]
 
 OCTOBER = Period(2026, 10)
@@ -29,7 +29,7 @@ SPEC = loans(
         metric("avg", 1, 3),
     ),
 )
-# Segment 0 is before the window, 1 is in it, and 2 is after it.
+# Segment 0 is before the window, segment 1 is in the window, and segment 2 is after the window.
 SEGMENTS = st.sampled_from(["1", "1", "1", "0", "2"])
 LABELS = st.tuples(
     st.sampled_from(["Alpha", "Beta", r"Ga\\m\tma"]),
@@ -37,8 +37,7 @@ LABELS = st.tuples(
     st.sampled_from(["Main Road", r"\N", ""]),
 )
 AMOUNTS = st.sampled_from(["0.00", "-1.05", "10.5", "3", "12345678901234567890.99"])
-# The number of rows, then count, sum and least value of the first measure, then count and sum of the second
-# measure.
+# The number of rows; the count, sum and minimum of AMOUNT; the count and sum of OTHER.
 NUMBERS = st.tuples(st.just("7"), st.just("3"), AMOUNTS, AMOUNTS, st.just("2"), st.sampled_from(["-5", "9"]))
 NOTHING = (r"\N",) * 6
 GROUPS = st.tuples(st.just("2"), LABELS, SEGMENTS, NUMBERS | st.just(("7", "0", r"\N", r"\N", "0", r"\N")))
@@ -59,7 +58,9 @@ def result(path: Path) -> Result:
     others=st.lists(BEFORE | UNASSIGNED, max_size=2),
     read=st.sampled_from([1, 80, 1 << 20]),
 )
-def test_blocks_have_the_rows_of_a_result(groups: list[Line], others: list[Line], read: int) -> None:
+def test_rows_read_in_blocks_equal_rows_read_one_by_one(
+    groups: list[Line], others: list[Line], read: int
+) -> None:
     before = sorted(line for line in others if line[0] != "3")
     lines = [
         *before,

@@ -1,4 +1,4 @@
-"""The message of a failed check ends with what to do."""
+"""The message of a failed check ends with an instruction."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_error_for_a_recipient_named_unassigned_says_what_to_set() -> None:
     assert caught.value.sentence.endswith('set unassigned="OTHER NAME"')
 
 
-def test_error_for_a_missing_recipient_column_suggests_a_separate_file() -> None:
+def test_error_for_unassigned_without_recipient_columns_suggests_a_file_definition() -> None:
     made = spec(
         file=File(name="{recipient[code]}.csv"),
         recipient_columns={"code": column("t0", "code")},

@@ -1,4 +1,4 @@
-"""The engine uses a URL of the source as the user means it, or refuses the URL in one sentence."""
+"""The engine parses the URL of the source correctly, or refuses the URL in one sentence."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_error_for_an_unusable_url_does_not_contain_the_password(url: str, messa
 
 
 def test_password_can_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other users of the machine see the arguments of a program."""
+    """Other users of the machine can see the arguments of a program, so they can read a password in a URL."""
     monkeypatch.setenv("PGPASSWORD", "of the environment")
     assert from_url("postgresql://reader@host/db").properties["password"] == "of the environment"
     assert from_url("postgresql://reader:of%20the%20url@host/db").properties["password"] == "of the url"

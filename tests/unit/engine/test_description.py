@@ -1,4 +1,4 @@
-"""The description of a spec in the README of a project: its text, and when it is outdated."""
+"""The description of a spec in the README of a project: its text, and the check that finds old text."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_joins_are_shown_as_a_tree() -> None:
     )
 
 
-def test_sentences_and_columns_describe_the_spec() -> None:
+def test_description_has_sentences_and_a_row_for_each_column() -> None:
     assert rolling_description.lines(TREE)[:20] == [
         "- One file per `Brand.name` and month, one row per `product`, `seller` and `country`.",
         "- The file of a month is `brand=NAME/year=2026/month=10/{recipient}_{date:%Y%m%d}.csv.gz`.",
@@ -88,7 +88,7 @@ def test_sentences_and_columns_describe_the_spec() -> None:
     ]
 
 
-def test_description_has_fixed_widths_and_chosen_columns_of_a_listing() -> None:
+def test_description_of_a_listing_names_fixed_widths_and_the_chosen_columns() -> None:
     listing = Extract(
         entity="Sale",
         date_column="sold",
@@ -108,7 +108,7 @@ def test_description_has_fixed_widths_and_chosen_columns_of_a_listing() -> None:
     assert text[-2:] == ["| `number` | `Sale.id` |", "| `period` | the reported month, `YYYY-MM` |"]
 
 
-def test_window_start_is_described_as_first_day_of_the_window_or_the_month() -> None:
+def test_window_start_is_the_first_day_of_the_window_or_of_the_month_in_a_listing() -> None:
     metrics = {"paid": Metric("sum", "price", window=3), "rows": Metric("count", window=3)}
     said = "\n".join(rolling_description.lines(replace(TREE, metrics=metrics)))
     assert "| `window_start` | first day of the window |\n" in said

@@ -189,7 +189,7 @@ def test_expression_that_depends_on_the_current_time_is_refused(text: str, what:
 @pytest.mark.parametrize(
     "text", ["kind = 'today'", "kind LIKE '%now%'", "lower(kind) IN ('now')", "kind || 'now' = 'x'"]
 )
-def test_name_of_a_time_function_in_a_text_is_allowed(text: str) -> None:
+def test_name_of_a_time_function_in_a_string_literal_is_allowed(text: str) -> None:
     read(text)
 
 
@@ -227,7 +227,7 @@ def test_function_that_is_not_immutable_is_refused(text: str, reason: str) -> No
     assert str(refused.value).startswith(reason)
 
 
-def test_each_column_of_an_expression_is_listed_once_in_the_order_of_the_text() -> None:
+def test_columns_of_an_expression_are_listed_once_in_the_order_of_their_appearance() -> None:
     node = read("CASE WHEN price > 1 THEN amount ELSE price END")
     assert [column.name for column in columns_of(node, None, read("kind = 'x'"))] == [
         "price",

@@ -136,7 +136,7 @@ def test_formula_after_invisible_characters_is_defused(hidden: str) -> None:
         ("\u200bAlpha; \u202eBeta", "\u200bAlpha; \u202eBeta"),
     ],
 )
-def test_formula_after_another_separator_is_defused(text: str, defused: str) -> None:
+def test_formula_after_a_possible_field_separator_is_defused(text: str, defused: str) -> None:
     assert fields(written(line(text)))[2] == defused
 
 
@@ -144,7 +144,7 @@ def test_formula_after_another_separator_is_defused(text: str, defused: str) -> 
     texts=st.lists(st.text(alphabet=";,|\t\r\n\"'=+-@\x01\uff1d x", max_size=12), min_size=1, max_size=3),
     separator=st.sampled_from(",;|\t"),
 )
-def test_field_separator_cannot_turn_text_into_a_formula(texts: list[str], separator: str) -> None:
+def test_reader_with_any_field_separator_finds_no_formula(texts: list[str], separator: str) -> None:
     lines = [written(line(text, f"A{text}", "1")) for text in texts]
     read = csv.reader(io.StringIO(b"".join(lines).decode(), newline=""), delimiter=separator)
     cells = [cell.lstrip("\x01") for cells in read for cell in cells]
@@ -162,7 +162,7 @@ def test_scratch_files_of_killed_runs_are_removed(tmp_path: Path, monkeypatch: p
             os.read(forever[0], 1)
     os.read(ready[0], 1)
     with scratch() as mine:
-        # One of the folders belongs to the other run, which is still alive.
+        # One of the two folders belongs to the child process, which is still alive.
         assert len(list(tmp_path.iterdir())) == 2
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -215,7 +215,7 @@ def test_recipients_that_differ_only_by_case_are_refused() -> None:
         check_names(["Alpha", "ALPHA"])
 
 
-def test_recipients_with_the_same_name_are_refused_unless_grouped_by_key() -> None:
+def test_recipients_with_the_same_name_are_accepted_only_if_group_by_has_their_key() -> None:
     bank = {"tables": tables("fees", "Bank"), "recipient": column("t1", "name")}
     assert recipients_of(spec(**bank, group_by={"id": column("t1", "id", "integer")}), {"North": 3}) == [
         "North"
@@ -272,7 +272,7 @@ def test_fill_character_that_would_change_a_value_is_refused(label: str, fill: s
         assert caught.value.sentence == f'{what}: FixedWidth: "{label}": fill="{fill}" {why}'
 
 
-def test_fill_character_that_would_change_a_value_is_also_refused_if_the_recipient_is_in_the_entity(
+def test_fill_character_that_would_change_a_value_is_refused_without_a_recipients_table(
     tmp_path: Path,
 ) -> None:
     file = File(format=FixedWidth(WIDTHS | {"id": Field(-20, fill="-")}))

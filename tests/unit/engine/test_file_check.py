@@ -14,7 +14,7 @@ from tests.support.bank import LOANS
 
 
 def _made(kind: Any, *given: Any, **named: Any) -> Any:
-    """Return an object. mypy does not check these arguments, so they may have wrong types."""
+    """Return an object of `kind`. The type Any allows arguments of wrong types."""
     return kind(*given, **named)
 
 
@@ -333,12 +333,12 @@ def test_recipient_column_in_a_file_name_needs_a_recipients_table() -> None:
 
 
 @pytest.mark.parametrize("name", [1, None])
-def test_key_of_files_must_be_a_string(name: Any) -> None:
+def test_key_of_the_dict_files_must_be_a_string(name: Any) -> None:
     with pytest.raises(ExtractError, match=f"^files has {name}, which is not the name of a recipient"):
         check(dataclasses.replace(LOANS, files={name: File()}))
 
 
-def test_error_for_an_encoding_of_fixed_width_does_not_suggest_bom() -> None:
+def test_error_for_utf_16_in_a_fixed_width_file_does_not_suggest_the_option_bom() -> None:
     with pytest.raises(ExtractError) as caught:
         check(dataclasses.replace(LOANS, file=File(format=FixedWidth(WIDTHS | METRICS, encoding="utf-16"))))
     assert "bom" not in caught.value.sentence

@@ -80,7 +80,7 @@ def test_file_that_becomes_a_link_after_the_check_is_not_followed(
 def test_link_in_place_of_the_temporary_file_is_not_followed(
     store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody who can write to the target could publish any file of the user."""
+    """If the engine followed the link, a person who can write to the target could publish any file."""
     opened = FolderStore._room
 
     def swapped(given: FolderStore, place: str) -> AbstractContextManager[tuple[int, str]]:
@@ -105,6 +105,8 @@ def test_named_pipe_in_a_target_is_refused(store: FolderStore, tmp_path: Path) -
 
 
 @pytest.mark.timeout(20)
-def test_named_pipe_named_like_a_temporary_file_does_not_block(store: FolderStore, tmp_path: Path) -> None:
+def test_named_pipe_with_the_name_of_a_temporary_file_does_not_block_a_write(
+    store: FolderStore, tmp_path: Path
+) -> None:
     os.mkfifo(tmp_path / "target" / f".{'0' * 32}.part")
     assert store.create(PLACE, tmp_path / "body", "")

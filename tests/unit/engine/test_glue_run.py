@@ -62,7 +62,7 @@ def test_run_with_a_weaker_setting_than_its_job_is_refused(
     assert refused.value.kind == "run"
 
 
-def test_check_uses_the_live_run_and_not_the_run_id_in_the_arguments(glue: Stubber) -> None:
+def test_check_reads_the_active_run_even_if_the_arguments_name_another_run(glue: Stubber) -> None:
     weak = {"Id": "jr_2", "JobRunState": "RUNNING", "SecurityConfiguration": "mine"}
     forged = parse([*MODULE, "--JOB_NAME", "loans", "--JOB_RUN_ID", "jr_1"])
     with glue:
@@ -88,7 +88,9 @@ def test_run_without_the_right_to_read_its_settings_is_refused(glue: Stubber) ->
     assert refused.value.kind == "run"
 
 
-def test_only_runs_of_the_module_read_their_settings_from_glue(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_without_the_arguments_of_the_module_sends_no_request_to_glue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(boto3, "client", None)
     rolling_glue.check(parse(["--database-url", "postgresql://r@h/d", "--output", "o"]))
 

@@ -116,9 +116,9 @@ SPECS: dict[str, tuple[Resolved, tuple[Period, ...]]] = {
 
 
 def queries(name: str, dialect: str) -> Iterator[tuple[str, str]]:
-    """Yield every query of a spec with a title.
+    """Yield the title and the SQL of every query of a spec.
 
-    The file of Spark leaves out queries that Spark does not run.
+    For Spark, leave out queries that only PostgreSQL runs.
     """
     spec, periods = SPECS[name]
     if dialect == "spark":
@@ -168,7 +168,7 @@ def test_queries_parse_in_their_dialect(name: str, dialect: str) -> None:
 
 
 def test_query_bodies_are_the_same_text_in_both_dialects() -> None:
-    """The texts differ only in the first relations, inner joins of PostgreSQL, casts and collations."""
+    """From the relation `ranked` to the end, the texts differ only in casts and collations."""
     spec, periods = SPECS["percentiles"]
     span = Span.of(spec, periods)
     texts = {}

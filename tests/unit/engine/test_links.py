@@ -17,7 +17,7 @@ def test_error_message_has_no_link(text: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("dot", [".", "\u2024", "\u3002", "\ufe52", "\uff0e", "\uff61"])
-def test_name_in_a_message_is_no_host_name(dot: str) -> None:
+def test_dot_inside_a_quoted_name_is_written_in_brackets(dot: str) -> None:
     assert quoted(f"evil{dot}example{dot}") == f'"evil[{dot}]example{dot}"'
 
 
@@ -33,4 +33,4 @@ def test_error_message_has_no_invisible_character(hidden: str) -> None:
 def test_time_to_clean_a_message_grows_only_linearly(text: str) -> None:
     begun = time.process_time()
     one_line(text * 100_000)
-    assert time.process_time() - begun < 5  # a search from each character takes minutes
+    assert time.process_time() - begun < 5  # with quadratic growth, the call takes minutes

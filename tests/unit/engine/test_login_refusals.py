@@ -41,6 +41,6 @@ def test_error_for_a_server_without_tls_says_what_to_set(error: Exception) -> No
     found = explained(error, database, reads_rows=False)
     assert found.sentence == (f"{NO_TLS}. If the network is private, add ?sslmode=disable to the URL instead")
     assert found.kind == "tls"
-    # A Glue connection has no URL that the user can change.
+    # A run with a Glue connection has no URL, so the message does not mention a URL.
     of_glue = Database(database.url, database.properties, "secret")
     assert explained(error, of_glue, reads_rows=False).sentence == NO_TLS

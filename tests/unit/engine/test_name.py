@@ -1,4 +1,4 @@
-"""Values of a recipient's columns that file names and records may contain."""
+"""The checks of a recipient's values that the engine writes into file names and records."""
 
 from __future__ import annotations
 

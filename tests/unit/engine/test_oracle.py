@@ -1,4 +1,4 @@
-"""The oracle of the property tests is correct, and a comparison with the oracle can fail."""
+"""The oracle of the property tests is correct, and the comparison with the oracle finds differences."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ TABLES: dict[str, list[dict[str, object]]] = {
         loan(5, None, 10, 7),  # without an account; the join to Account is optional
         loan(6, 0, 11, 8),  # in the month after the period
         loan(7, 0, None, 9),  # undated
-        loan(8, 0, 10, 2, price=9),  # an orphan row, because this price does not exist
+        loan(8, 0, 10, 2, price=9),  # an orphan row, because Price has no row 9
         loan(9, 2, 10, 4),
     ],
 }  # fmt: skip
@@ -113,8 +113,8 @@ def test_recipient_that_the_filter_excludes_gets_no_file() -> None:
     assert (list(made.files), made.rows, made.orphans, made.excluded) == (["A", "Unassigned"], 8, 2, 1)
 
 
-def test_row_for_which_a_condition_finds_no_joined_row_is_an_orphan_row() -> None:
-    """A condition on Price cannot exclude the row without a price. This row is an orphan row."""
+def test_row_without_the_joined_row_that_a_condition_needs_is_an_orphan_row() -> None:
+    """The condition uses Price, but one loan has no row in Price. This loan is an orphan row."""
     metrics = {"loans_count": CASE.metrics["loans_count"]}
     cheap = replace(CASE, metrics=metrics, where=Comparison(">", RATE, Number(Decimal(1))))
     made = oracle(cheap, TABLES, (2026, 10))
@@ -130,7 +130,7 @@ def test_listing_has_the_rows_of_the_period_in_the_order_of_the_key() -> None:
         "B": [("9", "4")],
         "Unassigned": [("5", "7")],
     }
-    # The row without a price counts, because no metric uses the join to Price.
+    # The loan without a row in Price is no orphan row, because this listing does not use the join to Price.
     assert (made.rows, made.orphans) == (6, 1)
 
 
@@ -149,7 +149,9 @@ def test_row_after_the_cutoff_is_not_counted() -> None:
         ("count_distinct", When(Comparison(">", AMOUNT, Number(Decimal(0))), Number(Decimal(1)), None), "1"),
     ],
 )
-def test_oracle_computes_all_other_aggregates(aggregate: str, expression: Any, figure: str) -> None:
+def test_oracle_computes_the_aggregates_that_the_case_by_hand_lacks(
+    aggregate: str, expression: Any, figure: str
+) -> None:
     case = replace(CASE, metrics={"it": Metric(aggregate, expression, 3)})
     assert oracle(case, TABLES, (2026, 10)).files["A"][0]["it"] == figure
 

@@ -30,26 +30,26 @@ def test_german_csv_has_decimal_commas_in_metrics_but_not_in_keys() -> None:
     assert written(form, CELLS) == '"Łódź; Nord";31.10.2026;1234;-1.234.567,50\n'.encode()
 
 
-def test_missing_values_are_written_as_null() -> None:
+def test_missing_values_are_written_as_the_text_of_the_option_null() -> None:
     form = Csv(null="NULL", header=False)
     assert written(form, [None, None, None, ""]) == b"NULL,NULL,NULL,NULL\r\n"
     assert written(form, ["", "2026-10-31", "1", "0"]) == b",2026-10-31,1,0\r\n"
     assert header(form, COLUMNS) == b""
 
 
-def test_decimal_comma_with_a_comma_is_quoted() -> None:
+def test_number_with_a_decimal_comma_is_quoted_if_the_delimiter_is_a_comma() -> None:
     [row] = csv.reader(io.StringIO(written(Csv(decimal=","), CELLS).decode()))
     assert row == ["Łódź; Nord", "2026-10-31", "1234", "-1234567,50"]
 
 
-def test_quoting_all_quotes_every_field() -> None:
+def test_every_field_is_quoted_if_quoting_is_all() -> None:
     assert (
         written(Csv(quoting="all"), ['a "b"', "2026-10-31", "1", "2"])
         == b'"a ""b""","2026-10-31","1","2"\r\n'
     )
 
 
-def test_quoting_nonnumeric_quotes_texts_and_dates_like_pythons_writer() -> None:
+def test_texts_and_dates_are_quoted_if_quoting_is_nonnumeric() -> None:
     form = Csv(quoting="nonnumeric", delimiter=";", decimal=",", line_ending="\n")
     assert header(form, COLUMNS) == b'"branch";"day";"id";"amount"\n'
     assert written(form, ["a;b", "2026-10-31", "12", "7.50"]) == b'"a;b";"2026-10-31";12;7,50\n'
@@ -154,7 +154,7 @@ def test_formula_in_a_fixed_width_file_is_defused() -> None:
 
 
 @pytest.mark.parametrize("text", ['"=1+1",', '\'"-1",', '" =1",'])
-def test_text_of_quotes_before_a_formula_in_a_fixed_width_file_is_defused(text: str) -> None:
+def test_formula_in_quotes_in_a_fixed_width_file_is_defused(text: str) -> None:
     record = written(FixedWidth(WIDTHS), [text, "2026-10-31", "1", "0.00"])
     assert record.startswith(f"'{text}".encode())
 
@@ -166,7 +166,7 @@ def test_control_character_in_a_fixed_width_file_is_refused(mark: str) -> None:
 
 
 @pytest.mark.parametrize("delimiter", ["~", "^", ":", "]", "-"])
-def test_formula_after_the_delimiter_of_the_file_is_defused(delimiter: str) -> None:
+def test_formula_after_a_delimiter_inside_a_value_is_defused(delimiter: str) -> None:
     record = written(Csv(delimiter=delimiter), [f"x{delimiter}=1+1", "2026-10-31", "1", "2"]).decode()
     assert f"{delimiter}'=1+1" in record
 
@@ -177,7 +177,7 @@ def test_number_or_date_with_the_delimiter_in_it_is_quoted(delimiter: str) -> No
     assert next(csv.reader([record], delimiter=delimiter)) == CELLS
 
 
-def test_text_that_equals_null_is_not_a_missing_value() -> None:
+def test_text_that_equals_the_option_null_is_quoted_or_refused() -> None:
     form = Csv(null="NULL")
     assert written(form, ["NULL", None, "1", ""]) == b'"NULL",NULL,1,NULL\r\n'
     assert written(Csv(null="NULL", quoting="all"), ["NULL", None, "1", ""]) == b'"NULL",NULL,"1",NULL\r\n'
@@ -230,7 +230,7 @@ def test_rows_of_a_csv_file_begin_with_the_record_type() -> None:
     assert single([None], 1) == b"D,\r\n"
 
 
-def test_null_of_a_field_may_be_zeros() -> None:
+def test_option_null_of_a_field_can_be_zeros() -> None:
     zeros = Field(-6, fill="0", null="0")
     form = FixedWidth({"branch": 3, "day": Field(8, null="00000000"), "id": zeros, "amount": zeros})
     assert written(form, [None, None, None, ""]) == b"   00000000000000000000\r\n"
@@ -255,20 +255,20 @@ def test_zeros_can_fill_a_text_of_digits_such_as_an_account_number() -> None:
         Csv(record_type="D", quoting="all"),
     ],
 )
-def test_control_character_is_refused_in_a_file_that_is_read_by_line(form: Csv, ends: str) -> None:
+def test_control_character_is_refused_in_a_file_that_is_read_line_by_line(form: Csv, ends: str) -> None:
     """Without this refusal, a value could look like another record, such as a trailer."""
     with pytest.raises(ExtractError, match=r"row 7, column \"branch\": a value has a (control|delimiter)"):
         written(form, [f"x{ends}T", *CELLS[1:]])
 
 
-def test_next_line_character_is_quoted_in_mainframe_encodings() -> None:
+def test_text_with_a_next_line_character_is_quoted_in_mainframe_encodings() -> None:
     assert written(Csv(encoding="cp037"), ["x\x85y", *CELLS[1:]]).startswith('"x\x85y",'.encode("cp037"))
     assert written(Csv(), ["x\x85y", *CELLS[1:]]).startswith("x\x85y,".encode())
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
 def test_text_after_a_negative_number_is_quoted(delimiter: str) -> None:
-    """A person may open the file with another separator. Then number and text are one cell: `-5,0*A1`."""
+    """A spreadsheet with another separator reads the number and the text as one formula: `-5,0*A1`."""
     columns = [Column("id", NUMBER), Column("day", DATE), Column("name", TEXT), Column("city", TEXT)]
     record = writer(Csv(delimiter=delimiter), columns, defuse=True)
     for number, quote in (("-5", '"'), ("5", "")):

@@ -1,4 +1,4 @@
-"""Records that are made together have the same bytes and the same refusals as records made one by one."""
+"""Records that are made together equal records that are made one by one. Both ways refuse the same values."""
 
 from __future__ import annotations
 

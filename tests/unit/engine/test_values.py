@@ -1,4 +1,4 @@
-"""Exact aggregates as text."""
+"""The conversion of exact aggregates to text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_quotients_are_rounded_half_up(numerator: int, denominator: int, scale: 
     assert rounded(numerator, denominator, scale) == text
 
 
-def test_random_quotients_are_rounded_like_decimals() -> None:
+def test_random_quotients_are_rounded_as_in_the_module_decimal() -> None:
     numbers = random.Random(7)
     for _ in range(2000):
         numerator, denominator = numbers.randint(-(10**6), 10**6), numbers.choice((1, 2, 8, 25, 1000))
@@ -47,7 +47,7 @@ def test_random_quotients_are_rounded_like_decimals() -> None:
         assert not (text.startswith("-") and expected == 0)
 
 
-def test_quotient_almost_equal_to_a_tie_is_rounded_as_a_tie() -> None:
+def test_truncated_quotient_that_is_slightly_below_a_half_is_rounded_up() -> None:
     third = scaled("0." + "3" * 60, 60)
     assert rounded(third * 3 + 5 * 10**59 - 10**60, 10**60, 0, 60) == "1"
     assert rounded(5 * 10**59 - 10**19, 10**60, 0, 60) == "1"
@@ -57,11 +57,11 @@ def test_quotient_almost_equal_to_a_tie_is_rounded_as_a_tie() -> None:
 @pytest.mark.parametrize(
     ("text", "digits", "number"), [("-0.5", 2, -50), ("7", 1, 70), ("1.500", 1, 15), ("-0.05", 2, -5)]
 )
-def test_number_is_scaled_to_units_of_its_last_digit(text: str, digits: int, number: int) -> None:
+def test_number_as_text_is_converted_to_a_whole_number(text: str, digits: int, number: int) -> None:
     assert scaled(text, digits) == number
 
 
-def test_value_with_more_digits_than_the_control_totals_is_refused() -> None:
+def test_value_with_too_many_digits_after_the_point_is_refused() -> None:
     with pytest.raises(ExtractError, match="a value has more than 1 digits after the point"):
         scaled("1.05", 1)
 
@@ -85,7 +85,7 @@ def test_number_that_is_too_long_is_reported_in_one_sentence() -> None:
         (100, 0, 0, 1, "100"),
     ],
 )
-def test_sum_as_text_does_not_depend_on_other_values(
+def test_sum_is_converted_to_text_with_the_expected_digits(
     number: int, digits: int, known: int | None, divisor: int, text: str
 ) -> None:
     assert plain(number, digits, known, divisor) == text

@@ -1,4 +1,4 @@
-"""The end of runs of jobs and crawlers in the local cloud."""
+"""Runs of jobs and crawlers in the local cloud: their start, failure and stop."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_failed_run_ends_with_its_error_in_one_line(
 @pytest.mark.parametrize(
     ("what", "expected"), [("job", ["job", "loans", "jr_1"]), ("crawler", ["crawler", "loans"])]
 )
-def test_process_runs_a_job_or_a_crawler(
+def test_glue_process_runs_the_requested_job_or_crawler(
     what: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[str] = []

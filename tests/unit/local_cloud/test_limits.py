@@ -41,7 +41,11 @@ def named(limit: Limit) -> str:
 
 
 def holding(held: Any) -> Callable[..., Any]:
-    """Return a stub for a function of `limits.state`: true for names in a tuple, or the value in a dict."""
+    """Return a stub for a function of `limits.state`.
+
+    For a tuple, the stub returns whether the tuple contains the name. For a dict, it returns the value of
+    the name.
+    """
 
     def answer(*asked: str) -> Any:
         if isinstance(held, tuple):
@@ -133,7 +137,7 @@ def test_text_in_place_of_a_number_is_refused() -> None:
     assert refusal.code == "InvalidAttributeValue"
 
 
-def test_keys_of_a_roles_tags_must_differ_by_more_than_case() -> None:
+def test_role_with_tag_keys_that_differ_only_in_case_is_refused() -> None:
     [role] = [one for one in tags.SERVICES if one.service == "iam"]
     [limit] = [one for one in tags.LIMITS if one.service == "iam" and one.name == "form of tags"]
     assert "case insensitive" in assert_refused(limit, ask(limit, tagged(role, {"Owner": "a", "owner": "b"})))

@@ -1,4 +1,4 @@
-"""Ports that the local cloud finds."""
+"""The local cloud finds out whether a server listens on a port."""
 
 from __future__ import annotations
 

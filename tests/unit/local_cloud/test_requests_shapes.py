@@ -13,7 +13,7 @@ def faults(service: str, operation: str, **parameters: Any) -> list[tuple[str, s
     return [(".".join(fault.path), fault.kind) for fault in shapes.validator(shape)(parameters)]
 
 
-def test_every_item_of_a_list_is_checked_and_named_by_its_number() -> None:
+def test_every_item_of_a_list_is_checked_and_a_fault_has_the_number_of_its_item() -> None:
     tags = [{"Key": "a", "Value": "b"}, {"Key": "k" * 129, "Value": "b"}, {"Key": "a"}]
     assert faults("iam", "TagRole", RoleName="loans", Tags=tags) == [
         ("tags.2.member.key", "length"),

@@ -53,8 +53,8 @@ SCALARS = {
 }
 
 
-# AWS replaced the first four operations by others with the same method and path. The last operation has its
-# own endpoint.
+# Another operation has the same method and path as each of these operations, so a request does not identify
+# them. AWS replaced the first four operations with newer operations. The last operation has its own endpoint.
 INDISTINCT = {
     "GetBucketLifecycle",
     "GetBucketNotification",
@@ -65,7 +65,10 @@ INDISTINCT = {
 
 
 def sample(shape: Any, outside: tuple[str, ...] = ()) -> Any:
-    """Return a value of the shape with all members, but only one member of a union, and no recursion."""
+    """Return a value of the shape with all members.
+
+    A union has only its first member. Members that contain the same shape again are left out.
+    """
     inside = (*outside, shape.name)
     if shape.type_name == "structure" and shape.is_document_type:
         return {"any": "thing"}

@@ -79,13 +79,15 @@ def test_alerts_and_engine_read_the_dry_run_argument_in_the_same_way(word: str) 
         ("--reason", "--see ticket 7", True),
     ],
 )
-def test_only_a_run_that_publishes_ends_a_failure(argument: str, value: str, ends: bool) -> None:
+def test_only_a_run_that_publishes_marks_a_failure_as_recovered(
+    argument: str, value: str, ends: bool
+) -> None:
     run = {"Arguments": {"--period": "2026-10", argument: value}}
     found = facts(job(state="SUCCEEDED"), run=run)
     assert found["keys"] == (["2026-10", "missing 2026-10"] if ends else [])
 
 
-# Spaces of Python and of JavaScript, other control characters, and characters without a shape.
+# Characters that Python or JavaScript treats as spaces, other control characters, and invisible characters.
 BLANKS = [*map(chr, range(0x21)), *"\x7f\x85\xa0\u1680\u2000\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"]
 
 
@@ -103,7 +105,7 @@ BLANKS = [*map(chr, range(0x21)), *"\x7f\x85\xa0\u1680\u2000\u200a\u200b\u2028\u
     ],
     ids=str,
 )
-def test_run_ends_only_failures_of_the_months_that_the_engine_publishes(
+def test_run_marks_only_failures_of_its_published_months_as_recovered(
     given: dict[str, str], blank: str
 ) -> None:
     arguments = {name: value.format(blank) for name, value in given.items()}
@@ -118,7 +120,7 @@ def test_run_ends_only_failures_of_the_months_that_the_engine_publishes(
 
 
 @pytest.mark.parametrize("value", ["2026-09\u00a0", "\u00a0", "2026-9", "09/2026"])
-def test_run_with_a_period_that_is_not_clear_ends_no_failure(value: str) -> None:
+def test_run_with_an_unclear_period_marks_no_failure_as_recovered(value: str) -> None:
     assert facts(job(state="SUCCEEDED"), run={"Arguments": {"--period": value}})["keys"] == []
 
 
@@ -131,18 +133,18 @@ def test_run_with_a_period_that_is_not_clear_ends_no_failure(value: str) -> None
         ("till_bank-loans_push", "receipts"),
     ],
 )
-def test_failed_state_machine_is_a_failed_delivery_only_with_the_push_prefix(name: str, kind: str) -> None:
+def test_state_machine_failure_has_kind_delivery_only_with_the_push_prefix(name: str, kind: str) -> None:
     assert facts(execution(name))["kind"] == kind
 
 
-def test_success_of_a_run_without_an_answer_of_glue_ends_no_failure() -> None:
+def test_successful_run_with_unknown_arguments_marks_no_failure_as_recovered() -> None:
     # The run may have been a dry run or a run for another month.
     assert facts(job(state="SUCCEEDED"), run={})["keys"] == []
     assert facts(job(state="SUCCEEDED"), run={"Id": "jr_0123"})["keys"] == ["2026-10", "missing 2026-10"]
     assert facts(job(), run={})["period"] == "2026-10"
 
 
-def test_failed_state_machine_without_connectors_is_a_failure_of_receipts() -> None:
+def test_state_machine_failure_has_kind_receipts_if_there_are_no_connectors() -> None:
     assert facts(execution(), config=CONFIG | {"push_arn_prefix": ""})["kind"] == "receipts"
 
 
@@ -152,10 +154,10 @@ def sent(key: object, /, **other: object) -> str:
 
 
 MANIFEST = "loans/_manifests/2026-09.json"
-NO_PREFIX = CONFIG | {"manifest_prefix": ""}  # without the input `target`, the module knows no prefix
+NO_PREFIX = CONFIG | {"manifest_prefix": ""}  # as in a module without the input `target`
 
 
-def test_successful_delivery_ends_only_the_failure_of_the_manifest_in_its_input() -> None:
+def test_successful_delivery_marks_only_the_failure_of_its_manifest_as_recovered() -> None:
     given = sent(MANIFEST, note="2026-10.json", key="loans/_manifests/2026-10.json")
     event = execution(status="SUCCEEDED", input=given)
     assert facts(event)["keys"] == ["delivery bank-loans_push_karoo 2026-09"]
@@ -180,7 +182,7 @@ def test_successful_delivery_ends_only_the_failure_of_the_manifest_in_its_input(
         None,
     ],
 )
-def test_successful_delivery_without_a_manifest_of_the_extract_ends_no_failure(given: str | None) -> None:
+def test_delivery_without_a_manifest_of_the_extract_marks_no_failure_as_recovered(given: str | None) -> None:
     found = facts(execution(status="SUCCEEDED", input=given))
     assert (found["keys"], found["detail"]["manifest"]) == ([], "")
 
@@ -197,7 +199,9 @@ def test_successful_delivery_without_a_manifest_of_the_extract_ends_no_failure(g
         ("loans'$(id)/2026-09.json", "loans'$(id)", False),
     ],
 )
-def test_mail_repeats_only_a_key_that_is_no_link_and_no_code(key: str, prefix: str, shown: bool) -> None:
+def test_mail_does_not_show_a_manifest_key_that_contains_a_link_or_code(
+    key: str, prefix: str, shown: bool
+) -> None:
     found = facts(execution(input=sent(key)), config=CONFIG | {"manifest_prefix": prefix})
     assert found["detail"]["manifest"] == (key if shown else "")
 

@@ -34,7 +34,7 @@ journal, recipients = program("journal"), program("recipients")
 
 
 def entries(*lines: str, unit: str = "sftp-server.service") -> list[dict[str, str]]:
-    """Return journal entries for these lines of one process. Each is a second later, with the next cursor."""
+    """Return journal entries for these lines of one process, with one second from each entry to the next."""
     return [
         {
             "__CURSOR": str(number),
@@ -74,7 +74,7 @@ OPENED = "session opened for local user first-bank from [203.0.113.7]"
 
 
 @pytest.mark.parametrize("suffix", ["", " [postauth]"])
-def test_close_of_a_read_file_is_a_download(suffix: str) -> None:
+def test_file_that_was_read_and_closed_is_a_download(suffix: str) -> None:
     found = downloads(*(f"{line}{suffix}" for line in (OPENED, *read("/a b.csv"))))
     first = 1_793_693_732
     assert found == [("first-bank", "203.0.113.7", "/a b.csv", 12, first, "2026-11-03T08:15:33Z")]
@@ -109,7 +109,7 @@ def test_failed_opens_leave_nothing_in_the_state() -> None:
 
 
 def test_file_that_is_open_when_its_client_disconnects_is_a_download() -> None:
-    """OpenSSH then closes the file itself."""
+    """When the client disconnects, OpenSSH closes the file."""
     [found] = downloads(OPENED, 'forced close "/a.csv" bytes read 12 written 0')
     assert found[2:4] == ("/a.csv", 12)
 
@@ -130,17 +130,19 @@ def test_lines_of_another_program_are_ignored() -> None:
     assert downloads(OPENED, 'close "/a.csv" bytes read 12 written 0', unit="other.service") == []
 
 
-def test_file_name_that_imitates_a_log_line_is_not_a_log_line() -> None:
+def test_file_name_that_contains_a_log_line_is_read_as_a_file_name() -> None:
     [found] = downloads(OPENED, 'close "/a" bytes read 9 written 0.csv" bytes read 1 written 0')
     assert found[2:4] == ('/a" bytes read 9 written 0.csv', 1)
 
 
-def test_path_that_sshd_cut_in_its_log_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+def test_download_with_a_path_that_sshd_shortened_gives_a_warning_and_no_receipt(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert downloads(OPENED, 'close "/' + "a" * 500) == []
     assert "has no receipt" in capsys.readouterr().err
 
 
-def test_end_of_a_session_removes_its_user() -> None:
+def test_download_after_the_end_of_its_session_has_no_user() -> None:
     closed = "session closed for local user first-bank from [203.0.113.7]"
     [found] = downloads(OPENED, closed, 'close "/a.csv" bytes read 12 written 0')
     assert found[0] == ""
@@ -163,7 +165,7 @@ BUCKET = {"loans/bank_name=FirstBank/a.csv": 12, "loans/bank_name=FirstBank/b.cs
 
 
 class Cloud:
-    """A fake AWS, as the AWS CLI shows it. A receipt fails if its key is in `broken`."""
+    """A stub for commands of the AWS CLI. The command `head-object` fails for keys in `broken`."""
 
     def __init__(self) -> None:
         self.broken: set[str] = set()
@@ -212,7 +214,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 @pytest.fixture
 def send(aws: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tried:
-    """Return a function that sends lines as the program does if systemd restarts it after each failure."""
+    """Return a function that sends log lines. Like systemd, it restarts the program after each failure."""
     (tmp_path / "first-bank").write_text("loans/bank_name=FirstBank")
     monkeypatch.setattr(journal, "PREFIXES", tmp_path)
     monkeypatch.setattr(journal, "STATE", tmp_path / "journal.json")
@@ -234,7 +236,7 @@ def send(aws: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tried:
     return run
 
 
-def test_download_starts_the_receipt_with_the_same_event_as_transfer_family(send: Tried, aws: Cloud) -> None:
+def test_event_that_starts_a_receipt_equals_the_event_of_transfer_family(send: Tried, aws: Cloud) -> None:
     assert send(OPENED, *read("//x/../a.csv")) == ["a.csv"]
     assert aws.started == [
         {

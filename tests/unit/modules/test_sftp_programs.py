@@ -34,7 +34,7 @@ def test_list_without_files_needs_no_transfer() -> None:
     assert batches() == []
 
 
-def test_single_file_is_a_transfer_with_a_list_of_one_file() -> None:
+def test_single_file_is_sent_as_a_list_of_one_file() -> None:
     assert batches("x/a.csv") == [["/b/x/a.csv"]]
 
 
@@ -87,7 +87,7 @@ def test_only_keys_under_the_prefix_are_read_from_a_manifest(
         ([], ""),
     ],
 )
-def test_key_of_a_receipt_for_a_file_in_a_flat_folder_begins_with_the_path(
+def test_receipt_key_for_a_file_in_a_flat_folder_begins_with_other_and_the_path(
     files: list[str], start: str
 ) -> None:
     states = {"input": {"prefix": "l/b=Two"}, "result": manifest(files, ["l/b=Two/Two.csv.done"])}
@@ -110,7 +110,7 @@ SENT = ["/b/x/1.csv", "/b/x/2.csv"]
 @pytest.mark.parametrize(
     "folder", ["/b/x", "/incoming"], ids=["the path it came from", "the path it went to"]
 )
-def test_result_is_matched_by_file_name(folder: str) -> None:
+def test_result_of_a_transfer_is_matched_to_its_file_by_name(folder: str) -> None:
     arrived = outcome(SENT, (f"{folder}/1.csv", "COMPLETED"), (f"{folder}/2.csv", "COMPLETED"))
     assert arrived == {"open": 0, "failed": [], "reason": ""}
 

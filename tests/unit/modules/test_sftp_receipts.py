@@ -70,7 +70,7 @@ def test_without_an_etag_the_time_distinguishes_downloads() -> None:
 
 
 @pytest.mark.parametrize("name", ["loans/bank_name=ŁódźBank", "loans/a.b(c)[d]$"])
-def test_prefix_is_compared_as_text(name: str) -> None:
+def test_prefix_with_special_characters_is_compared_as_plain_text(name: str) -> None:
     event = download(file_path=f"/data/{name}{PATH}")
     found = evaluate(
         "receipt", states={"input": event}, config={"bucket": "data", "prefixes": {"first-bank": name}}
@@ -123,5 +123,5 @@ def test_input_of_another_kind_gives_no_receipt_and_no_error(event: Any) -> None
 
 
 @pytest.mark.parametrize("user", ["toString", "constructor", "__proto__"])
-def test_name_of_a_built_in_property_is_not_a_recipient(user: str) -> None:
+def test_user_with_the_name_of_a_javascript_property_gets_no_receipt(user: str) -> None:
     assert receipt(download(username=user)) == {}

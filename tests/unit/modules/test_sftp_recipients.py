@@ -16,7 +16,10 @@ OLD, NEW = "ssh-ed25519 OLD\n", "ssh-ed25519 NEW\n"
 
 @pytest.fixture
 def recipients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Return the program with folders of this test. It records its commands, and the keys at each command."""
+    """Return the program with temporary folders.
+
+    `notes` contains each command of systemctl, with the public keys at the time of the command.
+    """
     spec = importlib.util.spec_from_file_location(
         "recipients", MODULES / "sftp-transfer/instance/recipients.py"
     )
@@ -42,8 +45,8 @@ def recipients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return program
 
 
-def test_sessions_end_after_a_removed_key_can_no_longer_log_in(recipients: ModuleType) -> None:
-    """After the keys are removed, a restart of the recipient's unit ends the recipient's sessions."""
+def test_sessions_of_a_recipient_end_after_a_key_is_removed(recipients: ModuleType) -> None:
+    """The program first removes the key. Then it restarts the recipient's unit, which ends the sessions."""
     recipients.admit("first", "loans", NEW, True)
     assert recipients.notes[-1] == ("restart", NEW)
 
@@ -58,7 +61,7 @@ def test_sessions_continue_if_no_key_is_removed(recipients: ModuleType, keys: st
 @pytest.mark.parametrize(
     ("prefix", "keys"), [("loans", NEW), ("other", OLD)], ids=["a removed key", "another prefix"]
 )
-def test_sessions_end_at_the_next_attempt_if_the_first_fails(
+def test_sessions_end_at_the_second_attempt_if_the_first_attempt_fails(
     recipients: ModuleType, monkeypatch: pytest.MonkeyPatch, prefix: str, keys: str
 ) -> None:
     def fail(*command: str) -> str:

@@ -1,4 +1,4 @@
-"""A project contains each answer exactly, or in a form that a file needs and that has the same meaning."""
+"""A project contains each accepted answer unchanged, or in the syntax that the file requires."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_counted_column_may_be_in_group_by(typed: Callable[..., Path]) -> None:
     }
 
 
-def test_metrics_with_the_same_column_name_are_written_once(typed: Callable[..., Path]) -> None:
+def test_metric_that_equals_a_default_metric_is_written_once(typed: Callable[..., Path]) -> None:
     summed = spec(typed(aggregate="sum"))["metrics"]
     assert summed == {"loans_count": ("count", "Amount", 3), "amount_sum": ("sum", "Amount", 3)}
     project = typed(
@@ -39,8 +39,8 @@ def test_metrics_with_the_same_column_name_are_written_once(typed: Callable[...,
 
 
 @pytest.mark.parametrize("metric", ["order", "Total", "net-total", "Net Total", "größe"])
-def test_metric_that_is_not_plain_sql_is_quoted(metric: str, typed: Callable[..., Path]) -> None:
-    """A metric is quoted if SQL would read its name as something else."""
+def test_metric_column_with_an_unusual_name_is_quoted(metric: str, typed: Callable[..., Path]) -> None:
+    """The spec has the metric as an SQL expression, so an unusual column name needs quotes."""
     found = spec(typed(metric=metric))["metrics"]
     assert isinstance(found, dict)
     expression = found["loans_count"][1]
@@ -69,7 +69,7 @@ def test_metric_may_be_an_expression_with_a_name(typed: Callable[..., Path]) -> 
     assert quoted["value_avg"] == ("avg", '"unit price" * quantity', 3)
 
 
-def test_table_of_an_expression_needs_its_join(typed: Callable[..., Path]) -> None:
+def test_join_that_only_a_metric_expression_needs_is_kept(typed: Callable[..., Path]) -> None:
     """No other answer uses the table Currency, but the metric needs the join to this table."""
     joins = "Account: Loans.a = b; Currency: Loans.currency = code; Bank: Account.bank = id"
     project = typed(joins=joins, metric="euros = Amount * Currency.rate", group="till = Loans.till")
@@ -126,7 +126,7 @@ def test_names_in_any_script_and_with_spaces_are_unchanged(typed: Callable[..., 
     assert '    "銀行",\n' in (project / "Terraform/main.tf").read_text(encoding="utf-8")
 
 
-def test_word_and_in_names_of_composite_keys_is_unchanged(typed: Callable[..., Path]) -> None:
+def test_composite_key_keeps_column_names_with_the_word_and(typed: Callable[..., Path]) -> None:
     project = typed(
         entity="and and",
         joins="or:and and.and=and and and and.and and = and and ; 銀行 : or.a and b =銀行 . 番号 and or . c "

@@ -109,7 +109,7 @@ def test_file_that_becomes_a_link_after_the_check_is_replaced_and_not_followed(
     assert not (folder / "Makefile").is_symlink()
 
 
-def test_link_in_a_repository_is_not_a_project(tmp_path: Path) -> None:
+def test_search_for_projects_does_not_follow_links_in_a_repository(tmp_path: Path) -> None:
     mine, repository = tmp_path / "mine", tmp_path / "repository"
     for project in (mine / "loans", repository / "fees"):
         (project / "Glue").mkdir(parents=True)
@@ -266,7 +266,7 @@ def test_private_folder_behind_a_link_of_another_user_is_refused(
 
 def test_private_folder_is_used_by_its_path_without_links(tmp_path: Path) -> None:
     (tmp_path / "private/tmp").mkdir(parents=True)
-    (tmp_path / "tmp").symlink_to("private/tmp")  # as on macOS
+    (tmp_path / "tmp").symlink_to("private/tmp")  # like the link /tmp on macOS
     with files.private_folder(tmp_path / "tmp/new/../new/out") as found:
         assert found == tmp_path / "private/tmp/new/out"
         files.write(found, "page.html", b"figures")
@@ -280,7 +280,7 @@ def test_private_folder_behind_a_loop_of_links_is_refused(tmp_path: Path) -> Non
         files.private_folder(tmp_path / "a/out").__enter__()
 
 
-def test_moved_files_have_private_folders(tmp_path: Path) -> None:
+def test_move_of_a_file_creates_a_private_folder(tmp_path: Path) -> None:
     (tmp_path / "staged/bank=A").mkdir(parents=True)
     (tmp_path / "staged/bank=A/a.csv").touch()
     files.move(tmp_path / "staged", tmp_path / "out", "bank=A/a.csv")

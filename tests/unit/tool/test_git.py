@@ -1,4 +1,4 @@
-"""The tool runs no programs of untrusted repositories through git, and merges files."""
+"""Calls of git run no program that an untrusted repository names. The tool also merges files with git."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_manifest_that_the_engine_did_not_write_is_refused_in_one_sentence(manif
     )
 
 
-def test_text_of_a_manifest_forges_no_line_of_the_list() -> None:
+def test_line_break_in_a_manifest_adds_no_line_to_the_list() -> None:
     periods = history.history(deployed(json.dumps(MANIFEST | {"published_at": "now\n2026-11  1  now"})))
     shown = io.StringIO()
     history.show(periods, Screen(file=shown, width=120), receipts=False)

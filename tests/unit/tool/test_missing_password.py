@@ -1,4 +1,4 @@
-"""If the server needs a password and the user set none, the error message says so."""
+"""If the server requests a password but the user did not set it, the error message says what to set."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def test_generated_column_name_is_a_valid_name() -> None:
     assert column_name("2nd", "Größe") == "_2nd_grosse"
 
 
-def test_generated_column_name_does_not_repeat_the_table_in_its_plural() -> None:
+def test_generated_column_name_contains_the_table_name_only_once() -> None:
     assert column_name("branches", "branches_address") == "branch_address"
 
 
@@ -38,7 +38,7 @@ def test_generated_column_name_does_not_end_with_an_underscore() -> None:
     assert column_name("b" * 62, "name") == "b" * 62
 
 
-def test_generated_column_name_for_a_name_without_letters_is_column() -> None:
+def test_generated_column_name_is_column_if_the_names_have_no_letters() -> None:
     assert column_name("§", "§§") == "column"
 
 

@@ -1,4 +1,4 @@
-"""Pages that the tool writes into any folder, also into one that other users can change."""
+"""The tool writes pages safely, even into a folder that other users can change."""
 
 from __future__ import annotations
 

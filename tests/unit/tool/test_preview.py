@@ -70,7 +70,7 @@ def test_failed_preview_says_that_nothing_was_written_even_if_the_engine_publish
     assert failure(LOG, "") == ""
 
 
-# Options that are only in messages of the engine that a preview never shows.
+# A preview never shows messages of the engine with these options. Each value is the reason.
 NOT_IN_A_PREVIEW = {
     **dict.fromkeys(("--restate", "--reason", "--dry-run"), "the engine writes to an empty folder"),
     **dict.fromkeys(
@@ -80,8 +80,8 @@ NOT_IN_A_PREVIEW = {
 }
 
 
-def test_preview_has_every_option_in_messages_of_the_engine() -> None:
-    """If a message says "start it with --lock-timeout", the command must have this option."""
+def test_preview_has_every_option_that_its_messages_mention() -> None:
+    """If a message says "start it with --lock-timeout", the command `preview` must have this option."""
     command = typer.main.get_group(cli.app).commands["preview"]
     options = {option for param in command.params for option in param.opts}
     named = {
@@ -94,7 +94,7 @@ def test_preview_has_every_option_in_messages_of_the_engine() -> None:
 
 
 def _messages(source: str) -> str:
-    """Return the texts in all calls of a module, because these are arguments of errors and of the log."""
+    """Return all texts in function calls of a module. They include all texts of errors and log events."""
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
     texts = (part for call in calls for part in ast.walk(call) if isinstance(part, ast.Constant))
     return "\n".join(str(part.value) for part in texts if isinstance(part.value, str))

@@ -28,7 +28,7 @@ Page = Callable[..., ElementTree.Element]
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    """Return the page for these months, keyed by period and recipient.
+    """Return a function that makes the page for `months`, a dict with keys for period and recipient.
 
     The last month is the requested month.
     """
@@ -48,7 +48,7 @@ def all_of(element: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
 
 
 def text(element: ElementTree.Element) -> str:
-    """Return the text that a reader without JavaScript sees, without hidden elements, scripts and styles."""
+    """Return the text that a browser without JavaScript shows. Hidden elements are not shown."""
 
     def parts(element: ElementTree.Element) -> Iterator[str]:
         if not element.get("hidden") and not element.tag.endswith(("script", "style")):
@@ -108,12 +108,12 @@ def test_page_without_the_previous_month_shows_no_changes(page: Page) -> None:
     assert "What changed" not in said
 
 
-def test_value_that_was_missing_before_is_a_change_without_a_difference(page: Page) -> None:
+def test_change_from_a_missing_value_is_shown_without_a_difference(page: Page) -> None:
     months = {"2026-09": {"First": {"A": (0, "", "")}}, "2026-10": {"First": {"A": (1, "5", "5")}}}
     assert "A \u2013 5 no value before" in text(page(months))
 
 
-def test_numbers_have_the_digits_and_marks_of_the_file(page: Page) -> None:
+def test_numbers_have_the_digits_and_separators_of_the_file(page: Page) -> None:
     lines = {"A": (1234, "1234567.50", "-1000.10"), "B": (1, "0.00", "")}
     form = {"encoding": "utf-8", "decimal": ",", "thousands": "."}
     files = {"Second": {"compression": None, "format": form}}
@@ -155,7 +155,9 @@ def test_page_shows_the_largest_groups_and_changes_of_a_large_file(page: Page) -
     assert data(found)["sections"]["recipient-1"]["whole"] is False
 
 
-def test_page_does_not_list_many_small_files_completely(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_with_many_small_files_lists_only_100_groups_per_file(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines = {f"g{n:03}": (n, "5.00", "5.00") for n in range(1, 151)}
     months = {"2026-10": {"First": lines, "Second": lines}}
     assert len(groups(page(months))) == 2 * 151
@@ -164,7 +166,7 @@ def test_page_does_not_list_many_small_files_completely(page: Page, monkeypatch:
 
 
 def test_groups_with_equal_names_are_compared_once_and_listed_twice(page: Page, tmp_path: Path) -> None:
-    """Two groups can have the same name, because of escaped formulas or `columns`."""
+    """Two groups can get the same name if formulas are escaped, or if `columns` leaves out a column."""
     rows = [report_months.Row(("'=x",), ("1",)), report_months.Row(("'=x",), ("2",))]
     with report_changes.changes(rows, rows) as against:
         assert (against.new().count, against.compared(1)[0].same) == (0, 1)
@@ -215,7 +217,7 @@ def test_page_has_a_link_and_the_first_lines_of_every_file(page: Page, tmp_path:
     assert beginnings[1].endswith("First,g3,2026-10,,,3,5.00,5.00")
 
 
-def test_encrypted_file_is_shown_as_before_encryption(page: Page, tmp_path: Path) -> None:
+def test_page_shows_the_text_of_a_file_before_encryption(page: Page, tmp_path: Path) -> None:
     page({"2026-10": {"First": {"A": (1, "5", "5")}}})
     [plain] = report_months.published(tmp_path / "output")
     [entry] = plain.manifest["files"]
@@ -318,7 +320,7 @@ def test_every_text_has_enough_contrast(scheme: int) -> None:
     assert contrast(colors["warn"], colors["warn-fill"]) >= 4.5
 
 
-def test_control_totals_show_source_files_and_orphan_rows(page: Page) -> None:
+def test_control_totals_show_counts_of_the_source_the_files_and_orphan_rows(page: Page) -> None:
     said = text(page({"2026-10": {"First": {"A": (3, "5", "5")}}}))
     assert "Oct 2026 8 3 2 3 ✓ yes" in said
     assert "Oct 2026 sum 8 12355.50 12345.50 10.00" in said
@@ -355,7 +357,7 @@ def test_columns_that_are_not_in_the_files_are_not_shown(page: Page) -> None:
     assert groups(found) == ["branch count sum", "A 3 5"]
 
 
-def test_recipients_without_a_section_have_their_files_listed(page: Page) -> None:
+def test_page_lists_the_files_of_recipients_that_have_no_section(page: Page) -> None:
     lines: Lines = {"A": (1, "5", "5")}
     found = page({"2026-10": {f"Bank {n}": lines for n in range(43)}})
     assert len(all_of(found, "section")) == 40

@@ -1,4 +1,4 @@
-"""The page of a preview in Chromium: it fits on the screen, sorts, searches, and shows the chosen period."""
+"""The page of a preview in Chromium: its size on the screen, sorting, search, and the choice of a period."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def test_metric_without_a_change_does_not_mention_changes(opened: Open) -> None:
     expect(page.locator("main")).not_to_contain_text("hanged", use_inner_text=True)
 
 
-def test_section_outside_the_screen_hides_the_changes_of_an_unchanged_metric(opened: Open) -> None:
+def test_changes_of_an_unchanged_metric_are_hidden_in_a_section_outside_the_screen(opened: Open) -> None:
     same = {f"First {n}": {f"g{m}": (m, "5", "5") for m in range(40)} for n in range(3)}
     changed = {name: {group: (row[0], "6", "6") for group, row in of.items()} for name, of in same.items()}
     page = opened({"2026-09": same, "2026-10": changed})
@@ -257,7 +257,7 @@ def test_scripts_draw_the_same_sparkline_as_the_page(opened: Open) -> None:
     assert len(plain) >= 30
     assert [len(path) for path in drawn] == [len(path) for path in plain]
     for one, other in zip(drawn, plain, strict=True):
-        # Both numbers are rounded to one digit, but may round halves differently.
+        # The tool and the script round to one digit, but they may round halves differently.
         assert one == pytest.approx(other, abs=0.11)
 
 
@@ -281,7 +281,7 @@ def test_scripts_write_numbers_as_the_tool_does(opened: Open) -> None:
         ]
 
 
-def test_keyboard_shows_all_values_of_a_group(opened: Open) -> None:
+def test_all_values_of_a_group_can_be_shown_with_the_keyboard(opened: Open) -> None:
     page = opened(FEW)
     button = page.get_by_role("button", name="All periods of A", exact=True)
     button.focus()
@@ -347,7 +347,7 @@ def test_hostile_names_do_not_run_scripts(opened: Open) -> None:
     assert page.evaluate("window.hacked") is None
 
 
-def test_content_policy_stops_scripts_that_are_not_of_the_page(browser: Browser, tmp_path: Path) -> None:
+def test_content_security_policy_blocks_scripts_added_to_the_page(browser: Browser, tmp_path: Path) -> None:
     page = browser.new_page()
     page.goto(preview_page.write(tmp_path, FEW).as_uri())
     page.evaluate("""() => {

@@ -1,4 +1,4 @@
-"""Lines in the log of a run that the engine did not write, for example lines of a spec."""
+"""The tool ignores lines in the log of a run that do not come from the engine, such as output of a spec."""
 
 from __future__ import annotations
 

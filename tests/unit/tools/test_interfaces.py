@@ -263,7 +263,7 @@ def test_change_without_an_effect_for_callers_is_a_patch(before: str, after: str
     assert changes(tmp_path, before, after) == []
 
 
-def test_validation_of_a_new_input_is_not_major(tmp_path: Path) -> None:
+def test_validation_of_a_new_input_requires_only_a_minor_version(tmp_path: Path) -> None:
     wanted = MODULE.replace("    folder = string\n", "    folder = string\n    mail   = optional(string)\n")
     wanted = wanted.replace(
         "  default = {}\n}\n\n" + BUCKET,

@@ -1,4 +1,4 @@
-"""A failure in checkov's report counts unless the code skips it. Unknown values in a plan are replaced."""
+"""The tool reports failures of checkov, except failures that the code skips. It replaces unknown values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ resource "aws_security_group" "other" {
 def said(
     folder: Path, address: str, check: str = "CKV2_AWS_5", source: str = "../../modules/one"
 ) -> list[str]:
-    """Return the remaining failures of a report with one failure.
+    """Return the failures that the tool reports if the report of checkov has one failure.
 
     `source` is the source of `module.it` in the plan.
     """

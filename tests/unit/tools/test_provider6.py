@@ -1,4 +1,4 @@
-"""The check for names that version 6 of the AWS provider lacks, with small bindings."""
+"""The check finds names that version 6 of the AWS provider lacks. The tests use small example bindings."""
 
 from __future__ import annotations
 

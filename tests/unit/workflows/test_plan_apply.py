@@ -1,4 +1,4 @@
-"""The job `apply` makes the plan again. It applies only a plan and files that were approved."""
+"""The job `apply` makes the plan again. It applies the plan only if plan and files were approved."""
 
 from __future__ import annotations
 
@@ -153,12 +153,13 @@ def test_plan_with_a_changed_file_is_refused_even_if_its_json_is_the_same(projec
     assert done.returncode == 1
     assert "::error::These are not the files that were approved: something changed since." in done.stdout
     assert not (project.parent / "applied").exists()
-    # Terraform must not make a plan here, because a plan runs code of modules and providers with the role.
+    # The job must refuse the files before it makes a plan. A plan runs code of modules and providers with the
+    # role of the job.
     assert not (project.parent / "planned").exists()
 
 
 def test_code_in_a_git_folder_of_a_module_is_deleted_before_the_plan(project: Path) -> None:
-    """Terraform can load a module from a folder .git: `source = "https://host/module.zip//.git"`."""
+    """Terraform can load a module from a folder .git, for example from the folder .git of a ZIP file."""
     modules = project / "Terraform/.terraform/modules"
     for place in ("m/.git", "m/sub/.git"):
         write(modules, f"{place}/main.tf", "harmless")
@@ -173,7 +174,7 @@ def test_code_in_a_git_folder_of_a_module_is_deleted_before_the_plan(project: Pa
     assert not list(modules.rglob(".git"))
 
 
-def test_git_folder_of_the_repository_is_not_part_of_the_files(project: Path) -> None:
+def test_change_in_the_git_folder_of_the_repository_does_not_change_the_hash(project: Path) -> None:
     write(project, "Terraform/.terraform/modules/modules.json", '{"Modules": [{"Dir": "../.."}]}')
     write(project.parent, ".git/index", "first")
     before = files(project)
@@ -181,8 +182,8 @@ def test_git_folder_of_the_repository_is_not_part_of_the_files(project: Path) ->
     assert files(project) == before
 
 
-def test_plan_whose_files_differ_from_the_digest_is_refused(project: Path) -> None:
-    """Code of the branch runs in the job `plan`. It can add lines to the file with the hash of the files."""
+def test_added_line_in_the_file_with_the_hash_does_not_change_the_digest(project: Path) -> None:
+    """Code of the branch runs in the job `plan`, so it can add lines to the file with the hash."""
     approved = digest(project, PLAN)
     shown = project.parent / "shown"
     write(shown, "plan/files.txt", f"{files(project)}\ndigest={'0' * 64}\n")

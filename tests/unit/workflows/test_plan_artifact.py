@@ -69,7 +69,7 @@ output "url" {
 
 
 def without_output(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the value without `output`. There, terraform_data copies its input without sensitive marks."""
+    """Return the value without `output`, which is a copy of the input without marks of sensitive values."""
     return {name: inner for name, inner in value.items() if name != "output"}
 
 
@@ -128,11 +128,10 @@ def test_artifact_has_a_hash_of_each_sensitive_value_that_changes(artifact: dict
     assert old["login"] != new["login"]
     created = changes["terraform_data.new"]["after"]["input"]
     assert created == {"host": "new.internal", "login": ["reader", artifact["variables"]["login"]["value"]]}
-    # If a value only becomes sensitive, it is equal before and after, so the text of the plan shows no
-    # change.
+    # This value does not change. Only its mark changes to sensitive, so the text of the plan shows no change.
     marked = changes["terraform_data.marked"]
     assert marked["before"]["input"] == marked["after"]["input"] != "s3cret-5"
-    # The hash covers more than this value, so nobody can test a guess of the value.
+    # The hash also depends on the whole plan, so nobody can test a guess of the value.
     assert created["login"][1] != "sha256:" + hashlib.sha256(b'"s3cret-6"').hexdigest()
 
 

@@ -195,7 +195,7 @@ def job(name: str, conclusion: str | None = "success", at: int = 1) -> list[dict
 def reviewed(folder: Path, *more: Any, **shown: Any) -> subprocess.CompletedProcess[str]:
     """Run the step that looks for the plan in a run of the pull request.
 
-    `shown` changes this run. `more` are the jobs of other runs of the pull request.
+    `shown` changes fields of this run. Each item of `more` is the list of jobs of another run.
     """
     run = {"path": ".github/workflows/extract.yml", "referenced_workflows": [CALLED]}
     honest = {**run, "id": 1, "event": "pull_request", "head_sha": "d" * 40}
@@ -289,7 +289,7 @@ def test_only_the_last_plan_of_all_runs_of_a_commit_is_applied(tmp_path: Path) -
     "other",
     [
         job(f"plan / shown {OTHER}", at=1),
-        # A run again of only the failed jobs, in which the plan was not made again.
+        # GitHub ran only the failed jobs again, so the workflow did not make a new plan.
         job("plan / scan", at=3),
         # GitHub gives a skipped job a name without a digest.
         job("plan / shown ", "skipped", at=3),
@@ -310,7 +310,7 @@ def test_last_plan_of_a_project_is_applied(other: list[dict[str, Any]], tmp_path
 def test_job_that_runs_code_of_a_branch_has_no_write_permission() -> None:
     """Terraform runs providers and data sources of the branch in this job.
 
-    So the job may only assume a role.
+    So the job may only read the repository and assume a role.
     """
     for path in WORKFLOWS.glob("extract-*.yml"):
         for name, job in yaml.safe_load(path.read_text())["jobs"].items():

@@ -1,4 +1,4 @@
-"""The scan of a plan fails if checkov saw nothing. checkov itself succeeds on a file that it cannot read."""
+"""The scan of a plan fails if checkov read no resource. checkov alone succeeds with an unreadable file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEEN = "Passed checks: 12, Failed checks: 0, Skipped checks: 0"
 
 
 def scan(folder: Path, plan: str, said: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the scan of a plan. Its checkov prints `said` and exits with `code`."""
+    """Run the scan of a plan. A stub of checkov prints `said` and exits with `code`."""
     (folder / "plan").mkdir()
     (folder / "plan/plan.json").write_text(plan)
     (folder / "pipx").write_text(f'#!/bin/sh\necho "{said}"\nexit {code}\n')

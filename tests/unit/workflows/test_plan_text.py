@@ -1,4 +1,7 @@
-"""The text of a plan comes from the JSON that the digest covers. Its job runs no code of the branch."""
+"""The job that makes the text of a plan reads only the JSON that the digest covers.
+
+This job runs no code of the branch.
+"""
 
 from __future__ import annotations
 

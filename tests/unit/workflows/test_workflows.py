@@ -27,7 +27,7 @@ def workflows(folder: Path) -> dict[str, dict[Any, Any]]:
     }
 
 
-def test_jobs_have_only_permissions_of_the_list(repository: Path, stamp: Callable[..., Path]) -> None:
+def test_jobs_declare_only_allowed_permissions(repository: Path, stamp: Callable[..., Path]) -> None:
     ours = workflows(repository)
     own = {"ci.yml", "release.yml"}
     assert own < ours.keys()

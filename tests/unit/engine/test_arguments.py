@@ -67,7 +67,7 @@ def test_flag_with_the_value_false_or_no_is_off(no: str) -> None:
 @pytest.mark.parametrize("name", ["restate", "dry-run", "allow-incomplete"])
 @pytest.mark.parametrize("value", ["disabled", "see the ticket", "2026-10", ""])
 def test_unknown_value_of_a_flag_is_refused(value: str, name: str) -> None:
-    """If the engine read an unknown value as true, the run would restate a month, or would publish nothing."""
+    """If the engine read an unknown value as true, the run would restate a month or publish nothing."""
     for written in ([f"--{name}={value}"], [f"--{name}", value]):
         with pytest.raises(ExtractError, match=rf"^--{name} must be true or false, not ") as refused:
             parse([*BASE, "--reason", "late booking", *written])

@@ -1,4 +1,4 @@
-"""Runs that are killed, or that run in parallel, at random times. A published period is always complete."""
+"""Kill runs at random times, and start parallel runs. Each published period is always complete."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TEXTS = {"Alpha": "a" * 200_000, "Beta": "b", "Gamma": "g" * 50_000}
 
 @pytest.fixture(params=["folder", "bucket", "folder-packed", "bucket-packed"])
 def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
-    """A publisher to a folder or a bucket, with plain files, or with encrypted files in several forms."""
+    """A publisher to a folder or a bucket, with plain files or with encrypted files."""
     (tmp_path / "scratch").mkdir()
     target, _, packed = request.param.partition("-")
     kind = PackedPublisher if packed else Publisher
@@ -87,7 +87,7 @@ def test_restatements_killed_at_random_times_leave_a_complete_period(
             took = time.monotonic() - began
         known.append(texts)
         assert publisher.texts() in (None, *known[-2:])
-        # The run was killed after it removed the manifest, so only its claim exists.
+        # There is no manifest if the run was killed after it removed the old manifest. The next run publishes.
         if publisher.texts() is None:
             publisher.run(texts)
             assert publisher.texts() == texts

@@ -1,4 +1,4 @@
-"""Test a demo that keeps running, from another process."""
+"""Test a running demo from another process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.processes import alive, descendants
 from tools.drawings import ROOT
 
 
-def test_demo_succeeds_with_nine_steps(demo: Demo) -> None:
+def test_demo_runs_nine_steps_and_succeeds(demo: Demo) -> None:
     assert demo.code == 0, demo.printed
     assert re.findall(r"(\d)/9 ", demo.printed) == list("123456789")
     assert "a second plan shows no change" in demo.printed
@@ -132,7 +132,7 @@ def test_recipient_cannot_change_anything(demo: Demo, command: str) -> None:
     assert demo.recipient("first-bank").run(f"get {file}").returncode == 0
 
 
-def test_unknown_key_is_refused(demo: Demo) -> None:
+def test_login_with_an_unknown_key_is_refused(demo: Demo) -> None:
     stranger = sftp.key_pair(demo.folder, f"stranger-{secrets.token_hex(4)}")
     done = demo.recipient("first-bank", stranger).run("ls /")
     assert done.returncode == 255
@@ -301,12 +301,12 @@ def wait_for(mailbox: Path, beginning: str) -> None:
 def test_steps_of_a_first_deployment_have_the_documented_output(
     demo: Demo, first_deployment: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    # Grant again the right that the demo revoked.
+    # Grant the right that the demo revoked.
     with psycopg.connect(demo.note["database"]) as connection:
         connection.execute(f'grant select on "Loans" to {store.READER}'.encode())
     for number in (1, 6):
         doctor = first_deployment(number)
-        # The network of the demo has no internet access. A run on this machine does not need internet access.
+        # The demo's network has no internet access, so `doctor` reports missing VPC endpoints.
         assert re.findall(r"^✗ (.*?)  ", doctor.stderr, re.MULTILINE) == ["VPC endpoints"]
         assert "the next start is" in doctor.stdout
     wait_for(demo.cloud.mailbox, "[TEST] bank-loans: ")
@@ -344,7 +344,7 @@ def test_steps_of_a_first_deployment_have_the_documented_output(
     wait_for(demo.cloud.mailbox, "[FAILED] bank-loans 2099-12: the period 2099-12 has not begun")
 
 
-def test_all_servers_listen_on_the_loopback_only(demo: Demo) -> None:
+def test_all_servers_listen_on_the_loopback_address_only(demo: Demo) -> None:
     inodes = set()
     for root, _ in demo.note["processes"]:
         for number in {root} | descendants(root):

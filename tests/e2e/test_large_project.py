@@ -2,7 +2,7 @@
 
 The limits of AWS are 50 tags for a resource and 10 tags for an S3 object. Names may have 63 characters for a
 bucket and 64 for a role. An event pattern may have 2,048 characters, and an IAM policy may contain only
-Latin-1. The local cloud refuses requests that exceed these limits.
+Latin-1 characters. The local cloud refuses requests that exceed these limits.
 """
 
 from __future__ import annotations
@@ -96,15 +96,15 @@ def root(
     (folder / "large.auto.tfvars.json").write_text(json.dumps(variables), encoding="utf-8")
     tags = {"provider": {"aws": {"default_tags": {"tags": TAGS}}}}
     (folder / "tags_override.tf.json").write_text(json.dumps(tags), encoding="utf-8")
-    # The state is in S3. With a local state, Terraform would write the whole file after each of hundreds of
-    # resources.
+    # The state is in S3. With a local state, Terraform would write the whole state file each time it creates one
+    # of hundreds of resources.
     backend = {"bucket": STATES, "key": f"{mode}.tfstate", "region": aws.REGION, "use_path_style": True}
     (folder / "backend.tf.json").write_text(json.dumps({"terraform": {"backend": {"s3": backend}}}))
     environment = terraform.environment(tmp_path) | cloud.environment
     return Root(folder, environment, provider)
 
 
-@pytest.mark.timeout(2400)  # the provider makes several requests for each of several hundred resources
+@pytest.mark.timeout(2400)  # slow: the provider makes several requests for each of several hundred resources
 def test_project_at_the_limits_is_applied_twice_without_changes_and_destroyed(
     root: Root, cloud: aws.Cloud
 ) -> None:

@@ -30,16 +30,19 @@ ALERTS = "data-team@example.com"
 
 @dataclass(frozen=True)
 class Newcomer:
-    """A new user: a folder, the programs that the pages need, and this repository at its public address."""
+    """A new user: a folder, the programs that the pages need, and a copy of this repository.
+
+    git finds the copy at the public URL of the repository.
+    """
 
     folder: Path
     served: database.Database
     variables: Mapping[str, str]
 
     def says(self, beginning: str) -> str:
-        """Return the command that begins with this text on one of the pages.
+        """Return the command on the pages that begins with the text `beginning`.
 
-        The host, the database and the version in it are replaced by those of the test.
+        The host, the database and the version in the command are replaced by the values of the test.
         """
         found = {c for text in pages().values() for c in commands(text) if c.startswith(beginning)}
         assert len(found) == 1, found
@@ -116,8 +119,8 @@ def test_cookiecutter_creates_the_example_without_the_tool(newcomer: Newcomer, t
     assert (tmp_path / "bank-loans/Glue/etl.py").read_bytes() == example
 
 
-def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
-    # The text ends with "/bank", because another page creates a project from a database named shop.
+def test_commands_of_the_tutorial_create_and_preview_a_project(newcomer: Newcomer) -> None:
+    # "/bank" is necessary, because another page has a similar command with a database named shop.
     command = newcomer.says("extracts new --database-url postgresql://reader@source.example.com/bank ")
     told = shlex.split(command)
     at = pexpect.spawn(
@@ -156,7 +159,7 @@ def project(newcomer: Newcomer) -> str:
     return "kept"
 
 
-def test_stamped_readme_previews_the_project(newcomer: Newcomer, project: str) -> None:
+def test_command_of_the_stamped_readme_previews_the_project(newcomer: Newcomer, project: str) -> None:
     done = newcomer.run(newcomer.says("extracts preview . "), "--history", "0", place=project)
     assert done.returncode == 0, done.stderr
     assert len(list((newcomer.folder / project / "preview").rglob("*_20261031.csv"))) == 3
@@ -194,7 +197,7 @@ def test_project_is_initialized_from_the_released_modules(newcomer: Newcomer, pr
 
 
 def test_editors_and_mypy_find_the_engine_of_the_project(newcomer: Newcomer, project: str) -> None:
-    # Spark has about 300 MB, so the test does not install it.
+    # Spark needs about 300 MB on the disk, so the test does not install Spark.
     done = newcomer.run("make dev DEV_PACKAGES=mypy", place=project)
     assert done.returncode == 0, done.stdout + done.stderr
     checks = ".venv/bin/python -m mypy Glue/etl.py"

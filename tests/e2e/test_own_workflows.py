@@ -1,7 +1,7 @@
 """Run the workflows of this repository, step by step.
 
-`make` only prints its commands here, except for a release. The test builds the release and publishes it to a
-local registry.
+In these tests, `make` only prints its commands, except for a release. One test builds the release and
+publishes it to a local registry.
 """
 
 from __future__ import annotations

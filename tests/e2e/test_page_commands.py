@@ -27,7 +27,7 @@ PROGRAMS = "make|extracts|cookiecutter|pip|terraform|aws|git|python"
 COMMAND = re.compile(rf"(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(?:{PROGRAMS}) [\w-]")
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 
-DEMO = "tests/e2e/test_demo.py::test_demo_succeeds_with_nine_steps"
+DEMO = "tests/e2e/test_demo.py::test_demo_runs_nine_steps_and_succeeds"
 TUTORIAL = "tests/e2e/test_demo.py::test_steps_of_a_first_deployment_have_the_documented_output"
 OPERATE = "tests/integration/tool/test_operate.py"
 PROJECT = "tests/e2e/test_stamped_project.py::test_project_passes_its_own_tests_and_plans"
@@ -42,9 +42,9 @@ RUN: dict[str, str] = {
         f"{HERE}::test_cookiecutter_creates_the_example_without_the_tool"
     ),
     "extracts new --database-url postgresql://reader@source.example.com/bank --entity Loans"
-    " --metric Amount": f"{HERE}::test_tutorial_creates_and_previews_a_project",
+    " --metric Amount": f"{HERE}::test_commands_of_the_tutorial_create_and_preview_a_project",
     "extracts preview bank-loans --database-url postgresql://reader@source.example.com/bank": (
-        f"{HERE}::test_tutorial_creates_and_previews_a_project"
+        f"{HERE}::test_commands_of_the_tutorial_create_and_preview_a_project"
     ),
     f'pip install "terraform-aws-extracts @ git+{ADDRESS}@vVERSION"': (
         f"{HERE}::test_pip_installs_the_tool_from_the_repository"
@@ -63,9 +63,9 @@ RUN: dict[str, str] = {
     ),
     # a project
     "make readme": ("tests/e2e/test_stamped_project.py::test_project_tests_name_what_differs_from_the_spec"),
-    "make test": PROJECT,  # `.ci/run` of this repository runs only `make test`
+    "make test": PROJECT,  # for this repository, `.ci/run` runs `make test`
     "extracts preview . --database-url postgresql://reader@source.example.com/DATABASE --period 2026-10"
-    " --output preview": f"{HERE}::test_stamped_readme_previews_the_project",
+    " --output preview": f"{HERE}::test_command_of_the_stamped_readme_previews_the_project",
     "extracts preview --pgp-keys keys . --database-url postgresql://reader@source.example.com/DATABASE"
     " --period 2026-10 --output preview": (
         "tests/integration/tool/test_preview.py::test_preview_encrypts_for_keys_in_a_folder"
@@ -258,7 +258,7 @@ def test_every_command_on_a_page_has_a_test_or_a_reason_for_no_test() -> None:
     assert not (RUN.keys() | NOT_RUN.keys()) - told.keys(), "no page says so now"
 
 
-def test_command_in_a_block_is_marked_as_console() -> None:
+def test_block_that_contains_a_command_is_marked_as_console() -> None:
     for page, text in pages().items():
         for _, language, block in FENCE.findall(text):
             hidden = [
@@ -327,14 +327,14 @@ def test_every_aws_operation_and_option_on_the_pages_exists() -> None:
         assert shape is not None
         members = {botocore.xform_name(member, "-"): member for member in shape.members}
         given = {word[2:].partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
-        given -= {"period"}  # this option is part of `--arguments=--period=2026-10`
+        given -= {"period"}  # `--period` is part of `--arguments=--period=2026-10`
         assert given <= members.keys(), command
         required = {botocore.xform_name(member, "-") for member in shape.required_members}
         # Without options, the page only names the operation.
         assert required <= given or len(words) == 0, command
 
 
-def test_every_output_that_the_readme_of_a_project_reads_exists(tmp_path: Path) -> None:
+def test_every_terraform_output_in_the_readme_of_a_project_exists(tmp_path: Path) -> None:
     declared: dict[str, set[str]] = {}
     for way in ("server", "connector", "none"):
         folder = tmp_path / way

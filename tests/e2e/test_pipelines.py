@@ -133,7 +133,7 @@ OWN = "banking-group/bank-loans/.github/workflows/own.yml@refs/heads/evil"
 def test_only_the_jobs_that_need_a_role_can_assume_the_role(
     story: Story, role: str, subject: str, workflow: str, allowed: bool
 ) -> None:
-    """Without this rule, anyone who can push a branch could deploy, or use the plan's role elsewhere."""
+    """Otherwise, anyone who can push a branch could deploy, or use the plan role in another workflow."""
     arn = story.github.variables[f"AWS_{role}_ROLE_ARN"]
     of = f"{story.github.subject}:{subject}"
     if allowed:
@@ -164,7 +164,7 @@ def test_reviewed_plan_is_applied(story: Story, deployed: Run) -> None:
 def test_plan_role_cannot_read_files_or_secrets_or_other_projects(story: Story, deployed: Run) -> None:
     """Code of a branch runs with the plan role.
 
-    The plans in other tests show that its rights are sufficient.
+    The plans in other tests show that the rights of the plan role are sufficient.
     """
     properties = {"JDBC_CONNECTION_URL": "jdbc:postgresql://other.internal/bank", "SECRET_ID": "other"}
     story.cloud.client("glue").create_connection(
@@ -192,7 +192,7 @@ def test_plan_role_cannot_read_files_or_secrets_or_other_projects(story: Story, 
             getattr(client, call)(**arguments)
 
 
-def test_page_of_costs_has_the_number_of_planned_resources(story: Story, deployed: Run) -> None:
+def test_costs_page_shows_the_number_of_planned_resources(story: Story, deployed: Run) -> None:
     artifact = deployed.jobs["apply / plan / plan"].outputs["artifact"]
     plan = json.loads((story.github.artifact(deployed, artifact) / "plan.json").read_text())
     planned = Counter(
@@ -217,7 +217,7 @@ def test_plan_that_no_pull_request_showed_is_not_applied(story: Story, deployed:
 
 def test_plan_that_differs_from_the_shown_plan_is_not_applied(story: Story, deployed: Run) -> None:
     story.push("Rename the team", team="figures", branch="rename")
-    story.github.pull_request(3, "rename")  # the pull request is merged before the workflow made a plan
+    story.github.pull_request(3, "rename")  # the pull request is merged before the workflow makes a plan
     run = story.github.run("extract.yml", story.github.merge(3))
     assert refusal(run, "apply / reviewed").startswith(
         "This is not the plan that #3 showed: something changed since."
@@ -233,7 +233,7 @@ def test_forged_run_or_comment_does_not_prove_that_a_plan_was_shown(story: Story
     merged = story.github.merge(4)
     whole = story.github.state
     honest = whole["runs"][-1]
-    # The unit tests of the workflow's step try other forgeries.
+    # tests/unit/workflows/test_plan_gate.py tries other forgeries.
     forged = {**honest, "path": ".github/workflows/own.yml"}
     story.github.write_state({**whole, "runs": [*whole["runs"][:-1], forged]})
     assert len(story.github.comments(4)) == 1
@@ -369,7 +369,7 @@ def started_by_hand(story: Story, deployed: Run, published: Run) -> Run:
     return story.github.run("extract.yml", replace(pushed, name="workflow_dispatch"))
 
 
-def test_manual_start_applies_a_plan_that_no_pull_request_showed_after_approval(started_by_hand: Run) -> None:
+def test_manual_start_with_approval_applies_a_plan_that_no_pull_request_showed(started_by_hand: Run) -> None:
     assert started_by_hand.failures == {}
     assert "Apply complete!" in started_by_hand.jobs["apply / apply"].log
     environments = {name: job.environment for name, job in started_by_hand.jobs.items() if job.environment}
@@ -377,7 +377,7 @@ def test_manual_start_applies_a_plan_that_no_pull_request_showed_after_approval(
 
 
 def test_manual_apply_of_a_branch_is_denied(story: Story, started_by_hand: Run) -> None:
-    """The role of the plan trusts only the main branch."""
+    """For a manual start, the plan role trusts only the main branch."""
     event = replace(story.push("On a branch", branch="aside"), name="workflow_dispatch")
     with pytest.raises(ClientError, match="AccessDenied"):
         story.github.run("extract.yml", event)

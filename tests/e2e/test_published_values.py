@@ -1,7 +1,7 @@
 """The values that projects publish from a database, without AWS.
 
-One process runs every project of `options.combinations()`. Some results are computed by hand. For the others,
-the test computes the expected results from the same facts, without SQL and without the engine.
+One process runs every project of `options.combinations()`. Some results are computed by hand. For the
+other results, the test computes the expected values from `FACTS`, without SQL and without the engine.
 """
 
 from __future__ import annotations
@@ -249,7 +249,7 @@ def expected(shape: str, aggregate: str, months: int, delimiter: str, decimal: s
     [columns] = [header.split(",") for named, _, header, _ in EXPECTED.values() if named == shape]
     count = columns.index("window_end") + 1
     metric = columns[count + 1].removesuffix("_sum")
-    # Every file has exactly one column for the sum, even if the metric is the sum.
+    # Every file has one column with the sum. If the aggregate is sum, the metric has no other column.
     header = [*columns[: count + 1], *dict.fromkeys([f"{metric}_sum", f"{metric}_{aggregate}"])]
     found = {}
     for recipient, groups in FACTS[shape].items():
@@ -267,7 +267,10 @@ def expected(shape: str, aggregate: str, months: int, delimiter: str, decimal: s
 
 
 def figures(aggregate: str, values: Sequence[Decimal], *, whole: bool) -> tuple[str, str]:
-    """Return sum and metric as a file shows them. Without values, both are empty, but a count is 0."""
+    """Return the sum and the metric as a file shows them.
+
+    If there are no values, the sum is empty, and the metric is empty, or 0 for a count.
+    """
     if not values:
         return "", "0" if aggregate == "count" else ""
     total = sum(values, Decimal())

@@ -189,7 +189,7 @@ def test_catch_up_schedule_starts_only_the_job(deployed: Deployed) -> None:
     assert deployed.last_workflow_run() == before
 
 
-def test_start_without_the_right_to_start_the_workflow_goes_to_the_dead_letter_queue(
+def test_denied_start_of_the_workflow_goes_to_the_dead_letter_queue(
     deployed: Deployed,
 ) -> None:
     iam, role = deployed.cloud.client("iam"), f"loans-schedule-{aws.REGION}"
@@ -261,19 +261,19 @@ def start_after(expression: str, zone: str, after: str) -> str:
     return found.isoformat(timespec="minutes")
 
 
-def test_month_begins_in_the_time_zone_of_the_extract() -> None:
+def test_schedule_uses_the_time_zone_of_the_extract() -> None:
     assert start_after("cron(1 0 1 * ? *)", "America/Sao_Paulo", "2026-10-31T12:00+00:00") == (
         "2026-11-01T03:01+00:00"
     )
 
 
-def test_start_time_in_the_skipped_hour_starts_nothing() -> None:
+def test_schedule_skips_a_day_on_which_the_start_time_does_not_exist() -> None:
     assert start_after("cron(30 2 * * ? *)", "America/Los_Angeles", "2026-03-07T18:00+00:00") == (
         "2026-03-09T09:30+00:00"
     )
 
 
-def test_start_time_in_the_repeated_hour_starts_once() -> None:
+def test_schedule_starts_once_if_the_start_time_occurs_twice() -> None:
     first = start_after("cron(30 1 * * ? *)", "America/Los_Angeles", "2026-11-01T00:00+00:00")
     assert first == "2026-11-01T08:30+00:00"
     assert start_after("cron(30 1 * * ? *)", "America/Los_Angeles", first) == "2026-11-02T09:30+00:00"

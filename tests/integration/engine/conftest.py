@@ -1,4 +1,4 @@
-"""Fixtures: one PostgreSQL and one Spark for the whole run, and one schema for each test."""
+"""Fixtures: one PostgreSQL and one Spark for all tests, and one schema for each test."""
 
 from __future__ import annotations
 

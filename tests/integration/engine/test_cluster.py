@@ -59,7 +59,7 @@ SETTING = Setting(
 )
 
 
-@pytest.mark.timeout(1800)  # three Java processes need half a minute of processor time for compilation
+@pytest.mark.timeout(1800)  # slow: three Java processes need half a minute of processor time for compilation
 def test_executors_in_other_processes_compute_the_values_of_the_oracle(
     bare_store: Store, tmp_path: Path
 ) -> None:
@@ -118,8 +118,9 @@ def home(folder: Path) -> Path:
 
 def submitted(job: Path, spark_home: Path) -> list[str]:
     """Run a job on a Spark cluster on this machine. Return the lines that its driver wrote."""
+    # The test sets the secret, because Spark generates no secret for separate executors.
     settings = (
-        "spark.authenticate.secret=of-this-test",  # Spark generates no secret for separate executors
+        "spark.authenticate.secret=of-this-test",
         "spark.executor.memory=512m",
         "spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     )

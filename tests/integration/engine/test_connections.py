@@ -154,7 +154,7 @@ def test_connection_lost_during_a_read_is_reported(store: Store, engine: Engine)
     assert engine.log[-1]["kind"] == "lost"
 
 
-def test_session_is_read_only_with_timeouts_and_the_name_of_the_run(store: Store, engine: Engine) -> None:
+def test_session_is_read_only_and_has_timeouts_and_the_name_of_the_run(store: Store, engine: Engine) -> None:
     """The view has rows only if the session has the expected settings."""
     in_place_of_loans(
         store,

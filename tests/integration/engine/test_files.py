@@ -100,7 +100,7 @@ def test_fixed_width_file_has_the_expected_fields(loans: Store, engine: Engine) 
     assert lines[1].endswith("    0" + " " * 24)
 
 
-def test_sum_in_a_record_has_the_decimals_of_its_field(loans: Store, engine: Engine) -> None:
+def test_sum_in_a_record_has_as_many_decimal_places_as_its_field(loans: Store, engine: Engine) -> None:
     sums = "{sum[amount_sum]:0>15}{sum[amount_avg]:0>15}"
     form = File(
         format=FixedWidth(WIDTHS, encoding="iso8859-2"), header_record=f"H{sums}", trailer_record=f"T{sums}"
@@ -138,7 +138,7 @@ def test_compressed_files_have_repeatable_bytes(loans: Store, engine: Engine, tm
             time.sleep(2)  # times in a zip file have steps of two seconds
         assert found[0] == found[1]
     assert gzip.decompress(made["gzip"][0]) == plain
-    assert made["gzip"][0][:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # the header contains no name and no time
+    assert made["gzip"][0][:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # the gzip header has neither a name nor a time
     with zipfile.ZipFile(io.BytesIO(made["zip"][0])) as archive:
         assert archive.namelist() == ["Alpha_20261031.csv"]
         assert archive.read("Alpha_20261031.csv") == plain
@@ -179,7 +179,7 @@ def test_markers_are_in_the_manifest_and_change_with_a_restatement(loans: Store,
     data = content(engine, "Alpha_20261031.csv")
     assert content(engine, "Alpha_20261031.csv.sha256").startswith(hashlib.sha256(data).hexdigest().encode())
 
-    # Without markers, a restatement removes the markers of the previous revision.
+    # If the spec has no markers, a restatement removes the markers of the previous revision.
     engine("2026-10", "--restate", "--reason", "no markers", file=File())
     assert [path.rpartition("/")[2] for path in engine_paths(engine)] == [
         "Alpha_20261031.csv",
@@ -215,7 +215,7 @@ def test_file_of_one_recipient_may_have_different_settings(loans: Store, engine:
         ),
     ],
 )
-def test_file_that_cannot_be_written_publishes_nothing(
+def test_nothing_is_published_if_a_file_cannot_be_written(
     loans: Store, engine: Engine, form: File, sentence: str
 ) -> None:
     loans.branch(bank="Con")
@@ -246,7 +246,7 @@ def engine_paths(engine: Engine) -> list[str]:
 
 
 def test_name_of_a_file_in_an_error_message_is_no_link(store: Store, engine: Engine) -> None:
-    """zip is a domain, so a mail program would make a link of the name of an archive."""
+    """zip is a top-level domain, so a mail program would show the name of an archive as a link."""
     form = File(name="{recipient}_{date:%Y%m%d}.zip", compression="zip")
     branch = store.branch(bank="Evil")
     engine("2026-10", file=form)

@@ -45,7 +45,7 @@ def test_loans_without_a_branch_are_in_one_row_of_unassigned(store: Store, engin
     assert engine("2026-10", joins=optional("Account")).figures("Alpha") == {str(branch): "5.00"}
 
 
-def test_missing_row_of_a_mandatory_join_is_ignored_after_a_missing_optional_row(
+def test_row_is_unassigned_if_an_optional_join_before_a_mandatory_join_finds_no_row(
     store: Store, engine: Engine
 ) -> None:
     branch = store.branch()
@@ -58,7 +58,7 @@ def test_missing_row_of_a_mandatory_join_is_ignored_after_a_missing_optional_row
     assert unassigned(engine, joins=optional("Account", "Branch")) == [("", "2", "75")]
 
 
-def test_row_is_an_orphan_if_a_mandatory_join_before_an_optional_one_finds_no_row(
+def test_row_is_an_orphan_if_a_mandatory_join_before_an_optional_join_finds_no_row(
     store: Store, engine: Engine
 ) -> None:
     store.loan(store.branch(), "2026-10-01", 5)
@@ -93,7 +93,7 @@ def test_bank_with_the_name_of_unassigned_is_refused(store: Store, engine: Engin
     assert 'the source has a recipient "Unassigned"' in engine.refusal("2026-10", joins=optional("Bank"))
 
 
-def test_rows_of_a_bank_without_a_name_are_orphans_with_optional_joins(store: Store, engine: Engine) -> None:
+def test_rows_of_a_bank_without_a_name_are_orphans_even_if_the_join_is_optional(store: Store, engine: Engine) -> None:
     store.loan(store.branch(), "2026-10-01", 5)
     store.bank("Beta")
     store.sql("""UPDATE "Bank" SET "Name" = NULL WHERE "Name" = 'Alpha'""")
@@ -102,7 +102,7 @@ def test_rows_of_a_bank_without_a_name_are_orphans_with_optional_joins(store: St
     )
 
 
-def test_row_without_a_group_keeps_its_recipient(bare_store: Store, engine: Engine) -> None:
+def test_row_without_a_group_stays_in_the_file_of_its_recipient(bare_store: Store, engine: Engine) -> None:
     bare_store.sql("CREATE TABLE shop (id int PRIMARY KEY, name text)")
     bare_store.sql("CREATE TABLE product (id int PRIMARY KEY, name text)")
     bare_store.sql("CREATE TABLE sales (shop int, product int, total bigint, day date)")
@@ -169,7 +169,7 @@ def test_join_may_use_several_columns(shops: Store, engine: Engine, index: Liter
 
 
 def test_refusal_names_the_composite_key_that_is_not_unique(shops: Store, engine: Engine) -> None:
-    shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # this key does not make (land, id) unique
+    shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # (land, id) alone is not unique
     shops.sql("INSERT INTO shop VALUES (1, 'IE', 'Eve')")
     assert (
         "the join sales.land = shop.land and sales.shop = shop.id would multiply rows: 1 value of"
@@ -299,10 +299,10 @@ def rate(store: Store, left: str, right: str, *rows: tuple[str, str]) -> None:
         ("timetz", "time", []),
     ],
 )  # fmt: skip
-def test_join_in_which_one_value_can_equal_different_unique_values_is_refused(
+def test_join_is_refused_if_one_value_can_equal_several_unique_values(
     store: Store, engine: Engine, left: str, right: str, rows: list[tuple[str, str]]
 ) -> None:
-    """The row of one value would be doubled and the other row lost, so no count of rows would show it."""
+    """Such a join could repeat one row and lose another row. The number of rows would be correct."""
     store.sql("CREATE DOMAIN padded AS char(3)")
     rate(store, left, right, *rows)
     said = engine.refusal("2026-10", time_zone="Europe/Berlin", **RATED)
@@ -325,7 +325,7 @@ def test_join_in_which_one_value_can_equal_different_unique_values_is_refused(
         ("timestamp", "timestamptz", "2026-10-01"),
     ],
 )
-def test_join_of_different_types_in_which_a_value_equals_one_value_is_allowed(
+def test_join_of_different_types_is_allowed_if_a_value_equals_only_one_value(
     store: Store, engine: Engine, left: str, right: str, value: str
 ) -> None:
     rate(store, left, right, (value, value))

@@ -17,7 +17,7 @@ def test_late_data_of_every_published_period_is_reported_and_changes_nothing(
     for period in ("2026-06", "2026-07", "2026-08", "2026-09"):
         engine(period)
     before = {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()}
-    store.loan(branch, "2026-07-31", 9)  # in the windows of 2026-07, 2026-08 and 2026-09, but not of 2026-10
+    store.loan(branch, "2026-07-31", 9)  # this loan is in the windows of 2026-07 to 2026-09, not of 2026-10
     delivered = engine("2026-10")
     told = [line for line in delivered.log if line["event"] == "late_data"]
     assert [line["period"] for line in told] == ["2026-07", "2026-08", "2026-09"]
@@ -61,7 +61,7 @@ def test_failed_late_data_check_does_not_stop_the_publication(
     assert told["message"].startswith("2026-07 could not be checked for late data: ")
 
 
-def test_late_data_periods_limits_the_check(store: Store, engine: Engine) -> None:
+def test_late_data_periods_of_zero_disables_the_check(store: Store, engine: Engine) -> None:
     branch = store.branch()
     engine("2026-09")
     store.loan(branch, "2026-07-31", 9)
@@ -81,7 +81,7 @@ def test_late_data_periods_limits_the_check(store: Store, engine: Engine) -> Non
         ("sum", [10], [-10], 'it of "Alpha" changed from 10 in 2026-09 to -10'),
     ],
 )
-def test_swing_above_the_factor_gives_a_warning(
+def test_change_above_the_swing_factor_gives_a_warning(
     store: Store, engine: Engine, aggregate: str, was: list[int], now: list[int], told: str | None
 ) -> None:
     branch = store.branch()

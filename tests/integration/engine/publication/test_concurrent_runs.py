@@ -46,7 +46,7 @@ def test_only_one_of_two_concurrent_runs_publishes(
         second: list[str] = []
 
         def step(call: int, calls: int = calls, second: list[str] = second) -> None:
-            if call >= calls:  # earlier rounds have checked the target before each earlier call
+            if call >= calls:  # earlier rounds of the loop have checked the calls with lower numbers
                 publisher.published()
             if call == calls:
                 second.append(attempt(publisher, other, restate=bool(before)))
@@ -80,7 +80,7 @@ def test_only_one_of_two_interleaved_runs_publishes(tmp_path: Path, before: dict
             turns: Turns = turns, ends: dict[str, str] = ends,
         ) -> None:  # fmt: skip
             def step(call: int) -> None:
-                # Earlier rounds have checked the target before each earlier call.
+                # Earlier rounds of the loop have checked the target before the calls with lower numbers.
                 if call >= (stop if name == "first" else stop - 4):
                     publisher.published()
                 if call == stop:
@@ -105,7 +105,7 @@ def test_only_one_of_two_interleaved_runs_publishes(tmp_path: Path, before: dict
 class Turns:
     """Let only one of two threads run at a time.
 
-    A thread lets the other thread run when it calls `give`, and when it ends.
+    The other thread runs when a thread calls `give`, and when a thread ends.
     """
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ def check_one_won(publisher: Publisher, before: dict[str, str], *runs: tuple[str
     assert lying == set(publisher.texts() or {}), runs
 
 
-def test_run_that_pauses_while_another_run_publishes_changes_nothing(publisher: Publisher) -> None:
+def test_run_changes_nothing_if_another_run_publishes_during_its_pause(publisher: Publisher) -> None:
     """The run is paused after it removed the old manifest, and before its next call."""
     publisher(Alpha="a", Beta="b")
 
@@ -158,7 +158,7 @@ def test_run_that_pauses_while_another_run_publishes_changes_nothing(publisher: 
 
 
 @pytest.mark.parametrize("later", [0, 1, 2, 3])
-def test_file_created_after_the_plan_of_the_next_run_is_removed(publisher: Publisher, later: int) -> None:
+def test_next_run_removes_a_file_that_is_created_after_its_plan(publisher: Publisher, later: int) -> None:
     """The next run plans before the first run creates the file.
 
     The next run takes over the claim when the first run has made `later` more calls to the target.
@@ -183,7 +183,7 @@ def test_file_created_after_the_plan_of_the_next_run_is_removed(publisher: Publi
     assert not publisher.lies("Own")
 
 
-def test_run_that_lost_the_claim_does_not_make_the_next_run_a_restatement(publisher: Publisher) -> None:
+def test_failed_late_run_does_not_allow_the_next_run_to_replace_files(publisher: Publisher) -> None:
     """A late run claims a period that another run has just published.
 
     The late run ends, and its claim has no effect.

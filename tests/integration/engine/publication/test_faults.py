@@ -183,7 +183,8 @@ def publisher(
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     monkeypatch.setattr("rolling_store.time.sleep", lambda _: None)
-    # This timeout is only for one fault, because on a busy machine every response may take a second.
+    # Only tests of the fault "silence" have the short timeout, because any response of a busy machine may
+    # take a second.
     if "silence" in request.node.name:
         monkeypatch.setattr(rolling_store, "_READ_TIMEOUT", 1)
     yield Publisher(BucketStore("faulty", f"loans/{next(_folders)}"), tmp_path)
@@ -238,7 +239,7 @@ def test_conflicting_write_is_retried(publisher: Publisher, proxy: Proxy) -> Non
     assert publisher(Alpha="a") == "published: 1 file, 1 row, revision 1"
 
 
-def test_write_that_always_conflicts_is_refused(publisher: Publisher, proxy: Proxy) -> None:
+def test_run_fails_if_its_write_always_conflicts(publisher: Publisher, proxy: Proxy) -> None:
     proxy.fault = error(409, "ConditionalRequestConflict")
     proxy.faulty = lambda method, attempt: method == "PUT"
     with pytest.raises(ExtractError, match="another run started to publish 2026-10"):
@@ -271,8 +272,8 @@ def test_multipart_upload_is_visible_only_when_complete(
     proxy.fault, proxy.faulty = FAULTS["503"], look
     assert publisher(Alpha=text).startswith("published: 1 file")
     proxy.fault = None
-    # First, five requests are tried twice: the claim, and start, two parts and completion of the upload. Then
-    # comes the manifest.
+    # Each of six requests is tried twice: the claim, the start of the upload, its two parts, its completion, and
+    # the manifest. The file exists only before the last two attempts.
     assert there == [*[False] * 10, *[True] * 2]
     assert publisher.texts() == {"Alpha": text}
     [entry] = (publisher.published() or {})["files"]

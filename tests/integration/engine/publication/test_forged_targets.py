@@ -21,7 +21,7 @@ from tests.support.engine.publisher import (
 )
 
 
-def test_file_that_is_not_a_manifest_at_the_path_of_the_manifest_is_refused(publisher: Publisher) -> None:
+def test_run_is_refused_if_the_file_at_the_manifest_path_is_not_a_manifest(publisher: Publisher) -> None:
     path = publisher.scratch / "other"
     path.write_text("hello")
     publisher.store.create(MANIFEST, path, hashlib.sha256(b"hello").hexdigest())

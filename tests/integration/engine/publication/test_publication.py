@@ -33,7 +33,7 @@ def test_second_run_with_the_same_bytes_writes_nothing(publisher: Publisher) -> 
     assert watched.writes == []
 
 
-def test_run_with_different_bytes_is_refused_with_the_differences(publisher: Publisher) -> None:
+def test_error_for_a_run_with_different_bytes_lists_the_differences(publisher: Publisher) -> None:
     publisher(Alpha="a", Beta="b")
     with pytest.raises(ExtractError) as refusal:
         publisher(Alpha="aaa", Gamma="c")

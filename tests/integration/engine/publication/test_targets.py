@@ -25,7 +25,7 @@ from tests.support.engine.publisher import (
 from tests.support.files import file_size_limit
 
 
-def test_version_of_a_file_ignores_files_with_a_longer_name(publisher: Publisher) -> None:
+def test_missing_file_has_no_version_although_a_file_with_a_longer_name_exists(publisher: Publisher) -> None:
     publisher.store.create("a/b.csv.bak", publisher.files(x="x")[0].path, hashlib.sha256(b"x").hexdigest())
     assert publisher.store.version("a/b.csv") is None
 
@@ -57,7 +57,7 @@ class TakenOver:
 def test_claim_that_is_replaced_just_before_the_copy_is_not_published(
     cloud: Cloud, bucket: str, tmp_path: Path
 ) -> None:
-    """The replaced version of the claim still exists, so the copy must not name this version."""
+    """The bucket still has the replaced version of the claim, but the engine must not copy this version."""
     publisher = Publisher(BucketStore(bucket, "taken", TakenOver(cloud.client("s3"))), tmp_path)
     with pytest.raises(ExtractError, match="another run started to publish 2026-10"):
         publisher(Alpha="a")

@@ -210,8 +210,8 @@ def test_text_keys_are_ordered_by_code_point_in_every_locale(store: Store, engin
 def test_time_zone_decides_the_month_of_a_timestamp(bare_store: Store, engine: Engine) -> None:
     bare_store.create(date="timestamptz")
     branch = bare_store.branch()
-    bare_store.loan(branch, "2026-09-30 22:30:00+00", 1)  # in October in Paris, but in September in Greenwich
-    bare_store.loan(branch, "2026-10-31 23:30:00+00", 10)  # in November in Paris, but in October in Greenwich
+    bare_store.loan(branch, "2026-09-30 22:30:00+00", 1)  # October in Paris, but September in Greenwich
+    bare_store.loan(branch, "2026-10-31 23:30:00+00", 10)  # November in Paris, but October in Greenwich
     paris = engine("2026-10", output=engine.folder / "paris", window=1, time_zone="Europe/Paris")
     greenwich = engine("2026-10", output=engine.folder / "greenwich", window=1)
     assert [

@@ -34,7 +34,7 @@ def abroad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
     """A server with these locales. The machine itself need not have them."""
     with tempfile.TemporaryDirectory(prefix="locales-") as made:
         folder = Path(made)
-        folder.chmod(0o755)  # necessary because the server may run as another user
+        folder.chmod(0o755)  # the server may run as another user and must read the folder
         for name in LOCALES:
             language = name[:5]
             command = ["localedef", "--no-archive", "-i", language, "-f", "UTF-8", str(folder / name)]
@@ -61,7 +61,7 @@ def priced(request: pytest.FixtureRequest, abroad: database.Database, engine: En
         owner.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def test_money_without_two_digits_is_refused(priced: Engine, request: pytest.FixtureRequest) -> None:
+def test_money_column_without_two_digits_after_the_point_is_refused(priced: Engine, request: pytest.FixtureRequest) -> None:
     locale = request.node.callspec.params["priced"]
     assert priced.refusal("2026-10") == (
         f'2026-10: Amount has the type money, and lc_monetary "{locale}" of the database gives it'
@@ -71,7 +71,7 @@ def test_money_without_two_digits_is_refused(priced: Engine, request: pytest.Fix
 
 
 @pytest.mark.parametrize("way", ["database", "spark"])
-def test_view_that_casts_money_has_the_values_of_the_database(priced: Engine, way: str) -> None:
+def test_view_that_casts_money_to_numeric_publishes_correct_values(priced: Engine, way: str) -> None:
     """The error message proposes this view. Its cast runs in the session of the engine."""
     priced.store.sql(
         """ALTER TABLE "Loans" RENAME TO priced;

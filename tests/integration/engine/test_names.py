@@ -272,7 +272,7 @@ def test_missing_file_with_a_revision_is_restored_with_the_same_name(loans: Stor
 
 
 class Killed(BaseException):
-    """Ends a run at any point."""
+    """The tests raise this error to kill a run at any call."""
 
 
 def test_next_run_repairs_the_target_of_a_restatement_killed_at_any_call(

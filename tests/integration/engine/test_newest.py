@@ -24,7 +24,7 @@ def newest(store: Store, last: str = "2026-10", **changes: Any) -> str | None:
     return None if found is None else str(found)
 
 
-def test_rows_after_the_last_period_and_without_a_date_do_not_count(store: Store) -> None:
+def test_rows_after_the_last_period_and_rows_without_a_date_do_not_count(store: Store) -> None:
     branch = store.branch()
     assert newest(store) is None
     for day in ("1998-05-31", "1998-04-01", "2026-11-01", None, "infinity"):

@@ -60,7 +60,7 @@ def test_spec_is_refused_in_spark_only_if_spark_cannot_compute_it_exactly(
 
 @hypothesis.settings(max_examples=5)
 @given(setting=settings())
-def test_run_for_each_period_finds_no_late_data(setting: Setting, engine: Engine) -> None:
+def test_separate_run_for_each_period_finds_no_late_data(setting: Setting, engine: Engine) -> None:
     """Separate runs for each period give the same bytes as one run, and report no late data."""
     load(engine.store.connection, engine.store.schema, setting, sources(setting))
     extract = spec(setting, engine.store.schema)

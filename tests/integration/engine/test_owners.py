@@ -1,7 +1,7 @@
 """The owner of one table does not change how a run reads the other tables.
 
-PostgreSQL runs some code of a table's owner with the rights of the reader: a function in a view, or, while it
-plans a query, an immutable function in an index.
+PostgreSQL runs some functions of a table's owner with the rights of the reader: a function in a view, and an
+immutable function in an index. PostgreSQL runs the function of an index when it plans a query.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ LISTING: dict[str, Any] = {
     ("setting", "value"),
     [("TimeZone", "Asia/Tokyo"), ("extra_float_digits", "-15"), ("IntervalStyle", "sql_standard")],
 )
-def test_changed_format_of_a_listing_is_refused(
+def test_changed_setting_for_the_format_of_values_is_refused(
     owned: Callable[[str, str], Engine], where: str, setting: str, value: str, driver: str, aggregate_in: str
 ) -> None:
     reading = owned(where, f"PERFORM set_config('{setting}', '{value}', true)")

@@ -75,7 +75,7 @@ def test_source_is_checked_while_spark_starts(
     assert all(waited)
 
 
-def test_run_fails_with_the_error_if_spark_does_not_start(
+def test_run_reports_the_error_if_spark_does_not_start(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.loan(store.branch(), "2026-10-01", 4)
@@ -90,7 +90,7 @@ def test_run_fails_with_the_error_if_spark_does_not_start(
 @pytest.mark.parametrize(
     ("limit", "expected"), [(2 * 3 * 56, {"t1", "t2"}), (3 * 56, {"t1"}), (3 * 56 - 1, set())]
 )
-def test_tables_of_numbers_are_broadcast_up_to_a_limit(
+def test_tables_of_numbers_are_broadcast_if_their_size_is_within_the_limit(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch, limit: int, expected: set[str]
 ) -> None:
     for amount in (4, 5, 7):
@@ -109,7 +109,7 @@ def test_tables_of_numbers_are_broadcast_up_to_a_limit(
     assert chosen == [expected]
 
 
-def test_metrics_of_one_expression_with_different_digits_are_exact(store: Store, engine: Engine) -> None:
+def test_metrics_of_one_expression_with_different_decimal_places_are_exact(store: Store, engine: Engine) -> None:
     """Values of the metric "whole" have no digits after the point.
 
     Values of the other two metrics have one digit after the point.
@@ -144,7 +144,7 @@ def test_zeros_in_a_column_with_decimals_give_the_same_bytes_in_both_aggregation
 
 
 def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, engine: Engine) -> None:
-    """A square has twice the digits of its value, and a decimal of Spark has 38."""
+    """A square has twice as many digits as its value, and a decimal of Spark has at most 38 digits."""
     store.sql(
         'ALTER TABLE "Loans" ADD price numeric(30,19), ADD tiny numeric(30,20), ADD long numeric(38,0),'
         " ADD big bigint, ADD rate double precision"
@@ -187,8 +187,8 @@ def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, en
     ]
 
 
-def test_numbers_with_different_digits_are_compared_exactly(store: Store, engine: Engine) -> None:
-    """Spark 4 rounds the number with more digits, unless it retains the digits after the point."""
+def test_numbers_with_different_decimal_places_are_compared_exactly(store: Store, engine: Engine) -> None:
+    """By default, Spark 4 rounds the number with more decimal places. A setting of the engine prevents this."""
     store.sql(
         'ALTER TABLE "Account" ADD fee numeric(20,2) DEFAULT 0.01;'
         ' ALTER TABLE "Loans" ADD discount numeric(6,4) DEFAULT 0.0108'

@@ -20,7 +20,7 @@ COMMAND = (
     "pip download --no-deps --only-binary :all: --python-version 3.13 --platform manylinux2014_x86_64"
     " --dest Terraform pysequoia==0.1.35"
 )
-GLIBC = (2, 34)  # the version of Amazon Linux 2023, which Glue runs on
+GLIBC = (2, 34)  # the glibc version of Amazon Linux 2023, on which Glue runs
 ENCRYPT = """
 import sys
 from datetime import UTC, datetime

@@ -170,7 +170,7 @@ def test_group_exists_since_the_month_of_its_first_entity_row(store: Store, eith
     ]
 
 
-def test_groups_of_an_entity_column_may_have_median_and_count_distinct(store: Store, reading: Read) -> None:
+def test_median_and_count_distinct_are_correct_for_groups_of_an_entity_column(store: Store, reading: Read) -> None:
     metrics = (metric("sum"), metric("median", window=2), metric("count_distinct", window=2, scale=None))
     found = spec(store, group_by={"kind": KIND}, metrics=metrics)
     assert figures(reading(found, "2026-10", "2026-11")) == [
@@ -184,7 +184,7 @@ def test_groups_of_an_entity_column_may_have_median_and_count_distinct(store: St
 def test_orphan_rows_are_counted_in_their_window(store: Store, reading: Read) -> None:
     store.connection.execute("insert into loan values (7, 99, 4.00, '2026-10-02', 'a')")
     result = reading(spec(store))
-    figures(result)  # reconciles
+    figures(result)  # raises an error if the totals do not reconcile
     assert result.orphans(OCTOBER).totals.as_json() == {
         "rows": 1,
         "metrics": {"sum_0": {"count": 1, "sum": "4.00"}},
@@ -318,7 +318,7 @@ def test_floats_are_summed_as_their_printed_decimals(store: Store, reading: Read
 
 
 def test_function_gets_nulls_if_a_join_finds_no_row(store: Store, either: Read) -> None:
-    """If no row is joined, the arguments are NULL. The result may be another value, as with coalesce."""
+    """If the join finds no row, the arguments are NULL. The result of coalesce is then not NULL."""
     store.connection.execute("insert into loan values (7, null, 4.00, '2026-10-02', 'c')")
     steps = (replace(ACCOUNT, optional=True), BANK)
     value = Call("coalesce", (Ref(RATE), Number("9")))
@@ -328,7 +328,7 @@ def test_function_gets_nulls_if_a_join_finds_no_row(store: Store, either: Read) 
     assert figures(either(found)) == [("Alpha", "1.00"), ("Empty", ""), ("Nobody", "9.00"), ("beta", "4.00")]
 
 
-def test_division_by_zero_before_the_window_is_not_an_error(store: Store, reading: Read) -> None:
+def test_division_by_zero_in_a_row_before_the_window_is_not_an_error(store: Store, reading: Read) -> None:
     store.connection.execute("update loan set amount = 0 where day < '2026-10-01'")
     one = Binary("/", Number("1"), Ref(AMOUNT))
     over_rate = Case(((Binary(">", Ref(RATE), Number("0")), one),))
@@ -337,7 +337,7 @@ def test_division_by_zero_before_the_window_is_not_an_error(store: Store, readin
         assert figures(reading(found))[0] == ("Alpha", "a", "0.10")
 
 
-def test_product_with_a_quotient_is_rounded_like_the_exact_value(store: Store, reading: Read) -> None:
+def test_product_that_contains_a_quotient_is_rounded_like_the_exact_value(store: Store, reading: Read) -> None:
     store.connection.execute("delete from loan; insert into loan values (1, 10, 6.00, '2026-10-01', 'a')")
     third = Binary("/", Number("0.01"), Ref(AMOUNT))
     found = spec(store, group_by={}, measures=(measure(Binary("*", third, Number("3"))),))
@@ -359,7 +359,7 @@ def test_listing_has_one_row_for_each_entity_row(store: Store, either: Read) -> 
     assert result.control(OCTOBER).totals.as_json() == {"rows": 4, "metrics": {}}
 
 
-def test_rows_with_equal_labels_are_one_group(store: Store, reading: Read) -> None:
+def test_rows_of_recipients_with_equal_names_are_one_group(store: Store, reading: Read) -> None:
     store.connection.execute("update bank set name = 'Alpha' where id = 2")
     names = ("sum", "median")
     result = reading(spec(store, group_by={}, metrics=tuple(map(metric, names))))

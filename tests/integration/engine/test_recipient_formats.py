@@ -20,7 +20,7 @@ from tests.support.pgp import Gpg, gpg
 from tools.drawings import ROOT
 
 __all__ = ["gpg"]
-PROJECT = ROOT / "examples/bank-loans"  # a stamped project, as other tests check
+PROJECT = ROOT / "examples/bank-loans"  # other tests check that this example is a stamped project
 PAGE = (ROOT / "docs/how-to/recipient-formats.md").read_text()
 SECTION = re.compile(r"^## (.*?)\n.*?^```python\n(.*?)^```\n\n`(.*?)`.*?^```text\n(.*?)^```\n", re.M | re.S)
 SECTIONS = {title: rest for title, *rest in SECTION.findall(PAGE)}
@@ -48,7 +48,7 @@ def loans(bare_store: Store) -> Store:
 
 
 def stamped(folder: Path, field: str, schema: str) -> Path:
-    """Return the script of a project whose spec has this field, as the page says."""
+    """Copy a stamped project, add `field` to its spec as the page says, and return the path of the script."""
     shutil.copytree(PROJECT / "Glue", folder / "Glue")
     script = folder / "Glue/etl.py"
     text = script.read_text().replace("    entity=", f'    schema="{schema}",\n    {field},\n    entity=')

@@ -92,7 +92,7 @@ def test_renamed_recipient_is_refused_unless_restated(store: Store, engine: Engi
     engine("--period", "2026-10", "--restate", "--reason", "merger")
 
 
-def test_new_recipient_does_not_get_the_folder_of_another(store: Store, engine: Engine) -> None:
+def test_new_recipient_does_not_get_the_folder_of_another_recipient(store: Store, engine: Engine) -> None:
     store.branch()
     old = store.bank("Foo Bank")
     engine("2026-09")

@@ -72,7 +72,7 @@ def test_orphan_rows_outside_the_window_are_ignored(store: Store, engine: Engine
     assert engine("2026-10").manifest()["orphans"]["rows"] == 0
 
 
-def test_rows_without_a_joined_date_fail_every_period(store: Store, engine: Engine) -> None:
+def test_every_period_fails_if_a_row_has_no_date_in_the_joined_table(store: Store, engine: Engine) -> None:
     store.loan(None, "2026-10-01", 70)
     sentence = engine.refusal("2026-10", date_column="Account.open_date")
     assert f'1 row of {store.schema}."Loans" has no date ("open_date")' in sentence

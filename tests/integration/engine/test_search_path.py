@@ -1,7 +1,8 @@
 """Operators, functions and types outside of pg_catalog do not change the values that a run computes.
 
-Up to PostgreSQL 14, every role may create operators, functions and types in the schema `public`. PostgreSQL
-prefers one that fits the types of a query exactly, and runs it with the rights of the reader.
+Up to PostgreSQL 14, every role may create operators, functions and types in the schema `public`. If
+such an object fits the types of a query exactly, PostgreSQL prefers this object and runs it with the rights of
+the reader.
 """
 
 from __future__ import annotations
@@ -175,7 +176,7 @@ def test_enum_is_written_with_its_label(graded: Store, engine: Engine, aggregate
 
 @pytest.mark.parametrize("aggregate_in", ["database", "spark"])
 @pytest.mark.parametrize("kind", ["price", "price[]", "prices", "named"])
-def test_cast_of_a_type_that_every_role_can_create_is_refused(
+def test_cast_of_a_composite_or_range_type_is_refused(
     store: Store, engine: Engine, kind: str, aggregate_in: str
 ) -> None:
     """The owner of the type can create a cast that runs a function with the rights of the reader."""
@@ -206,7 +207,7 @@ TRANSFORMED: dict[str, Any] = {**IN_SPARK, "transform": lambda rows: rows}
     ],
 )
 @pytest.mark.parametrize("kind", ["price", "price[]", "prices", "named"])
-def test_text_of_a_type_that_every_role_can_create_is_refused(
+def test_column_of_a_composite_or_range_type_is_refused_if_a_run_needs_its_text(
     store: Store, engine: Engine, kind: str, table: str, changes: dict[str, Any]
 ) -> None:
     """A run would make the text with a cast, and the owner of the type can create that cast."""
@@ -219,7 +220,7 @@ def test_text_of_a_type_that_every_role_can_create_is_refused(
     assert ", and a run makes no text of this type; use a view that casts the column to a built-in" in said
 
 
-def test_key_of_a_listing_for_a_transform_cannot_have_a_type_that_every_role_can_create(
+def test_listing_key_of_a_composite_type_is_refused_for_a_transform(
     store: Store, engine: Engine
 ) -> None:
     store.sql(
@@ -233,7 +234,7 @@ def test_key_of_a_listing_for_a_transform_cannot_have_a_type_that_every_role_can
 
 
 @pytest.mark.parametrize("kind", ["price", "price[]", "prices"])
-def test_values_of_a_type_that_every_role_can_create_can_be_counted(
+def test_values_of_a_composite_or_range_type_can_be_counted(
     store: Store, engine: Engine, kind: str
 ) -> None:
     store.connection.execute(
@@ -247,7 +248,7 @@ def test_values_of_a_type_that_every_role_can_create_can_be_counted(
     assert [(line["n"], line["none"]) for line in found.lines("Alpha")] == [("0", "1")]
 
 
-def test_enum_of_a_schema_named_like_a_type_of_names_is_shown(store: Store, engine: Engine) -> None:
+def test_enum_in_a_schema_whose_name_begins_with_reg_is_written(store: Store, engine: Engine) -> None:
     name = f"registry_{store.schema}"
     store.sql(
         f"""CREATE SCHEMA {name}; CREATE TYPE {name}.mood AS ENUM ('open');
@@ -261,7 +262,7 @@ def test_enum_of_a_schema_named_like_a_type_of_names_is_shown(store: Store, engi
         store.sql(f"DROP SCHEMA {name} CASCADE")
 
 
-# What the owner of an enum can do in one transaction. A label of the enum becomes another label.
+# Statements that the owner of an enum can run in one transaction. They would replace a label by another label.
 EXCHANGES = {
     "cast": "CREATE CAST (grade AS text) WITH FUNCTION steal(grade)",
     "implicit cast": "CREATE CAST (grade AS text) WITH FUNCTION steal(grade) AS IMPLICIT",
@@ -272,7 +273,7 @@ EXCHANGES = {
 
 @pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("aggregate_in", ["database", "spark"])
-def test_type_that_its_owner_changes_during_a_run_runs_no_function(
+def test_change_of_a_type_during_a_run_runs_no_function_of_its_owner(
     graded: Store, engine: Engine, aggregate_in: str, exchange: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graded.sql(
@@ -316,7 +317,7 @@ def test_type_that_its_owner_changes_during_a_run_runs_no_function(
         ),
     ],
 )
-def test_comparison_of_an_enum_that_a_run_cannot_make_is_refused(
+def test_unsupported_comparison_of_an_enum_is_refused(
     graded: Store, engine: Engine, where: str, said: str
 ) -> None:
     schema = graded.schema
@@ -325,8 +326,8 @@ def test_comparison_of_an_enum_that_a_run_cannot_make_is_refused(
     )
 
 
-def test_column_whose_type_shows_names_is_refused(store: Store, engine: Engine) -> None:
-    """Every role that can create a table chooses such a name. It can look like a formula."""
+def test_column_of_the_type_regclass_is_refused(store: Store, engine: Engine) -> None:
+    """The value is the name of a table. A role that can create a table can choose a name like a formula."""
     store.sql('ALTER TABLE "Loans" ADD place regclass')
     said = engine.refusal("--period", "2026-10", group_by={"place": "Loans.place"})
     assert '"place", "place" in' in said

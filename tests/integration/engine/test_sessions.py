@@ -1,4 +1,4 @@
-"""Sessions in the source: their settings, and their end after the run or the connection is lost."""
+"""Sessions in the source: their settings, and their end when a run or a connection ends."""
 
 from __future__ import annotations
 

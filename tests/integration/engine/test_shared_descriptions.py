@@ -1,4 +1,4 @@
-"""Tests of the engine parse each description of a service once. No session changes those of another."""
+"""Tests of the engine parse each description of a service once. Each session has its own copy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def path_of_get_object() -> str:
     return str(model.operation_model("GetObject").http["requestUri"])
 
 
-def test_request_of_one_session_does_not_change_the_descriptions_of_another() -> None:
+def test_request_of_one_session_does_not_change_the_descriptions_of_another_session() -> None:
     assert path_of_get_object() == "/{Bucket}/{Key+}"
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-west-1")
     client = session.client("s3")

@@ -118,7 +118,7 @@ time.sleep(0.5)
 """
 
 
-def test_end_of_spark_writes_nothing_although_threads_use_java(tmp_path: Path) -> None:
+def test_end_of_spark_writes_no_traceback_while_threads_use_java(tmp_path: Path) -> None:
     """Otherwise a Python traceback can follow the error message of a failed run."""
     done = ended(BUSY, tmp_path)
     assert done.returncode == 0

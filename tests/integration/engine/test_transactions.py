@@ -166,7 +166,7 @@ def test_dead_connection_ends_soon_after_the_statement_timeout(
     url = bare_store.url.replace(f":{stalling.port}/", f":{stalling.server_address[1]}/")
     lost = pytest.raises(ExtractError, match="was lost during the read")
     with source(f"{url}?sslmode=disable", driver, timeout=1).session() as session, lost:
-        started = time.monotonic()  # not before the login, because the login may have to start Java
+        started = time.monotonic()  # after the login, because the login may have to start Java
         session.rows("SELECT 1 AS of_a_lost_connection")
     assert time.monotonic() - started < 10
 
@@ -175,7 +175,7 @@ def test_run_leaves_no_settings_in_a_pooler_in_transaction_mode(
     server: database.Database, bare_store: Store, driver: str, tmp_path: Path
 ) -> None:
     bare_store.sql("CREATE TABLE fees (id int)")
-    # PostgreSQL's JDBC driver before version 42.7.5 sends this setting at the start.
+    # PostgreSQL's JDBC driver before version 42.7.5 sets extra_float_digits when it connects.
     ignored = "extra_float_digits" if driver == "jdbc" else ""
     pooled = pgbouncer.serve(server, tmp_path, ignore_startup_parameters=ignored)
     with pooled as pooler, psycopg.connect(pooler.url, autocommit=True, prepare_threshold=None) as other:

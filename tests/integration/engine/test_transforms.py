@@ -28,7 +28,7 @@ SIX = {
 
 
 def fees_taken_off(rows: Any) -> Any:
-    """Change amounts and drop rows, depending on two other columns of the entity. One of them is a text."""
+    """Change amounts and drop rows, depending on two other columns of the entity: a text and a number."""
     from pyspark.sql import functions as F
 
     return rows.where(F.col("state") != "void").withColumn(
@@ -143,7 +143,8 @@ def test_failed_transform_is_reported_in_one_sentence(
     store: Store, in_spark: Engine, transform: Callable[[Any], Any], sentence: str | None
 ) -> None:
     store.loan(store.branch(), "2026-10-05", 10)
-    # The engine does not use the new column, so Spark never computes it and reports no error.
+    # If `sentence` is None, the transform adds a column that the engine does not use. Spark never computes the
+    # column, so there is no error.
     if sentence is None:
         in_spark("2026-10", transform=transform)
         return

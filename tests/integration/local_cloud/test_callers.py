@@ -24,7 +24,7 @@ from local_cloud.aws import web_identity
 TRUST = {"Effect": "Allow", "Principal": {"AWS": aws.ACCOUNT}, "Action": "sts:AssumeRole"}
 UNKNOWN = ("test", aws.ACCOUNT, "AKIAIOSFODNN7EXAMPLE")
 # The error codes of AWS for an unknown access key, and for a request without a signature. The local
-# cloud takes every REST request without a signature for a request to S3.
+# cloud treats every REST request without a signature as a request to S3.
 CODES = {
     "sts": ("get_caller_identity", "InvalidClientTokenId", "MissingAuthenticationToken"),
     "iam": ("list_roles", "InvalidClientTokenId", "MissingAuthenticationToken"),
@@ -103,7 +103,7 @@ def test_requests_of_unknown_callers_do_not_count_as_refusals(cloud: aws.Cloud) 
     ("method", "path"),
     [("POST", "/_ministack/reset"), ("POST", "/_ministack/config"), ("GET", "/_ministack/ses/messages")],
 )
-def test_own_paths_of_the_emulator_are_refused(cloud: aws.Cloud, method: str, path: str) -> None:
+def test_administrative_paths_of_the_emulator_are_refused(cloud: aws.Cloud, method: str, path: str) -> None:
     assert sent(cloud, method, path, "{}" if method == "POST" else "") == 403
 
 
@@ -129,7 +129,10 @@ def test_options_without_a_signature_are_refused(cloud: aws.Cloud, path: str) ->
 
 
 def test_request_without_a_signature_cannot_reach_another_service(cloud: aws.Cloud) -> None:
-    """AWS answers this action without a signature. By the name of the host, the request creates a bucket."""
+    """AWS answers the action Unsubscribe without a signature.
+
+    The host name is the name of a bucket, so an emulator could create the bucket.
+    """
     bucket = f"other-{secrets.token_hex(4)}"
     arn = f"arn:aws:sns:{aws.REGION}:{aws.ACCOUNT}:topic:{uuid.uuid4()}"
     host = {"Host": f"{bucket}.s3.amazonaws.com"}

@@ -159,7 +159,7 @@ def test_maximum_size_of_an_items_key_depends_on_the_table(refusing: aws.Cloud, 
     assert "Size of rangekey has exceeded" in refused(lambda: put(2_048, 1_025))
 
 
-def test_maximum_size_of_a_message_is_256_kib_or_the_topics_setting(refusing: aws.Cloud, name: str) -> None:
+def test_maximum_size_of_a_message_is_256_kib_or_the_setting_of_the_topic(refusing: aws.Cloud, name: str) -> None:
     sns = refusing.client("sns")
     topic = sns.create_topic(Name=name)["TopicArn"]
     sns.publish(TopicArn=topic, Message="x" * 262_144)

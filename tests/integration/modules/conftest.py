@@ -19,7 +19,7 @@ from tools.hcl import REPOSITORY
 
 @pytest.fixture(scope="session")
 def terraform_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the environment for Terraform. With it, Terraform finds the provider and does not prompt."""
+    """Return an environment in which Terraform finds the provider and does not prompt."""
     return terraform.environment(tmp_path_factory.mktemp("terraform"))
 
 

@@ -1,7 +1,7 @@
 """The SFTP server on an EC2 instance for tests: real systemd and sshd run the cloud-init user data.
 
 The module is applied in the local cloud. The machine has the files from the user data of the emulated
-instance, and the rights of its role. Only `mount-s3` is not from Amazon: rclone mounts the bucket.
+instance, and the rights of its role. The only replaced program is `mount-s3`: rclone mounts the bucket.
 """
 
 from __future__ import annotations

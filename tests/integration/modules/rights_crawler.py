@@ -49,7 +49,7 @@ def catalog_key_steps() -> tuple[Step, ...]:
 
 
 def driver_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """Return the additional steps with a custom driver: Glue runs a job, whose files have own prefixes."""
+    """Return the additional steps with a custom driver. Glue runs a job and gives its files other prefixes."""
     own_role = f"arn:aws:iam::{aws.ACCOUNT}:role/{role_name('rights', 'crawler')}"
     folders = [
         f"artifacts/rights/{folder}"
@@ -107,7 +107,7 @@ def crawler_steps(facts: dict[str, str]) -> tuple[Step, ...]:
 
     def change_table(role: Role) -> None:
         admin = role.cloud.client("glue")
-        # The table exists if an earlier test ran this step.
+        # If an earlier test ran this step, the table already exists.
         with suppress(admin.exceptions.AlreadyExistsException):
             admin.create_table(DatabaseName="rights", TableInput={"Name": "bank_public_bank"})
         role.client("glue").update_table(DatabaseName="rights", TableInput={"Name": "bank_public_bank"})

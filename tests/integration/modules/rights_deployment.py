@@ -18,7 +18,7 @@ from tests.integration.modules.rights_root import (
 from tests.support.terraform import OpenRoot, Root
 from tools.hcl import REPOSITORY
 
-# The script does what every run of the engine does before it reads anything.
+# The script makes only the checks that every run of the engine makes before it reads data.
 SCRIPT = """\
 import sys
 import rolling_arguments, rolling_glue

@@ -191,7 +191,8 @@ SECOND_CHANGES: Inputs = {
     "database": {**SECOND_INPUTS["database"], "user_name": "somebody"},
     "endpoints": {**SECOND_INPUTS["endpoints"], "services": ["kms", "logs", "glue"]},
 }
-# Inputs whose change replaces something. Each value says what is replaced.
+# Inputs that the test does not change. Each value says which resources a change would replace, or why the
+# test needs the value.
 FIXED = {
     "force_destroy": "true, so that the test can destroy the bucket",
     "key_alias": "the alias",

@@ -147,10 +147,10 @@ GIVEN: dict[str, Any] = {
 }
 
 
-def test_roles_of_two_repositories_in_one_account_trust_the_subjects_of_their_repository(
+def test_roles_of_two_repositories_in_one_account_trust_only_their_own_repository(
     cloud: aws.Cloud, roles: Path, tmp_path: Path, open_root: OpenRoot
 ) -> None:
-    """GitHub's subject contains the IDs of a new repository, but not those of an old one."""
+    """GitHub's subject contains the IDs of the owner and the repository only for new repositories."""
     version = f"@refs/tags/v{extracts.__version__}"
     old = open_root(roles, **cloud.environment)
     new = open_root(Path(shutil.copytree(roles, tmp_path / "second")), **cloud.environment)
@@ -253,5 +253,5 @@ def test_plan_role_reads_only_the_settings_of_one_project_and_its_sftp_instance(
         with pytest.raises(ClientError, match="UnauthorizedOperation"):
             reader.describe_instance_attribute(InstanceId=other["InstanceId"], Attribute="userData")
     finally:
-        # Other tests in this cloud expect no instances.
+        # Other tests in this cloud expect no instances, so the test terminates both instances.
         ec2.terminate_instances(InstanceIds=[own, other["InstanceId"]])

@@ -52,13 +52,13 @@ def test_failure_with_a_different_reason_sends_a_second_mail(alerts: Deployed) -
     assert told.subject == '[FAILED] bank-loans 2026-10: no table public."Loans".'
 
 
-def test_dry_run_recovers_no_failure(alerts: Deployed) -> None:
+def test_successful_dry_run_sends_no_mail_about_a_recovery(alerts: Deployed) -> None:
     alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10"))
     trial = {"period": "2026-10", "dry-run": "true"}
     assert alerts.mails_after(1, lambda: alerts.run_job(SUCCEEDS, **trial)) == []
 
 
-def test_backfill_recovers_the_failures_of_its_months(alerts: Deployed) -> None:
+def test_successful_backfill_sends_a_mail_about_the_recovery_of_its_months(alerts: Deployed) -> None:
     alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10"))
     [over] = alerts.mails_after(1, lambda: alerts.run_job(SUCCEEDS, **{"from": "2025-12", "to": "2026-10"}))
     assert over.subject.startswith("[RECOVERED] bank-loans 2025-12 to 2026-10: was FAILED: permission denied")
@@ -183,7 +183,7 @@ def test_file_that_is_not_collected_by_the_due_day_sends_a_mail(
     assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-12T07:00:00Z")) == []
 
 
-def test_forged_download_is_corrected_until_the_next_month_is_due(alerts: Deployed) -> None:
+def test_daily_check_reports_a_file_again_after_a_forged_download(alerts: Deployed) -> None:
     own = json.dumps({"extract": "bank-loans", "recipient": "first-bank", "period": "2026-09"})
     forged = {"Source": "sftp-transfer", "DetailType": "File Collected", "Detail": own}
 
@@ -201,7 +201,7 @@ def test_forged_download_is_corrected_until_the_next_month_is_due(alerts: Deploy
     assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-10T07:00:00Z")) == []
 
 
-def test_file_in_a_flat_folder_is_found_by_the_manifest(alerts: Deployed) -> None:
+def test_daily_check_uses_the_manifest_to_find_a_file_in_a_flat_folder(alerts: Deployed) -> None:
     due = "2026-11-10T07:00:00Z"
     files = [f"loans/bank_name=FirstBank/FirstBank_{day}.csv" for day in (20260930, 20261031)]
     for key in files:
@@ -242,11 +242,11 @@ def test_download_with_invalid_values_has_no_receipt_and_no_mail(alerts: Deploye
 
 
 ################################################################################
-# The alerts themselves
+# Test messages, and failures of the alerts
 ################################################################################
 
 
-def test_test_message_sends_a_mail_each_time(alerts: Deployed) -> None:
+def test_each_test_message_sends_a_mail(alerts: Deployed) -> None:
     given = json.loads(alerts.outputs["alerts"]["test_message"]["input"])
     for _ in range(2):
         [mail] = alerts.execute("state_machine_arn", given)

@@ -52,7 +52,7 @@ def test_event_of_aws_sends_the_expected_mail_once(alerts: Deployed, name: str) 
     assert alerts.execute("state_machine_arn", AS_AWS_SENDS_IT[name]) == [], "no second mail"
 
 
-def test_state_machine_with_push_in_its_name_is_not_a_delivery(alerts: Deployed) -> None:
+def test_failed_state_machine_with_push_in_its_name_is_not_reported_as_a_delivery(alerts: Deployed) -> None:
     kind, name = "Step Functions Execution Status Change", "till-push-daily-receipts"
     told = {"stateMachineArn": f"{ARN}:stateMachine:{name}", "status": "FAILED", "error": "States.Runtime"}
     failed = event("aws.states", kind, executionArn=f"{ARN}:execution:{name}:0", **told)

@@ -15,7 +15,7 @@ from tools.hcl import MODULES, NAMES, REPOSITORY, files, inputs, inputs_of
 SHARED = {"kms_key", "kms_key_arn", "log_retention_days", "name", "permissions_boundary_arn", "tags"}
 
 
-@pytest.mark.timeout(1800)  # Terraform makes a plan for each run block, which takes a second
+@pytest.mark.timeout(1800)  # slow: Terraform needs a second to plan each run block
 @pytest.mark.parametrize("module", NAMES)
 def test_terraform_tests_pass(module: str, modules: Path, open_root: OpenRoot) -> None:
     for path in (modules / module / "tests").glob("validation*.tftest.hcl"):
@@ -93,7 +93,7 @@ def _required_first(attributes: list[str], kind: str) -> list[str]:
 
 
 @pytest.mark.parametrize("module", NAMES)
-def test_variables_are_required_first_then_alphabetical(module: str) -> None:
+def test_variables_are_in_alphabetical_order_with_required_variables_first(module: str) -> None:
     for path in files(module, "variable"):
         given = inputs_of(path)
         required = [i.name for i in given if i.default is None]
@@ -156,7 +156,7 @@ def test_every_trust_policy_of_a_service_has_a_condition_with_the_account() -> N
     assert unnamed == ["sftp-transfer/instance-iam.tf"]
 
 
-def test_modules_have_the_same_hosts_of_the_console() -> None:
+def test_modules_define_the_hosts_of_the_aws_console_in_the_same_way() -> None:
     texts = [path.read_text() for module in NAMES for path in (MODULES / module).glob("*.tf")]
     rule = re.compile(r"  # AWS documents no console host.*?\n  _console  +=.*?\n", re.DOTALL)
     rules = [rule.search(text) for text in texts]

@@ -20,7 +20,7 @@ BUCKET = "pushed-data"
 NAME = "forty-characters-are-the-most-of-a-name1"
 # The engine's folder for "Łódź & Żyrardów Bank", and the folder of a recipient without a server.
 LODZ, AWAY = "loans/bank_name=ŁódźŻyrardówBank", "loans/bank_name=Away"
-# Step Functions cannot read a manifest that contains this text.
+# With a text of this length, a manifest is too long for Step Functions.
 TOO_LONG = "x" * 262_144
 ROOT = """\
 variable "key" { type = string }
@@ -161,7 +161,7 @@ def test_markers_are_sent_after_their_file(pushing: Pushing) -> None:
     assert arrived[before:] == ["ALodz_20261031.csv.gz.pgp", "A.csv.sha256", "A.csv.done"]
 
 
-def test_more_files_than_fit_into_one_transfer_arrive(pushing: Pushing) -> None:
+def test_files_arrive_if_they_need_more_than_one_transfer(pushing: Pushing) -> None:
     names = [f"part-{number:02}.csv" for number in range(11)]
     for name in names:
         pushing.put(f"{LODZ}/year=2026/month=11/{name}", name.encode())

@@ -1,11 +1,11 @@
 """The rights of the roles of kms-bucket and glue-extract, applied in the local cloud.
 
 Two extracts that share a bucket are applied once. Then the tests remove each right in turn, and exactly the
-step that needs this right must fail. The tests also try forbidden calls. Where the local cloud checks a call
-in the same way as AWS, the role makes the call. For some calls, AWS checks more: several resources of one
-call, keys that other services use, or network interfaces. For these calls, `asks` contains the checks that
-the service authorization reference lists. The IAM evaluator of the local cloud decides these checks with the
-deployed policies.
+step that needs this right must fail. The tests also try forbidden calls. If the local cloud checks a call in
+the same way as AWS, the role makes the call. For some calls, AWS makes more checks: for several resources of
+one call, for keys that other services use, or for network interfaces. For such a call, `asks` contains the
+checks that the service authorization reference lists. The IAM evaluator of the local cloud makes these checks
+with the deployed policies.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ ALL_BUT_ITSELF = json.dumps(
         ({"ExecutionRoleSessionPolicy": ALL_BUT_ITSELF}, "permission denied for the runs of this job"),
     ],
 )
-def test_run_with_weaker_settings_refuses_to_start(
+def test_run_fails_if_its_security_settings_are_changed(
     cloud: aws.Cloud, facts: dict[str, dict[str, str]], settings: dict[str, str], message: str
 ) -> None:
     found = ended(cloud.client("glue"), "rights", **settings)
@@ -240,7 +240,7 @@ def test_run_with_weaker_settings_refuses_to_start(
     assert message in found["ErrorMessage"]
 
 
-def test_run_cannot_load_other_code(cloud: aws.Cloud, facts: dict[str, dict[str, str]]) -> None:
+def test_arguments_of_a_run_cannot_load_other_code(cloud: aws.Cloud, facts: dict[str, dict[str, str]]) -> None:
     mine = dict.fromkeys(("--scriptLocation", "--extra-py-files"), "s3://nowhere/mine.py")
-    # The bucket does not exist, so the run would fail if Glue used one of these arguments.
+    # The bucket does not exist, so the run would fail if Glue used one of the arguments.
     assert ended(cloud.client("glue"), "rights", Arguments=mine)["JobRunState"] == "SUCCEEDED"

@@ -286,7 +286,7 @@ def test_download_by_a_user_of_another_extract_has_no_receipt(shared: Shared) ->
     assert {item["recipient"]["S"] for item in items} <= {"first-bank", "lodz"}
 
 
-def test_download_of_a_marker_is_not_a_download_of_the_file(shared: Shared) -> None:
+def test_download_of_a_marker_gives_no_receipt_for_the_file(shared: Shared) -> None:
     folder = "/year=2026/month=10/"
     key = f"loans/bank_name=ŁódźŻyrardówBank{folder}ŁódźŻyrardówBank_20261031.csv.done"
     s3 = shared.cloud.client("s3")
@@ -323,13 +323,13 @@ def test_role_of_a_recipient_lists_only_its_prefix(shared: Shared, prefix: str) 
         s3.list_objects_v2(Bucket="shared-data", Prefix=prefix)
 
 
-def test_unknown_key_cannot_log_in(shared: Shared) -> None:
+def test_login_with_an_unknown_key_is_refused(shared: Shared) -> None:
     refused = shared.recipient("corner-shop", sftp.key_pair(shared.place, "stranger")).run("ls /")
     assert refused.returncode == 255
     assert "Permission denied (publickey)" in refused.stderr
 
 
-def test_removed_key_cannot_log_in(shared: Shared) -> None:
+def test_login_with_a_removed_key_is_refused(shared: Shared) -> None:
     assert shared.recipient("corner-shop").run("ls /").returncode == 0
     shared.root.apply(tf_vars=shared.given | variables(tills_keys={}))
     refused = shared.recipient("corner-shop").run("ls /")

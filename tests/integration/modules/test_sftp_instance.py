@@ -66,7 +66,7 @@ def test_scripts_and_units_are_valid(served: Served) -> None:
     assert done.stderr == ""
 
 
-def test_recipient_sees_its_prefix_as_root_and_downloads(served: Served) -> None:
+def test_recipient_sees_its_prefix_as_the_root_folder_and_downloads_a_file(served: Served) -> None:
     done = served.client().run("pwd", "ls -1 /", f"get {FILE} whole.csv")
     assert done.returncode == 0, done.stderr
     assert "Files of Example Bank." in done.stderr
@@ -158,7 +158,7 @@ def test_ports_are_not_forwarded(served: Served) -> None:
 
 
 @pytest.mark.parametrize("user", ["first-bank", "root", "nobody"])
-def test_unknown_key_cannot_log_in(served: Served, user: str) -> None:
+def test_login_with_an_unknown_key_is_refused(served: Served, user: str) -> None:
     refused = served.client(user, "stranger").run("ls /")
     assert refused.returncode == 255
     assert "Permission denied (publickey)" in refused.stderr

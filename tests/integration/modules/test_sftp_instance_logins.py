@@ -1,4 +1,4 @@
-"""Logins at the SFTP instance whose client does not read, and downloads whose client ends."""
+"""Clients of the SFTP instance that do not read during a login, or that end during a download."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ async def signed_request(self: auth.ClientAuth) -> None:
 
 @pytest.fixture
 def banner(served: Served) -> Iterator[None]:
-    """Make the banner longer than the buffers between sshd and a client. sshd sends it before its answer."""
+    """Make the banner longer than the buffers between sshd and a client.
+
+    sshd sends the banner before it answers the login.
+    """
     path = served.machine.path("/etc/sftp/banner")
     before = path.read_text()
     path.write_text("Files of Example Bank.\n" * 9000)
@@ -65,7 +68,7 @@ def connected(served: Served) -> socket.socket:
     return made
 
 
-def test_login_whose_client_does_not_read_ends_when_its_key_is_removed(
+def test_removed_key_ends_the_login_of_a_client_that_does_not_read(
     served: Served, banner: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served.admit("laptop", "reserve")
@@ -125,11 +128,11 @@ def shown(served: Served, title: str) -> bool:
         ("sshd: /usr/sbin/sshd -D [listener] 0 of 10-60 startups", False),
     ],
 )
-def test_program_that_ends_sessions_ends_the_logins_of_one_recipient(
+def test_unmount_program_ends_only_the_logins_of_its_recipient(
     served: Served, title: str, ends: bool
 ) -> None:
-    """OpenSSH 9.8 and later have other titles. The machine of this test may have an older version."""
-    # systemd-run would replace the variables of a script in its arguments.
+    """OpenSSH 9.8 changed the titles of its processes. The tested machine may have an older OpenSSH."""
+    # The script is a file, because systemd-run replaces variables such as $1 in its arguments.
     script = '#!/bin/bash\ncoproc sleep 600\nexec -a "$1" cat <&"${COPROC[0]}"\n'
     served.machine.write("/usr/local/bin/login", script, 0o755)
     served.machine.run("systemd-run", "--unit=login", "--collect", "/usr/local/bin/login", title)
@@ -154,7 +157,7 @@ def greeted(served: Served, source: str) -> bool:
             return False
 
 
-def test_connections_of_one_address_without_a_login_do_not_refuse_other_addresses(served: Served) -> None:
+def test_many_unfinished_logins_from_one_address_do_not_block_other_addresses(served: Served) -> None:
     held = []
     try:
         for _ in range(30):
@@ -196,7 +199,7 @@ async def login(served: Served) -> asyncssh.SSHClientConnection:
     [((0, 8), True), ((0, 0), False)],
     ids=["client that ends without closing the file", "first half twice"],
 )
-def test_file_of_which_enough_bytes_were_read_has_a_receipt(
+def test_file_has_a_receipt_if_the_client_has_read_as_many_bytes_as_the_file_has(
     served: Served, starts: tuple[int, int], aborts: bool
 ) -> None:
     """OpenSSH logs how many bytes a client has read, but not which bytes."""
@@ -253,8 +256,8 @@ def test_receipt_of_a_restated_file_needs_a_download_of_the_new_version(served: 
         s3.delete_object(**where)
 
 
-def test_file_that_a_session_opened_too_early_has_a_receipt(served: Served) -> None:
-    """A client can ask for a file again and again, until the file exists."""
+def test_file_has_a_receipt_even_if_the_session_first_tried_to_open_it_too_early(served: Served) -> None:
+    """A client may try to open a file repeatedly, until the file exists."""
     s3, name = served.cloud.client("s3"), "awaited.csv"
     where = {"Bucket": "instance-data", "Key": f"loans/bank_name=FirstBank/{name}"}
 

@@ -180,12 +180,12 @@ def same_state(usage_root: Callable[[str], Root]) -> Planned:
     return planned(usage_root("same_state"))
 
 
-def test_with_an_existing_key_no_keys_are_created(same_state: Planned) -> None:
+def test_no_key_is_created_if_an_existing_key_is_given(same_state: Planned) -> None:
     keys = {address for address, resource in same_state.items() if resource["type"] == "aws_kms_key"}
     assert keys == {"aws_kms_key.own", "module.artifacts.aws_kms_key.this[0]"}
 
 
-def test_resources_for_unknown_keys_and_addresses_have_known_map_keys(same_state: Planned) -> None:
+def test_map_keys_of_unknown_ssh_keys_and_addresses_are_known(same_state: Planned) -> None:
     assert {
         'module.loans_server.aws_transfer_ssh_key.this["first-bank/laptop"]',
         'module.loans_server.aws_transfer_ssh_key.this["first-bank/server"]',
@@ -217,7 +217,7 @@ def regions(usage_root: Callable[[str], Root]) -> Iterator[Root]:
     root = usage_root("regions")
     root.apply(tf_vars=USAGE)
     yield root
-    # Other tests count the resources in this account.
+    # Other tests count the resources in this account, so this fixture destroys its resources.
     root.destroy(tf_vars=USAGE, refresh=False)
 
 

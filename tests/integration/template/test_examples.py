@@ -121,7 +121,7 @@ def test_defaults_give_the_spec_of_bank_loans(stamp: Callable[..., Path]) -> Non
     assert (stamp() / "Glue/etl.py").read_text() == SPEC
 
 
-def test_example_differs_from_a_project_only_in_the_modules_source(
+def test_example_differs_from_a_new_project_only_in_the_source_of_its_modules(
     stamp: Callable[..., Path],
 ) -> None:
     local = files(stamp(__module_source="../../../modules/MODULE"))

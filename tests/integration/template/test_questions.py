@@ -68,7 +68,7 @@ def test_template_uses_exactly_the_declared_answers(template: Path, declared: di
     assert used == declared.keys()
 
 
-def test_template_package_and_changelog_have_the_same_version(
+def test_template_and_package_and_changelog_have_the_same_version(
     repository: Path, declared: dict[str, object]
 ) -> None:
     version = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["version"]
@@ -146,7 +146,7 @@ def test_cookiecutter_creates_the_same_files_and_prints_the_next_steps(
     assert commands[0].startswith("cd bank-loans")
 
 
-def test_replay_with_names_in_any_script_creates_the_same_files_or_none(
+def test_replay_with_non_ascii_names_creates_the_same_files_and_none_if_an_answer_is_missing(
     tmp_path: Path, template: Path, cookiecutter_settings: Path, stamp: Callable[..., Path]
 ) -> None:
     """Names in any script are written as UTF-8, even if the locale has another encoding."""

@@ -145,7 +145,7 @@ def test_output_lines_are_received_while_the_program_runs(tmp_path: Path) -> Non
 
 
 def test_program_runs_without_standard_streams(tmp_path: Path) -> None:
-    """A service may have no standard streams. The pipe must not become the program's standard input."""
+    """A service may have no standard streams. The tool's pipe must not become the program's standard input."""
     closed = (
         "import os, sys; os.closerange(0, 3)\n"
         "from extracts import children\n"
@@ -209,7 +209,7 @@ def test_only_one_module_starts_programs() -> None:
     assert modules_with(starting) == {"children.py"}
 
 
-def test_only_one_module_builds_a_command_of_python() -> None:
+def test_only_one_module_builds_a_command_that_starts_python() -> None:
     """Other modules use `sys.executable` as text: in reports, in first lines of scripts, and for Spark."""
     assert modules_with(r"\[\s*sys\.executable|\bpython3?\b['\"],") == {"children.py"}
 

@@ -28,7 +28,7 @@ __all__ = ["gpg"]
 READER = "patient_reader"
 EXAMPLE = Path(__file__).parents[3] / "examples/bank-loans"
 GUIDE = Path(__file__).parents[3] / "docs/how-to/encrypt-files.md"
-# Terraform code with all that doctor needs. tests/e2e/test_demo.py checks a deployed example.
+# Terraform code with everything that `doctor` reads. tests/e2e/test_demo.py checks a deployed example.
 ROOT = """
 variable "region" { type = string }
 variable "subnet_id" { type = string }
@@ -348,7 +348,7 @@ def test_spec_that_contradicts_the_database_is_reported_with_the_error_of_the_en
     assert check["text"] == 'no column "Ammount" in public."Loans". Did you mean "Amount"?'
 
 
-def test_failing_spec_is_reported(project: Path, looked: Callable[..., dict[str, Any]]) -> None:
+def test_spec_that_raises_an_error_is_reported(project: Path, looked: Callable[..., dict[str, Any]]) -> None:
     (project / "Glue/etl.py").write_text("import nothing_like_it\n")
     [check] = looked(str(project))["spec"]
     assert check["text"] == "Glue/etl.py fails: ModuleNotFoundError: No module named 'nothing_like_it'"
@@ -363,7 +363,7 @@ def test_error_for_a_folder_without_a_project_has_one_line(extracts: Extracts, t
     )
 
 
-def test_pgp_keys_are_checked(project: Path, looked: Callable[..., dict[str, Any]], gpg: Gpg) -> None:
+def test_pgp_key_that_expires_soon_and_all_fingerprints_are_reported(project: Path, looked: Callable[..., dict[str, Any]], gpg: Gpg) -> None:
     folder = project / "Terraform"
     values = {"region": aws.REGION, "subnet_id": "subnet-1", "database": {"host": "h", "secret_arn": ""}}
     (folder / "terraform.tfvars.json").write_text(json.dumps({**values, "topic": ""}))

@@ -1,4 +1,4 @@
-"""`extracts doctor` runs no code of a table's owner with a stronger login than the job's."""
+"""If the login of `extracts doctor` has more rights than the job, doctor runs no code of a table's owner."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TABLES = {
 
 @pytest.fixture(params=TABLES, scope="module")
 def owned(request: pytest.FixtureRequest, made: Callable[[str, str], str]) -> tuple[str, str]:
-    """The URL of a superuser of a database with code in its table, and the role of the job."""
+    """The URL of a superuser for a database whose table runs code of its owner, and the role of the job."""
     name = f"owned_{request.param}"
     return made(name, OWNED.format(name=name, table=TABLES[request.param])), f"{name}_reader"
 

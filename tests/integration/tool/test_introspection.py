@@ -101,7 +101,7 @@ def test_misspelled_answer_is_reported_with_the_nearest_name(
     assert not list(tmp_path.iterdir())
 
 
-def test_date_and_group_by_on_joined_tables_add_their_joins(
+def test_joins_are_added_for_a_date_and_a_group_by_on_joined_tables(
     bank: str, extracts: Extracts, tmp_path: Path
 ) -> None:
     given = ("--entity", "Loans", "--metric", "Amount", "--date-column", "account.open_date")
@@ -132,7 +132,7 @@ def test_joins_without_foreign_keys_are_marked_as_guesses(
     assert order["metrics"] == ["Betrag €", "Betrag"]
 
 
-def test_report_lists_tables_without_a_numeric_column_before_views_and_views_last(
+def test_report_lists_tables_with_numbers_then_other_tables_then_views(
     ledger: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(ledger)
@@ -179,7 +179,7 @@ def test_partitions_and_inheritance_children_are_not_listed_as_tables(
     assert found["app.invoices"]["kind"] == "partitioned table"
     assert found["app.invoices"]["rows"] == 400
     assert found["app.events"]["rows"] == 30
-    # A range of the partition key needs no index. A range of the due date needs one.
+    # A range of the partition key needs no index, but a range of the due date needs an index.
     assert [(d["column"], d["indexed"]) for d in found["app.invoices"]["dates"]] == [
         ("issued_on", True),
         ("due_on", False),
@@ -283,7 +283,7 @@ def test_project_with_a_composite_key_publishes_correct_values(
     }
 
 
-def test_column_names_in_a_given_composite_key_are_checked(tenants: str, extracts: Extracts) -> None:
+def test_unknown_column_in_a_given_composite_key_is_refused(tenants: str, extracts: Extracts) -> None:
     given = ("--entity", "app.visits", "--recipient", "regions.title")
     joins = "customers: visits.customer_id = id; regions: customers.tenant_id = tenant_id and customers."
     done = extracts(*NEW, "--database-url", tenants, *given, "--joins", f"{joins}region_code = cod")
@@ -316,7 +316,7 @@ def test_missing_index_of_a_materialized_view_is_reported(
 def test_group_by_does_not_repeat_the_recipient(shops: str, extracts: Extracts, tmp_path: Path) -> None:
     given = ("--recipient", "stores.store_name", "--group", "stores.id")
     done = extracts(*NEW, "--database-url", shops, "--recipient", "stores.store_name", "--dry-run", "--json")
-    assert done.returncode == 1  # ambiguous, because a row of a file can also stand for a product
+    assert done.returncode == 1  # group by is ambiguous: a row can stand for a store or a product
     assert '    --group "store_id = stores.id"' in done.stderr.splitlines()
     assert "_2" not in done.stderr
     done = extracts(*NEW, "--database-url", shops, *given, "--project-slug", "by-store")
@@ -345,7 +345,7 @@ def test_answer_for_the_recipient_may_be_a_table_name(shops: str, extracts: Extr
     assert "Metric('sum', 'paid'" in found["metrics"]
     assert found["date_column"] == "sold_at"
     assert found["group_by"] == {"store_id": "stores.id", "store_name": "stores.store_name"}
-    assert "→ employees" not in done.stdout  # the circular path between stores and managers does not end
+    assert "→ employees" not in done.stdout  # no path follows the circle of stores and managers
 
 
 def test_nullable_join_is_reported(shops: str, entities: Callable[..., dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from tests.support.introspection import NEW, paths
 from tests.support.tool import Extracts
 
 
-def test_number_of_statements_does_not_grow_with_the_tables(
+def test_number_of_statements_does_not_depend_on_the_number_of_tables(
     made: Callable[[str, str], str],
     server: database.Database,
     entities: Callable[..., dict[str, Any]],
@@ -168,7 +168,7 @@ reset role; revoke all on schema public from stranger_ROLE;
 def test_joins_to_a_table_of_another_owner_are_not_guessed(
     made: Callable[[str, str], str], entities: Callable[..., dict[str, Any]]
 ) -> None:
-    """Functions of that owner, in policies or indexes, would run with the rights of the user."""
+    """Functions of the other owner, in policies or indexes, would run with the rights of the tool's user."""
     own = "create table loan (id int primary key, region_id int, amount numeric, day date);"
     url = made("stranger", own + STRANGER.replace("ROLE", "of_guesses"))
     try:
@@ -215,7 +215,7 @@ create table loans (id int primary key, bank_id int not null references crm.bank
         ),
     ],
 )
-def test_new_table_with_the_name_of_an_answer_is_not_chosen(
+def test_answer_is_refused_if_a_new_table_makes_it_ambiguous(
     made: Callable[[str, str], str], extracts: Extracts, shadow: str, arguments: list[str], sentence: str
 ) -> None:
     name = f"shadow_{len(arguments)}"

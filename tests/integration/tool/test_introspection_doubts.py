@@ -66,7 +66,7 @@ def test_key_of_the_entity_is_not_the_first_candidate(doubtful: str, extracts: E
     assert candidates == ["shop_id", "number", "email"]
 
 
-def test_empty_entity_is_refused(extracts: Extracts) -> None:
+def test_empty_value_of_the_option_entity_is_refused(extracts: Extracts) -> None:
     done = extracts("inspect", "--database-url", "postgresql://me@127.0.0.1:1/x", "--entity", "")
     assert done.returncode == 2
     assert "--entity is empty" in done.stderr
@@ -77,6 +77,6 @@ def test_hint_is_only_shown_for_a_similar_name(doubtful: str, extracts: Extracts
     assert done.stderr == '✗ entity: there is no table "Loans"\n'
 
 
-def test_period_is_checked_before_the_project(extracts: Extracts) -> None:
+def test_invalid_period_is_reported_before_a_missing_project(extracts: Extracts) -> None:
     done = extracts("resend", "nowhere", "--period", "2026", "--recipient", "x")
     assert done.stderr == '✗ "2026" is not a period; write YYYY-MM, for example 2026-10.\n'

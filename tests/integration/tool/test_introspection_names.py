@@ -56,7 +56,7 @@ def test_name_that_is_not_allowed_in_an_answer_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_question_with_unusable_candidates_stays_ambiguous_and_names_them(
+def test_error_for_an_ambiguous_question_names_the_candidates_that_cannot_be_answers(
     awkward: str, extracts: Extracts
 ) -> None:
     done = extracts(*NEW, "--database-url", awkward)
@@ -79,7 +79,7 @@ def test_question_with_unusable_candidates_stays_ambiguous_and_names_them(
     ]
 
 
-def test_path_with_an_unusable_name_has_no_answer(
+def test_path_with_a_name_that_an_answer_cannot_contain_is_refused(
     awkward: str, extracts: Extracts, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(awkward, "--entity", "sales")["public.sales"]["paths"]

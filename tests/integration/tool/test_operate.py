@@ -40,7 +40,7 @@ for event, message in (("started", f"Loans for {period}"), ("published", publish
 
 
 def totals(rows: int, amount: str) -> dict[str, Any]:
-    """Return control totals in the form that the engine writes. A count has the sum of its column, too."""
+    """Return control totals in the form that the engine writes. A count metric has a sum, too."""
     metrics = {name: {"count": rows, "sum": amount} for name in ("loans_count", "amount_sum")}
     return {"rows": rows, "metrics": metrics}
 

@@ -22,7 +22,7 @@ PROJECT = Path(__file__).parents[3] / "examples/bank-loans"
         ("EXTRACT = 1", "does not run EXTRACT; its last line must be run(EXTRACT)"),
     ],
 )
-def test_error_for_a_failing_spec_names_the_file(spec: str, said: str, tmp_path: Path) -> None:
+def test_error_for_an_invalid_spec_names_the_file(spec: str, said: str, tmp_path: Path) -> None:
     script = tmp_path / "project/Glue/etl.py"
     script.parent.mkdir(parents=True)
     script.write_text(spec)

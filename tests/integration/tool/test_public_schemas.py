@@ -1,4 +1,4 @@
-"""`extracts new` on five public schemas: the answers are useful, and the metrics equal those of plain SQL."""
+"""`extracts new` on five public schemas: the answers are useful, and plain SQL computes the same metrics."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def by_hand(url: str, query: str) -> set[Row]:
 
 
 ################################################################################
-# Enter at every prompt
+# The user presses Enter at every prompt
 ################################################################################
 
 ENTERED = {
@@ -120,7 +120,7 @@ def test_default_answers_create_an_extract_with_correct_values(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_report_offers_facts_first_and_neither_keys_nor_personal_data(
+def test_report_lists_fact_tables_first_and_offers_neither_keys_nor_personal_data(
     name: str, public: Callable[[str], str]
 ) -> None:
     found = report.describe(catalog.read(public(name)), None, None)["entities"]
@@ -190,8 +190,8 @@ def test_order_values_per_product_and_territory_are_correct(
     )
     project = created(url, *options, "--joins", joins)
     assert spec(project)["group_by"] == {"product_id": "product.productid", "product_name": "product.name"}
-    # A file also has a row with 0 for a product whose orders are all before the window. The SQL gives no such
-    # row.
+    # A file also has a row with 0 for a product whose orders are all before the window. The result of
+    # the SQL query has no row for such a product.
     rows = {row for row in published(project, url) if row[3] != "0"}
     assert rows == by_hand(url, f"""
         select t.name, p.productid, p.name, count(*),

@@ -116,7 +116,7 @@ def test_project_without_permission_does_not_hide_other_projects(
     shutil.copytree(project, tmp_path / "closed")
     looked = Path.is_file
 
-    # Necessary for tests that run as root, because the system denies root no access.
+    # The test raises the error itself, because root may read every file.
     def denied(path: Path) -> bool:
         if tmp_path / "closed" in path.parents:
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
@@ -140,7 +140,7 @@ def test_project_without_permission_does_not_hide_other_projects(
     ],
     ids=["long path", "long address", "null byte", "half character", "long number", "long version"],
 )
-def test_project_with_impossible_settings_does_not_hide_other_projects(
+def test_project_with_invalid_settings_does_not_hide_other_projects(
     before: str, after: str, why: str, project: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(project, tmp_path / "bad")
@@ -153,7 +153,7 @@ def test_project_with_impossible_settings_does_not_hide_other_projects(
         assert list(fleet.update([str(tmp_path / "bad")], None, None, plan=False, dry_run=True)) == [problem]
 
 
-def test_link_to_an_impossible_path_does_not_hide_other_projects(project: Path, tmp_path: Path) -> None:
+def test_link_to_a_path_that_is_too_long_does_not_hide_other_projects(project: Path, tmp_path: Path) -> None:
     shutil.copytree(project, tmp_path / "bad")
     for file in ("Glue/etl.py", "extract.yaml"):
         (tmp_path / "bad" / file).unlink()
@@ -165,7 +165,7 @@ def test_link_to_an_impossible_path_does_not_hide_other_projects(project: Path, 
 
 
 @pytest.mark.parametrize("source", ["a" * 5_000, f"https://{'a' * 5_000}", "https://a\0b"])
-def test_impossible_path_does_not_hide_other_projects(source: str, project: Path, home: Path) -> None:
+def test_invalid_path_or_url_does_not_hide_other_projects(source: str, project: Path, home: Path) -> None:
     found = fleet.status([source, str(project)], str(home))
     assert [one.folder for one, _ in found.projects] == [project]
     assert len(found.problems) == 1

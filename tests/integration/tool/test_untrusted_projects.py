@@ -57,7 +57,7 @@ def test_update_runs_no_hook_of_a_template_that_is_named_only_in_the_project(
     assert trace.exists()
 
 
-def test_update_runs_no_hook_of_a_release_before_the_oldest_safe_one(project: Path) -> None:
+def test_update_runs_no_hook_of_a_release_older_than_the_oldest_safe_release(project: Path) -> None:
     edit(project / "extract.yaml", 'version: "1.0.0"', 'version: "0.0.9"')
     commit(project)
     done = call("update", project, "--dry-run")
@@ -166,7 +166,7 @@ def test_error_for_unreadable_settings_has_one_line(
     assert (new.returncode, new.stderr) == (1, f"✗ {answers} cannot be read: {why}\n")
 
 
-def test_error_does_not_quote_a_file_behind_a_link(project: Path, tmp_path: Path) -> None:
+def test_error_does_not_quote_a_file_that_a_symbolic_link_points_to(project: Path, tmp_path: Path) -> None:
     (tmp_path / "secrets.yaml").write_text("password: swordfish: 1\n")
     (project / "extract.yaml").unlink()
     (project / "extract.yaml").symlink_to(tmp_path / "secrets.yaml")
@@ -196,7 +196,7 @@ def test_named_pipe_in_a_project_is_refused_without_waiting(project: Path) -> No
     assert "it is not a regular file" in call("status", project).stderr
 
 
-def test_folder_name_with_markup_is_printed(project: Path, tmp_path: Path) -> None:
+def test_folder_name_with_markup_is_printed_unchanged(project: Path, tmp_path: Path) -> None:
     for name in ("[", "[red]team"):
         (tmp_path / "team" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(project, tmp_path / "team" / name / "]")

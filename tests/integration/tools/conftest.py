@@ -1,3 +1,3 @@
-"""Fixture: one emulated AWS for the whole run."""
+"""Fixture: one emulated AWS for all tests."""
 
 from tests.support.clouds import cloud  # noqa: F401

@@ -33,7 +33,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("release") / "home"
     root.mkdir()
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__", ".pytest_cache")
-    # The list includes the code that these folders import.
+    # The repository also needs the code that the copied code imports.
     code = ("generator/extracts", "local_cloud", "tools", "tests/integration/template")
     for part in ("modules/kms-bucket", "templates", "examples", *code):
         shutil.copytree(ROOT / part, root / part, ignore=unwanted)
@@ -117,7 +117,7 @@ def refused(home: Path, version: str) -> str:
 
 
 def test_failing_test_prevents_the_release(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release, "REFRESH", ["true"])  # this step is slow, and the first test covers it
+    monkeypatch.setattr(release, "REFRESH", ["true"])  # skip a slow step that the first test covers
     change(home, lambda text: text.replace(NOTES, NOTES + "- There is a red test.\n"))
     assert refused(home, "1.0.1") == "The checks fail; nothing was released."
     assert (home / ".venv/bin").is_symlink()  # make did not create the virtual environment again

@@ -74,7 +74,7 @@ def test_errors_of_a_plan_are_whole_sentences(root: Root) -> None:
     assert Root(Path(root.tfdir), root.env | given | {"TF_VAR_region": "eu-west-1"}).errors() == []
 
 
-def test_exit_code_3_of_an_unformatted_file_raises_an_error(root: Root) -> None:
+def test_exit_code_3_of_terraform_fmt_raises_an_error(root: Root) -> None:
     (Path(root.tfdir) / "main.tf").write_text("locals {\n   a = 1\n}\n")
     with pytest.raises(tftest.TerraformTestError, match="Error running command fmt: 3"):
         root.execute_command("fmt", "-check")
@@ -142,7 +142,7 @@ def test_commands_share_a_provider_in_the_same_folder_and_environment(tmp_path: 
         )
         second = provider.processes[0].pid
         assert second != first
-        # The provider opens files of objects at relative paths, so such a folder needs another process.
+        # An object in the folder has a file at a relative path, so the folder needs another provider process.
         copy = shutil.copytree(folder, tmp_path / "copy", symlinks=True)
         provider.attach(copy, settings | {"AWS_REGION": "eu-north-1"})
         assert provider.processes[0].pid == second

@@ -36,7 +36,7 @@ def test_demo_runs_nine_steps_and_succeeds(demo: Demo) -> None:
     assert "a second plan shows no change" in demo.printed
 
 
-def test_demo_prints_the_path_of_the_page_and_a_short_manifest(demo: Demo) -> None:
+def test_demo_prints_the_path_of_the_page_and_a_summary_of_the_manifest(demo: Demo) -> None:
     page = re.search(r"Open the preview page in a browser: file://(\S+)", demo.printed)
     assert page
     shown = Path(page[1]).read_text()
@@ -139,7 +139,7 @@ def test_login_with_an_unknown_key_is_refused(demo: Demo) -> None:
     assert "Permission denied (publickey)" in done.stderr
 
 
-def test_mail_says_what_failed_and_what_to_do(demo: Demo) -> None:
+def test_failure_mail_says_what_failed_and_what_to_do(demo: Demo) -> None:
     [mail] = inbox.read(demo.cloud.mailbox)
     assert mail.to == "data-support@mybigbank.co.za"
     assert mail.subject.startswith(

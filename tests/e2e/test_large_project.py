@@ -96,8 +96,8 @@ def root(
     (folder / "large.auto.tfvars.json").write_text(json.dumps(variables), encoding="utf-8")
     tags = {"provider": {"aws": {"default_tags": {"tags": TAGS}}}}
     (folder / "tags_override.tf.json").write_text(json.dumps(tags), encoding="utf-8")
-    # The state is in S3. With a local state, Terraform would write the whole state file each time it creates one
-    # of hundreds of resources.
+    # The state is in S3. With a local state, Terraform would write the whole state file each time it creates
+    # one of hundreds of resources.
     backend = {"bucket": STATES, "key": f"{mode}.tfstate", "region": aws.REGION, "use_path_style": True}
     (folder / "backend.tf.json").write_text(json.dumps({"terraform": {"backend": {"s3": backend}}}))
     environment = terraform.environment(tmp_path) | cloud.environment

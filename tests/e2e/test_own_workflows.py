@@ -109,7 +109,7 @@ def test_approved_release_is_tagged_and_published_with_its_changelog(github: Git
     assert len(release["notes"].splitlines()) > 3
 
 
-def test_version_that_differs_from_the_version_in_the_code_is_not_published(github: GitHub) -> None:
+def test_release_is_not_published_if_its_version_differs_from_the_code(github: GitHub) -> None:
     with_make(github)
     run = start(github, "99.0.0")
     assert run.failures.keys() == {"build"}
@@ -136,7 +136,9 @@ def test_release_with_the_wrong_deploy_key_creates_no_tag(github: GitHub) -> Non
     assert released(github) == github.state["releases"] == []
 
 
-def test_version_that_is_too_small_for_the_change_is_not_published(github: GitHub, tmp_path: Path) -> None:
+def test_release_is_not_published_if_its_version_is_too_small_for_the_changes(
+    github: GitHub, tmp_path: Path
+) -> None:
     with_make(github)
     last = extracts.__version__
     github.tag(f"v{last}")

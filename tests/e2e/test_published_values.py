@@ -160,7 +160,8 @@ FILES = {
 # Delimiter and decimal mark of each answer. After the answer `other`, the spec has the default marks until
 # the user edits the spec.
 MARKS = {"comma": (",", "."), "semicolon": (";", ","), "tab": ("\t", "."), "other": (",", ".")}
-# Shapes whose metric is a column of whole numbers. Their sums, minima and maxima are whole numbers, too.
+# Shapes whose metric is a column of whole numbers. The sum, the minimum and the maximum of such a column are
+# whole numbers, too.
 WHOLE = ("as by default", "in another script, dated on a joined table")
 RUN_ALL = """
 import json, runpy, sys

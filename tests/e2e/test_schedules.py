@@ -181,7 +181,7 @@ def test_period_is_published_although_the_crawler_cannot_log_in(deployed: Deploy
     assert "The authentication type 10 is not supported" in event["detail"]["errorMessage"]
 
 
-def test_catch_up_schedule_starts_only_the_job(deployed: Deployed) -> None:
+def test_catch_up_schedule_starts_the_job_but_not_the_workflow(deployed: Deployed) -> None:
     before = deployed.last_workflow_run()
     run = deployed.next_job_run(lambda: aws.start_schedule(deployed.cloud, "loans", "loans-catch-up"))
     assert run["JobRunState"] == "SUCCEEDED", run
@@ -218,7 +218,7 @@ def test_denied_start_of_the_workflow_goes_to_the_dead_letter_queue(
     assert deployed.last_workflow_run() == before
 
 
-def test_only_schedules_of_the_extracts_group_can_use_the_role(deployed: Deployed) -> None:
+def test_schedule_of_another_group_cannot_use_the_role(deployed: Deployed) -> None:
     scheduler = deployed.cloud.client("scheduler")
     target = scheduler.get_schedule(GroupName="loans", Name="loans-start")["Target"]
     with suppress(scheduler.exceptions.ConflictException):

@@ -92,7 +92,7 @@ def test_each_recipient_decrypts_its_own_file(
          "amount_sum", "amount_avg"), 20)), trailer_record="T{rows}", encryption=Pgp()),
     File(format=Csv(encoding="utf-16-le", bom=True), header_record="H{rows}", encryption=Pgp()),
 ])  # fmt: skip
-def test_decrypted_file_is_the_same_as_without_encryption(
+def test_decrypted_file_has_the_same_bytes_as_a_file_without_encryption(
     loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str, tmp_path: Path, form: File
 ) -> None:
     (keys / "Alpha.asc").write_text(gpg.public(alpha))

@@ -138,7 +138,9 @@ def test_compressed_files_have_repeatable_bytes(loans: Store, engine: Engine, tm
             time.sleep(2)  # times in a zip file have steps of two seconds
         assert found[0] == found[1]
     assert gzip.decompress(made["gzip"][0]) == plain
-    assert made["gzip"][0][:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # the gzip header has neither a name nor a time
+    assert (
+        made["gzip"][0][:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+    )  # the gzip header has neither a name nor a time
     with zipfile.ZipFile(io.BytesIO(made["zip"][0])) as archive:
         assert archive.namelist() == ["Alpha_20261031.csv"]
         assert archive.read("Alpha_20261031.csv") == plain
@@ -187,7 +189,7 @@ def test_markers_are_in_the_manifest_and_change_with_a_restatement(loans: Store,
     ]
 
 
-def test_file_of_one_recipient_may_have_different_settings(loans: Store, engine: Engine) -> None:
+def test_file_settings_of_one_recipient_may_differ(loans: Store, engine: Engine) -> None:
     engine("2026-10", files={"Beta": File(name="{recipient}.{period}", format=Csv(delimiter="\t"))})
     assert [path.rpartition("/")[2] for path in engine_paths(engine)] == [
         "Alpha_20261031.csv",

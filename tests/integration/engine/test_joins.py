@@ -25,7 +25,7 @@ def unassigned(engine: Engine, *period: str, **changes: Any) -> list[tuple[str, 
 # -- optional joins ----------------------------------------------------------------------------------------
 
 
-def test_branch_without_a_bank_is_a_row_of_unassigned(store: Store, engine: Engine) -> None:
+def test_branch_without_a_bank_is_in_the_file_of_unassigned(store: Store, engine: Engine) -> None:
     lost, kept = store.branch(), store.branch()
     store.sql('UPDATE "Branch" SET "Bank_idBank" = NULL WHERE "idBranch" = %s', lost)
     store.loan(lost, "2026-10-01", 70)
@@ -36,7 +36,7 @@ def test_branch_without_a_bank_is_a_row_of_unassigned(store: Store, engine: Engi
     assert delivered.manifest()["orphans"]["rows"] == 0
 
 
-def test_loans_without_a_branch_are_in_one_row_of_unassigned(store: Store, engine: Engine) -> None:
+def test_loans_without_a_branch_are_one_row_in_the_file_of_unassigned(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(None, "2026-10-01", 70)
     store.loan(None, "2026-10-02", 2)
@@ -82,7 +82,7 @@ def test_recipient_unassigned_has_a_file_in_every_period(store: Store, engine: E
     )  # one run for both periods gives the same bytes
 
 
-def test_spec_sets_the_name_of_unassigned(store: Store, engine: Engine) -> None:
+def test_spec_may_set_the_name_of_the_recipient_unassigned(store: Store, engine: Engine) -> None:
     store.branch()
     delivered = engine("2026-10", joins=optional("Bank"), unassigned="No bank")
     assert delivered.lines("Nobank") == []
@@ -93,7 +93,9 @@ def test_bank_with_the_name_of_unassigned_is_refused(store: Store, engine: Engin
     assert 'the source has a recipient "Unassigned"' in engine.refusal("2026-10", joins=optional("Bank"))
 
 
-def test_rows_of_a_bank_without_a_name_are_orphans_even_if_the_join_is_optional(store: Store, engine: Engine) -> None:
+def test_rows_of_a_bank_without_a_name_are_orphans_even_if_the_join_is_optional(
+    store: Store, engine: Engine
+) -> None:
     store.loan(store.branch(), "2026-10-01", 5)
     store.bank("Beta")
     store.sql("""UPDATE "Bank" SET "Name" = NULL WHERE "Name" = 'Alpha'""")
@@ -270,7 +272,7 @@ RATED: dict[str, Any] = {"joins": RATES, "metrics": {"n": Metric("sum", "Rate.fa
 def rate(store: Store, left: str, right: str, *rows: tuple[str, str]) -> None:
     """Add a column of the type `left` to "Loans", and a table "Rate" with a key of the type `right`.
 
-    Each of `rows` has the value of a loan and the value of a rate.
+    Each item of `rows` has the code of a loan and the code of a rate.
     """
     branch = store.branch()
     store.connection.execute(

@@ -257,7 +257,9 @@ def test_date_column_may_be_in_a_joined_table(store: Store, engine: Engine) -> N
     }
 
 
-def test_group_has_rows_since_the_month_of_its_first_entity_row(bare_store: Store, engine: Engine) -> None:
+def test_file_has_a_row_for_a_group_since_the_month_of_its_first_entity_row(
+    bare_store: Store, engine: Engine
+) -> None:
     bare_store.sql("CREATE TABLE sales (shop text, product text, total numeric, month date)")
     bare_store.sql(
         "INSERT INTO sales VALUES ('A', 'tea', 3, '2026-01-05'), ('A', 'rum', 4, '2026-09-05'),"

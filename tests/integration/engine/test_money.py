@@ -61,7 +61,9 @@ def priced(request: pytest.FixtureRequest, abroad: database.Database, engine: En
         owner.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def test_money_column_without_two_digits_after_the_point_is_refused(priced: Engine, request: pytest.FixtureRequest) -> None:
+def test_money_column_without_two_digits_after_the_point_is_refused(
+    priced: Engine, request: pytest.FixtureRequest
+) -> None:
     locale = request.node.callspec.params["priced"]
     assert priced.refusal("2026-10") == (
         f'2026-10: Amount has the type money, and lc_monetary "{locale}" of the database gives it'

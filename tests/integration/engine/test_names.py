@@ -49,7 +49,9 @@ def test_file_name_and_trailer_have_a_column_of_the_recipients_table(loans: Stor
     assert (engine.folder / names(engine)[0]).read_bytes().endswith(b"\r\nTA-01\r\n")
 
 
-def test_changed_recipient_column_renames_the_file_only_with_restate(loans: Store, engine: Engine) -> None:
+def test_changed_value_of_a_recipient_column_renames_the_file_only_with_restate(
+    loans: Store, engine: Engine
+) -> None:
     engine("2026-10", file=CODED)
     loans.sql("""UPDATE "Bank" SET code = 'A-09' WHERE "Name" = 'Alpha'""")
     assert '"A-01_20261031.csv" becomes "A-09_20261031.csv"' in engine.refusal("2026-10", file=CODED)
@@ -137,7 +139,9 @@ def test_name_of_a_recipient_cannot_forge_a_record(loans: Store, engine: Engine)
     assert first == last == "cmdccalcA1099900Sons;1;0"
 
 
-def test_recipient_code_cannot_move_a_field_of_a_record(loans: Store, engine: Engine) -> None:
+def test_recipient_code_that_contains_a_separator_of_the_record_is_refused(
+    loans: Store, engine: Engine
+) -> None:
     dashes = File(trailer_record="T-{recipient[code]}-{rows}")
     sentence = 'the record "T-{recipient[code]}-{rows}": the value of {recipient[code]} has "-", which is'
     assert sentence in engine.refusal("2026-10", file=dashes)
@@ -146,7 +150,7 @@ def test_recipient_code_cannot_move_a_field_of_a_record(loans: Store, engine: En
     assert '{recipient[code]} has "-", which is also' in engine.refusal("2026-10", file=delimited)
 
 
-def test_value_that_is_longer_than_its_width_cannot_move_a_field(loans: Store, engine: Engine) -> None:
+def test_value_that_is_longer_than_its_width_in_a_record_is_refused(loans: Store, engine: Engine) -> None:
     widths = dict.fromkeys(engine.spec.file_columns, 40)
     for field in ("recipient[code]:<3", "recipient[code]:>3", "recipient:x^3", "sum[amount_sum]:0>2"):
         form = File(format=FixedWidth(widths), trailer_record=f"T{{{field}}}{{rows:0>6}}")
@@ -231,7 +235,7 @@ def test_file_name_has_the_revision_and_an_unchanged_month_keeps_its_revision(
     assert '"Alpha_20261031_r01.csv" differs (count of loans_count 1 -> 2' in refusal
     planned = engine("2026-10", "--dry-run", file=FLAT).message
     assert 'as revision 2: "Alpha_20261031_r01.csv" becomes "Alpha_20261031_r02.csv", count of' in planned
-    # Late data is reported under the published names of the files.
+    # The message about late data contains the published names of the files.
     [late] = [
         line
         for line in engine("2026-11", "--allow-incomplete", file=FLAT).log

@@ -30,7 +30,7 @@ def both_ways(engine: Engine, *arguments: str, **changes: Any) -> bytes:
 
 
 @pytest.mark.parametrize("by", [None, "idLoan"])
-def test_more_partitions_than_values_do_not_change_the_bytes(
+def test_more_partitions_than_values_give_the_same_bytes(
     store: Store, engine: Engine, by: str | None
 ) -> None:
     branch = store.branch()
@@ -109,7 +109,9 @@ def test_tables_of_numbers_are_broadcast_if_their_size_is_within_the_limit(
     assert chosen == [expected]
 
 
-def test_metrics_of_one_expression_with_different_decimal_places_are_exact(store: Store, engine: Engine) -> None:
+def test_metrics_of_one_expression_with_different_decimal_places_are_exact(
+    store: Store, engine: Engine
+) -> None:
     """Values of the metric "whole" have no digits after the point.
 
     Values of the other two metrics have one digit after the point.
@@ -188,7 +190,7 @@ def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, en
 
 
 def test_numbers_with_different_decimal_places_are_compared_exactly(store: Store, engine: Engine) -> None:
-    """By default, Spark 4 rounds the number with more decimal places. A setting of the engine prevents this."""
+    """By default, Spark 4 rounds the number with more decimal places. The engine sets Spark not to round."""
     store.sql(
         'ALTER TABLE "Account" ADD fee numeric(20,2) DEFAULT 0.01;'
         ' ALTER TABLE "Loans" ADD discount numeric(6,4) DEFAULT 0.0108'

@@ -42,7 +42,7 @@ def pip(*words: str) -> None:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the wheels for Glue 6.0 and 5.1, and for this Python."""
+    """The folder with the wheels for Glue 6.0 and 5.1, and for the Python of this test."""
     folder = tmp_path_factory.mktemp("wheels")
     for version in {"3.13", "3.11", f"3.{sys.version_info.minor}"}:
         words = COMMAND.removeprefix("pip ").replace("3.13", version).replace("Terraform", str(folder))

@@ -157,7 +157,9 @@ def test_expression_may_use_columns_of_joined_tables(store: Store, either: Read)
     ]
 
 
-def test_group_exists_since_the_month_of_its_first_entity_row(store: Store, either: Read) -> None:
+def test_result_has_a_row_for_a_group_since_the_month_of_its_first_entity_row(
+    store: Store, either: Read
+) -> None:
     found = spec(store, group_by={"kind": KIND, "amount": AMOUNT})
     result = either(found, "2026-09", "2026-10")
     assert figures(result, "2026-09") == [("Alpha", "a", "5.00", "5.00")]
@@ -170,7 +172,9 @@ def test_group_exists_since_the_month_of_its_first_entity_row(store: Store, eith
     ]
 
 
-def test_median_and_count_distinct_are_correct_for_groups_of_an_entity_column(store: Store, reading: Read) -> None:
+def test_median_and_count_distinct_are_correct_for_groups_of_an_entity_column(
+    store: Store, reading: Read
+) -> None:
     metrics = (metric("sum"), metric("median", window=2), metric("count_distinct", window=2, scale=None))
     found = spec(store, group_by={"kind": KIND}, metrics=metrics)
     assert figures(reading(found, "2026-10", "2026-11")) == [
@@ -337,7 +341,9 @@ def test_division_by_zero_in_a_row_before_the_window_is_not_an_error(store: Stor
         assert figures(reading(found))[0] == ("Alpha", "a", "0.10")
 
 
-def test_product_that_contains_a_quotient_is_rounded_like_the_exact_value(store: Store, reading: Read) -> None:
+def test_product_that_contains_a_quotient_is_rounded_like_the_exact_value(
+    store: Store, reading: Read
+) -> None:
     store.connection.execute("delete from loan; insert into loan values (1, 10, 6.00, '2026-10-01', 'a')")
     third = Binary("/", Number("0.01"), Ref(AMOUNT))
     found = spec(store, group_by={}, measures=(measure(Binary("*", third, Number("3"))),))

@@ -1,8 +1,8 @@
 """Operators, functions and types outside of pg_catalog do not change the values that a run computes.
 
 Up to PostgreSQL 14, every role may create operators, functions and types in the schema `public`. If
-such an object fits the types of a query exactly, PostgreSQL prefers this object and runs it with the rights of
-the reader.
+such an object fits the types of a query exactly, PostgreSQL prefers this object and runs it with the rights
+of the reader.
 """
 
 from __future__ import annotations
@@ -220,9 +220,7 @@ def test_column_of_a_composite_or_range_type_is_refused_if_a_run_needs_its_text(
     assert ", and a run makes no text of this type; use a view that casts the column to a built-in" in said
 
 
-def test_listing_key_of_a_composite_type_is_refused_for_a_transform(
-    store: Store, engine: Engine
-) -> None:
+def test_listing_key_of_a_composite_type_is_refused_for_a_transform(store: Store, engine: Engine) -> None:
     store.sql(
         """CREATE TYPE price AS (amount int); ALTER TABLE "Loans" ADD price price DEFAULT ROW(5);
         ALTER TABLE "Loans" DROP CONSTRAINT "Loans_pkey", ADD PRIMARY KEY ("idLoan", price)"""
@@ -234,9 +232,7 @@ def test_listing_key_of_a_composite_type_is_refused_for_a_transform(
 
 
 @pytest.mark.parametrize("kind", ["price", "price[]", "prices"])
-def test_values_of_a_composite_or_range_type_can_be_counted(
-    store: Store, engine: Engine, kind: str
-) -> None:
+def test_values_of_a_composite_or_range_type_can_be_counted(store: Store, engine: Engine, kind: str) -> None:
     store.connection.execute(
         f"""CREATE TYPE price AS (amount int); CREATE TYPE prices AS RANGE (subtype = int);
         ALTER TABLE "Loans" ADD price {kind}""".encode()
@@ -262,7 +258,7 @@ def test_enum_in_a_schema_whose_name_begins_with_reg_is_written(store: Store, en
         store.sql(f"DROP SCHEMA {name} CASCADE")
 
 
-# Statements that the owner of an enum can run in one transaction. They would replace a label by another label.
+# Statements that the owner of an enum can run in one transaction. They would replace a label by another one.
 EXCHANGES = {
     "cast": "CREATE CAST (grade AS text) WITH FUNCTION steal(grade)",
     "implicit cast": "CREATE CAST (grade AS text) WITH FUNCTION steal(grade) AS IMPLICIT",

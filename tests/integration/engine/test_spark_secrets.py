@@ -71,7 +71,7 @@ def test_only_the_user_reaches_the_ports_and_files_of_spark(way: str, tmp_path: 
     assert [found for found in answers if b"Expected SaslMessage" not in found] == []
 
 
-# The last function that is registered for the exit is called first.
+# At the exit, Python calls the function of the engine first, because the engine registers its function last.
 NOTEBOOK = """
 import atexit
 from pyspark import SparkContext

@@ -143,8 +143,8 @@ def test_failed_transform_is_reported_in_one_sentence(
     store: Store, in_spark: Engine, transform: Callable[[Any], Any], sentence: str | None
 ) -> None:
     store.loan(store.branch(), "2026-10-05", 10)
-    # If `sentence` is None, the transform adds a column that the engine does not use. Spark never computes the
-    # column, so there is no error.
+    # If `sentence` is None, the transform adds a column that the engine does not use. Spark never computes
+    # the column, so there is no error.
     if sentence is None:
         in_spark("2026-10", transform=transform)
         return

@@ -142,7 +142,9 @@ def test_more_than_50_public_keys_of_a_user_are_refused(refusing: aws.Cloud, rol
     assert "50 SSH public keys" in refused(lambda: bring(50))
 
 
-def test_maximum_size_of_an_items_key_depends_on_the_table(refusing: aws.Cloud, name: str) -> None:
+def test_hash_key_over_2048_bytes_and_range_key_over_1024_bytes_are_refused(
+    refusing: aws.Cloud, name: str
+) -> None:
     table = refusing.client("dynamodb")
     table.create_table(
         TableName=name,
@@ -159,7 +161,9 @@ def test_maximum_size_of_an_items_key_depends_on_the_table(refusing: aws.Cloud, 
     assert "Size of rangekey has exceeded" in refused(lambda: put(2_048, 1_025))
 
 
-def test_maximum_size_of_a_message_is_256_kib_or_the_setting_of_the_topic(refusing: aws.Cloud, name: str) -> None:
+def test_maximum_size_of_a_message_is_256_kib_or_the_setting_of_the_topic(
+    refusing: aws.Cloud, name: str
+) -> None:
     sns = refusing.client("sns")
     topic = sns.create_topic(Name=name)["TopicArn"]
     sns.publish(TopicArn=topic, Message="x" * 262_144)

@@ -107,7 +107,9 @@ def test_broken_java_without_network_is_reported(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").glob("*")), "a failed download leaves nothing behind"
 
 
-def test_mirror_without_the_provider_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provider_mirror_without_the_provider_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("EXTRACTS_PROVIDER_MIRROR", str(tmp_path))
     with pytest.raises(
         ExtractsError, match=r"EXTRACTS_PROVIDER_MIRROR: no registry.terraform.io/hashicorp/aws in"

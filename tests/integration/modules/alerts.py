@@ -167,7 +167,7 @@ class Deployed:
         return list((Counter(self.mails()) - Counter(before)).elements())
 
     def mails_after(self, events: int, provoke: Callable[[], object]) -> list[inbox.Mail]:
-        """Call `provoke`, wait until this many events are processed, and return the mails sent meanwhile."""
+        """Call `provoke`, wait until `events` events are processed, and return the new mails."""
         before, done = self.mails(), self._processed()
         provoke()
         until(lambda: self._processed() >= done + events)

@@ -244,7 +244,7 @@ def rights(policies: Policies) -> list[Right]:
 def changed(policies: Policies, sid: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Policies:
     """Return the policies with one statement changed.
 
-    A statement without an action or a resource is dropped.
+    If the changed statement has no action or no resource, the function drops the statement.
     """
 
     def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

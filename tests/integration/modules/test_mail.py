@@ -197,7 +197,7 @@ def test_daily_check_reports_a_file_again_after_a_forged_download(alerts: Deploy
         assert waiting.subject.startswith("[UNCOLLECTED] bank-loans 2026-09")
         [wrong] = alerts.mails_after(1, forge)
         assert wrong.subject.startswith("[RECOVERED] bank-loans 2026-09")
-    # From the due day on, the check is about the next month, which is not published.
+    # When October is due, the daily check looks for the file of October, which is not published.
     assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-10T07:00:00Z")) == []
 
 

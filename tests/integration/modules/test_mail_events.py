@@ -111,7 +111,7 @@ def test_events_that_are_not_failures_match_no_rule(deployed: Deployed, nothing:
         ("2028-03-01T00:00:00Z", "2028-02"),
     ],
 )
-def test_mail_about_a_failure_without_a_period_has_the_previous_month(
+def test_mail_about_a_failure_without_a_period_names_the_previous_month(
     alerts: Deployed, at: str, period: str
 ) -> None:
     [mail] = alerts.execute("state_machine_arn", job_event("Job run timed out", at=at))

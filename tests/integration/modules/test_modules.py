@@ -70,7 +70,7 @@ def test_readme_tables_are_up_to_date(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", NAMES)
-def test_every_validation_has_a_run_that_violates_it(module: str) -> None:
+def test_every_validation_has_a_terraform_test_that_violates_it(module: str) -> None:
     expected = [
         failures
         for path in (MODULES / module / "tests").glob("validation*.tftest.hcl")

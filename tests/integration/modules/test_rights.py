@@ -240,7 +240,9 @@ def test_run_fails_if_its_security_settings_are_changed(
     assert message in found["ErrorMessage"]
 
 
-def test_arguments_of_a_run_cannot_load_other_code(cloud: aws.Cloud, facts: dict[str, dict[str, str]]) -> None:
+def test_arguments_of_a_run_cannot_load_other_code(
+    cloud: aws.Cloud, facts: dict[str, dict[str, str]]
+) -> None:
     mine = dict.fromkeys(("--scriptLocation", "--extra-py-files"), "s3://nowhere/mine.py")
     # The bucket does not exist, so the run would fail if Glue used one of the arguments.
     assert ended(cloud.client("glue"), "rights", Arguments=mine)["JobRunState"] == "SUCCEEDED"

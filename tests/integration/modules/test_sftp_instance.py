@@ -149,7 +149,7 @@ def test_recipient_has_no_shell(served: Served) -> None:
     assert "PTY allocation request failed" in terminal.stderr
 
 
-def test_ports_are_not_forwarded(served: Served) -> None:
+def test_port_forwarding_is_refused(served: Served) -> None:
     done = served.ssh("-W", "169.254.169.254:80", "first-bank@127.0.0.1")
     assert done.returncode == 255
     assert "administratively prohibited" in done.stderr

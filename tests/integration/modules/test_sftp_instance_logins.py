@@ -51,7 +51,7 @@ def accepted(served: Served) -> int:
 
 
 def mount(served: Served) -> str:
-    """Return the ID of the running mount of first-bank, or an empty text."""
+    """Return the ID of the mount of first-bank, or an empty text if the mount does not run."""
     unit = "sftp-recipient@first-bank.service"
     if served.machine.run("systemctl", "is-active", unit, check=False).returncode:
         return ""

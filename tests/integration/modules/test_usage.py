@@ -116,7 +116,7 @@ def within(resources: Planned, module: str) -> Planned:
 
 
 def collisions(resources: Planned, region: Callable[[str], str]) -> list[tuple[str, ...]]:
-    """Return the names that several resources have."""
+    """Return the names that more than one resource has."""
     names: Counter[tuple[str, ...]] = Counter()
     for address, resource in resources.items():
         if (kind := resource["type"]) in UNNAMED:
@@ -124,7 +124,7 @@ def collisions(resources: Planned, region: Callable[[str], str]) -> list[tuple[s
         name = [resource["change"]["after"].get(part) for part in NAMES[kind]]
         if kind in GLOBAL:
             names[kind, *name] += 1
-        elif any(name):  # without a value, AWS completes the name, or the name is the ID of another resource
+        elif any(name):  # if empty, AWS completes the name, or the name is the ID of another resource
             names[kind, region(address), *map(str, name)] += 1
     return [name for name, count in names.items() if count > 1]
 

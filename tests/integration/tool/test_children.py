@@ -145,7 +145,7 @@ def test_output_lines_are_received_while_the_program_runs(tmp_path: Path) -> Non
 
 
 def test_program_runs_without_standard_streams(tmp_path: Path) -> None:
-    """A service may have no standard streams. The tool's pipe must not become the program's standard input."""
+    """A service may have no standard streams. A pipe of the tool must not become the program's input."""
     closed = (
         "import os, sys; os.closerange(0, 3)\n"
         "from extracts import children\n"
@@ -215,7 +215,7 @@ def test_only_one_module_builds_a_command_that_starts_python() -> None:
 
 
 def test_python_does_not_import_from_the_current_folder(tmp_path: Path) -> None:
-    """The test covers each way to start Python, and a Python that a program starts."""
+    """The test covers each way to start Python, and a Python process that a program starts."""
     (tmp_path / "json.py").write_text("print('json of the current folder')")
     (tmp_path / "script.py").write_text("import json")
     (tmp_path / "starts.py").write_text(

@@ -22,7 +22,7 @@ COMMANDS = sorted(typer.main.get_group(app).commands)
 
 
 def whole(text: str) -> str:
-    """Return a text on one line. A word that was broken at the end of a line stays broken."""
+    """Return a text on one line. The two parts of a word that was broken at a line end stay apart."""
     return " ".join(text.split())
 
 

@@ -284,7 +284,7 @@ def test_machine_or_database_without_the_time_zone_is_reported(
     scheduled: Callable[..., None],
     looked: Callable[..., dict[str, Any]],
 ) -> None:
-    """First, only this machine has the time zone, and the database does not.
+    """In the first part of the test, only this machine has the time zone.
 
     In the second part, only the database has the time zone.
     """
@@ -363,7 +363,9 @@ def test_error_for_a_folder_without_a_project_has_one_line(extracts: Extracts, t
     )
 
 
-def test_pgp_key_that_expires_soon_and_all_fingerprints_are_reported(project: Path, looked: Callable[..., dict[str, Any]], gpg: Gpg) -> None:
+def test_pgp_key_that_expires_soon_and_all_fingerprints_are_reported(
+    project: Path, looked: Callable[..., dict[str, Any]], gpg: Gpg
+) -> None:
     folder = project / "Terraform"
     values = {"region": aws.REGION, "subnet_id": "subnet-1", "database": {"host": "h", "secret_arn": ""}}
     (folder / "terraform.tfvars.json").write_text(json.dumps({**values, "topic": ""}))

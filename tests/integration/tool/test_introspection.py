@@ -34,7 +34,7 @@ def bank(made: Callable[[str, str], str]) -> str:
 def previewed(
     extracts: Extracts, url: str, project: Path, columns: tuple[str, ...]
 ) -> dict[str, list[tuple[str, ...]]]:
-    """Return the values of these columns in all files of October."""
+    """Return the values of the given columns in all files of October."""
     output = project.with_name("files")
     done = extracts(
         "preview", str(project), "--period", "2026-10", "--output", str(output), "--database-url", url

@@ -72,7 +72,7 @@ def test_empty_value_of_the_option_entity_is_refused(extracts: Extracts) -> None
     assert "--entity is empty" in done.stderr
 
 
-def test_hint_is_only_shown_for_a_similar_name(doubtful: str, extracts: Extracts) -> None:
+def test_error_has_a_hint_only_for_a_similar_name(doubtful: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", doubtful, "--entity", "Loans")
     assert done.stderr == '✗ entity: there is no table "Loans"\n'
 

@@ -18,7 +18,7 @@ def test_foreign_keys_of_partitions_belong_to_the_partitioned_table(
     assert [join["guess"] for path in payment["paths"] for join in path["joins"]] == [None, None, None]
 
 
-def test_order_lines_have_the_date_of_their_order(
+def test_report_offers_the_date_of_the_order_for_order_lines(
     cinema: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     line = entities(cinema)["public.order_line"]

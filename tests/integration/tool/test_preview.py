@@ -281,7 +281,7 @@ def test_files_are_written_if_the_page_cannot_be_written(served: database.Databa
     assert done.stderr == f"✗ The files are written, but the page {page} is not: File exists.\n"
 
 
-def test_preview_in_a_folder_that_other_processes_or_users_can_use_is_refused(served: database.Database, tmp_path: Path) -> None:
+def test_preview_is_refused_in_a_shared_output_folder(served: database.Database, tmp_path: Path) -> None:
     given = (str(PROJECT), "--output", str(tmp_path), "--history", "0")
     with files.private_folder(tmp_path):
         done = preview(*given, DATABASE_URL=served.url)

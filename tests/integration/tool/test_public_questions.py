@@ -91,7 +91,7 @@ def test_error_about_a_table_of_another_schema_names_the_schema(
     assert sentence in str(raised.value)
 
 
-def test_recipient_with_repeated_values_is_not_chosen_without_a_question(
+def test_question_is_asked_if_values_of_the_recipient_are_repeated(
     public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
     """The schema has two cities with the same name, in different countries."""

@@ -47,7 +47,7 @@ def test_spark_starts_with_the_classes_of_the_archive(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("archive")
-def test_java_silently_ignores_the_archive_of_another_class_path(tmp_path: Path) -> None:
+def test_java_ignores_the_archive_of_another_class_path_without_a_message(tmp_path: Path) -> None:
     options = spark_classes.options()
     assert options is not None
     command = [*programs.java().command, *shlex.split(options), "-cp", str(tmp_path), "-version"]

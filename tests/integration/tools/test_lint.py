@@ -105,7 +105,7 @@ def test_finding_is_accepted_only_in_the_kind_of_document_that_the_acceptance_na
     assert lint.judge(found[:1], [star]) == []
 
 
-def test_acceptance_without_a_finding_is_an_error() -> None:
+def test_accepted_finding_that_matches_nothing_is_an_error() -> None:
     [said] = lint.judge([], [Accepted("RESOURCE_STAR", "key", "the key itself")])
     assert said == "accepted.toml: the entry RESOURCE_STAR for key matches no finding; delete the entry"
 

@@ -47,7 +47,7 @@ def test_missing_network_is_reported(tmp_path: Path) -> None:
         "PIP_RETRIES": "0",
     }
     [line] = make(tmp_path / "venv", **unreachable)
-    # The settings of pip decide which package the message names.
+    # The name of the package depends on the settings of pip, so the test does not check it.
     assert line.startswith(
         "✗ The packages could not be installed: ERROR: No matching distribution found for "
     )

@@ -207,7 +207,7 @@ def test_program_uses_the_shared_provider_after_init(
 
 
 def test_other_processes_start_while_the_shared_provider_runs(tmp_path: Path) -> None:
-    """PySpark starts Java by fork. Threads of gRPC killed one of about 150 such processes."""
+    """PySpark starts Java by fork. In a process with threads of gRPC, one of about 150 forks was killed."""
     provider = Provider(tmp_path)
     folder = tmp_path / "root"
     folder.mkdir()

@@ -272,8 +272,8 @@ def test_multipart_upload_is_visible_only_when_complete(
     proxy.fault, proxy.faulty = FAULTS["503"], look
     assert publisher(Alpha=text).startswith("published: 1 file")
     proxy.fault = None
-    # Each of six requests is tried twice: the claim, the start of the upload, its two parts, its completion, and
-    # the manifest. The file exists only before the last two attempts.
+    # Each of six requests is tried twice: the claim, the start of the upload, its two parts, its completion,
+    # and the manifest. The file exists only before the last two attempts.
     assert there == [*[False] * 10, *[True] * 2]
     assert publisher.texts() == {"Alpha": text}
     [entry] = (publisher.published() or {})["files"]

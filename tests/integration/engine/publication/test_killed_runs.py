@@ -43,7 +43,7 @@ def test_next_run_repairs_the_target_of_a_run_killed_at_any_call(
     repair(publisher, before, killed, later, same=same)
 
 
-def test_next_run_repairs_a_killed_run_that_writes_markers(tmp_path: Path) -> None:
+def test_next_run_repairs_the_target_of_a_killed_run_that_writes_markers(tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     publisher = PackedPublisher(FolderStore(tmp_path / "out"), tmp_path / "scratch")
     repair(publisher, *AGAIN, same=False)

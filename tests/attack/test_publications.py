@@ -87,7 +87,7 @@ def test_restatements_killed_at_random_times_leave_a_complete_period(
             took = time.monotonic() - began
         known.append(texts)
         assert publisher.texts() in (None, *known[-2:])
-        # There is no manifest if the run was killed after it removed the old one. The next run publishes.
+        # A run that was killed after it removed the old manifest leaves no manifest. The next run publishes.
         if publisher.texts() is None:
             publisher.run(texts)
             assert publisher.texts() == texts

@@ -138,9 +138,7 @@ def test_compressed_files_have_repeatable_bytes(loans: Store, engine: Engine, tm
             time.sleep(2)  # times in a zip file have steps of two seconds
         assert found[0] == found[1]
     assert gzip.decompress(made["gzip"][0]) == plain
-    assert (
-        made["gzip"][0][:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
-    )  # the gzip header has neither a name nor a time
+    assert made["gzip"][0][:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # the gzip header has no name and no time
     with zipfile.ZipFile(io.BytesIO(made["zip"][0])) as archive:
         assert archive.namelist() == ["Alpha_20261031.csv"]
         assert archive.read("Alpha_20261031.csv") == plain

@@ -171,7 +171,7 @@ def test_join_may_use_several_columns(shops: Store, engine: Engine, index: Liter
 
 
 def test_refusal_names_the_composite_key_that_is_not_unique(shops: Store, engine: Engine) -> None:
-    shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # (land, id) alone is not unique
+    shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # land and id alone need not be unique
     shops.sql("INSERT INTO shop VALUES (1, 'IE', 'Eve')")
     assert (
         "the join sales.land = shop.land and sales.shop = shop.id would multiply rows: 1 value of"

@@ -190,7 +190,7 @@ def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, en
 
 
 def test_numbers_with_different_decimal_places_are_compared_exactly(store: Store, engine: Engine) -> None:
-    """By default, Spark 4 rounds the number with more decimal places. The engine sets Spark not to round."""
+    """By default, Spark 4 rounds the number with more decimal places. The engine disables this rounding."""
     store.sql(
         'ALTER TABLE "Account" ADD fee numeric(20,2) DEFAULT 0.01;'
         ' ALTER TABLE "Loans" ADD discount numeric(6,4) DEFAULT 0.0108'

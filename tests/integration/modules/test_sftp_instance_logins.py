@@ -132,7 +132,7 @@ def test_unmount_program_ends_only_the_logins_of_its_recipient(
     served: Served, title: str, ends: bool
 ) -> None:
     """OpenSSH 9.8 changed the titles of its processes. The tested machine may have an older OpenSSH."""
-    # The script is a file, because systemd-run replaces variables such as $1 in its arguments.
+    # The script is a file, because systemd-run would replace the variables of a script in its arguments.
     script = '#!/bin/bash\ncoproc sleep 600\nexec -a "$1" cat <&"${COPROC[0]}"\n'
     served.machine.write("/usr/local/bin/login", script, 0o755)
     served.machine.run("systemd-run", "--unit=login", "--collect", "/usr/local/bin/login", title)

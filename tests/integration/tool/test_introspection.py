@@ -316,7 +316,7 @@ def test_missing_index_of_a_materialized_view_is_reported(
 def test_group_by_does_not_repeat_the_recipient(shops: str, extracts: Extracts, tmp_path: Path) -> None:
     given = ("--recipient", "stores.store_name", "--group", "stores.id")
     done = extracts(*NEW, "--database-url", shops, "--recipient", "stores.store_name", "--dry-run", "--json")
-    assert done.returncode == 1  # group by is ambiguous: a row can stand for a store or a product
+    assert done.returncode == 1  # group by is ambiguous, because a row can also stand for a product
     assert '    --group "store_id = stores.id"' in done.stderr.splitlines()
     assert "_2" not in done.stderr
     done = extracts(*NEW, "--database-url", shops, *given, "--project-slug", "by-store")
@@ -345,7 +345,7 @@ def test_answer_for_the_recipient_may_be_a_table_name(shops: str, extracts: Extr
     assert "Metric('sum', 'paid'" in found["metrics"]
     assert found["date_column"] == "sold_at"
     assert found["group_by"] == {"store_id": "stores.id", "store_name": "stores.store_name"}
-    assert "→ employees" not in done.stdout  # no path follows the circle of stores and managers
+    assert "→ employees" not in done.stdout  # no path follows the circle of "stores" and "managers"
 
 
 def test_nullable_join_is_reported(shops: str, entities: Callable[..., dict[str, Any]]) -> None:

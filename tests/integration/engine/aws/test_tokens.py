@@ -65,7 +65,7 @@ def test_refused_token_is_replaced_by_a_new_token(
     token_user: TokenUser, store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
-    token_user.clock = datetime(2026, 11, 1, 0, 2)  # the server refuses a token that is created now
+    token_user.clock = datetime(2026, 11, 1, 0, 2)  # the server refuses a token that is created at this time
     made = rolling_database.from_token
     moments = iter([token_user.clock, datetime(2026, 11, 1, 0, 1)])
 

@@ -41,7 +41,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 
 
 def marked(mark: str) -> dict[int, bytes]:
-    """Return the environments of all processes whose environment contains the mark, keyed by process ID."""
+    """Return the environments of all processes whose environment contains `mark`, keyed by process ID."""
     found = {}
     for place in Path("/proc").glob("[0-9]*"):
         try:

@@ -247,7 +247,7 @@ def test_engine_logs_one_json_object_per_line(demo: Demo) -> None:
             assert {"time", "level", "event", "message"} <= json.loads(event["message"]).keys()
 
 
-def test_crawler_adds_only_the_tables_of_the_spec(demo: Demo) -> None:
+def test_crawler_adds_only_the_tables_of_the_spec_to_the_catalog(demo: Demo) -> None:
     glue = demo.cloud.client("glue")
     [database] = [d["Name"] for d in glue.get_databases()["DatabaseList"]]
     tables = {

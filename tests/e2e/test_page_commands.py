@@ -1,4 +1,4 @@
-"""Every command on a page runs in a test, or this file lists it with the reason why not."""
+"""A test runs every command on a page, or this file says why no test runs the command."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def test_every_command_on_a_page_has_a_test_or_a_reason_for_no_test() -> None:
     for page, text in pages().items():
         for command in commands(text):
             told.setdefault(command, []).append(page)
-    # The name of a command without arguments is not a call. Another test runs the help of each command.
+    # A command without arguments is only mentioned on a page. Another test runs the help of each command.
     mentions = {f"extracts {name}" for name in names}
     assert not {c: p for c, p in told.items() if c not in RUN.keys() | NOT_RUN.keys() | mentions}
     assert not RUN.keys() & NOT_RUN.keys()

@@ -32,7 +32,7 @@ REASON = 'late bookings, "again"; $(id)'
 
 
 def refusal(run: Run, job: str) -> str:
-    """Return the only error message of the run. Fail unless exactly this job has failed."""
+    """Check that only the given job has failed, and return its only error message."""
     assert run.failures.keys() == {job}, run.failures
     [error] = run.jobs[job].errors
     return error

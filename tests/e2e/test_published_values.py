@@ -119,7 +119,7 @@ EXPECTED: dict[str, tuple[str, str, str, dict[str, list[str]]]] = {
 }
 
 
-# The facts in the databases of this file, as a list: recipient, row, and the values with their days.
+# The rows in the databases of this file, keyed by shape, recipient and group. A row has a day and a value.
 FACTS: dict[str, dict[str, dict[tuple[str, ...], list[tuple[str, str | None]]]]] = {
     "as by default": {
         "First Bank": {

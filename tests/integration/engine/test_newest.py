@@ -1,4 +1,4 @@
-"""The newest period that has rows, which is the default of a preview."""
+"""The newest period that has rows. A preview shows this period by default."""
 
 from __future__ import annotations
 

@@ -74,7 +74,10 @@ def test_separate_run_for_each_period_finds_no_late_data(setting: Setting, engin
 
 
 def published_by_both_drivers(setting: Setting, engine: Engine) -> Delivered:
-    """Publish in PostgreSQL through both drivers, compare the files with the oracle, and return the files."""
+    """Publish through both drivers, check the files with the oracle, and return the files.
+
+    PostgreSQL aggregates the rows.
+    """
     made = sources(setting)
     load(engine.store.connection, engine.store.schema, setting, made)
     extract = spec(setting, engine.store.schema)

@@ -174,7 +174,7 @@ def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, en
     found = both_ways(engine, "2026-10", metrics=metrics)
     assert found.decode().splitlines()[1].split(",")[-len(expected) :] == [*expected.values()]
 
-    # In this backfill, each loan is in another segment of the window.
+    # In this backfill, each loan is in a different segment of the window.
     apart = replace(engine, folder=engine.folder / "apart")
     both_ways(apart, "--from", "2026-09", "--to", "2026-10", metrics=metrics)
     assert Delivered(apart.folder / "spark", []).bytes("Alpha") == found
@@ -206,7 +206,7 @@ def test_numbers_with_different_decimal_places_are_compared_exactly(store: Store
     assert found.splitlines()[1].endswith(",0,1,0.0108,0.0108")
 
 
-def test_sum_of_bigint_has_38_digits(store: Store, engine: Engine) -> None:
+def test_sum_of_bigint_values_may_exceed_the_range_of_bigint(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Loans" ADD big bigint DEFAULT 9223372036854775807')
     branch = store.branch()
     for amount in (1, 2):

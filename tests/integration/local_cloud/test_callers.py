@@ -124,7 +124,7 @@ def test_websocket_without_a_signature_is_refused(cloud: aws.Cloud) -> None:
 
 
 @pytest.mark.parametrize("path", ["/_ministack/reset", "/bucket/file"])
-def test_options_without_a_signature_are_refused(cloud: aws.Cloud, path: str) -> None:
+def test_options_request_without_a_signature_is_refused(cloud: aws.Cloud, path: str) -> None:
     assert sent(cloud, "OPTIONS", path) == 403
 
 

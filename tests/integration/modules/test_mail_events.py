@@ -46,7 +46,7 @@ AS_AWS_SENDS_IT = {
 
 
 @pytest.mark.parametrize("name", AS_AWS_SENDS_IT)
-def test_event_of_aws_sends_the_expected_mail_once(alerts: Deployed, name: str) -> None:
+def test_event_of_aws_causes_the_expected_mail_once(alerts: Deployed, name: str) -> None:
     [mail] = alerts.execute("state_machine_arn", AS_AWS_SENDS_IT[name])
     says(mail, name)
     assert alerts.execute("state_machine_arn", AS_AWS_SENDS_IT[name]) == [], "no second mail"

@@ -58,7 +58,7 @@ def test_cloud_init_accepts_the_user_data(served: Served) -> None:
     served.machine.run("cloud-init", "schema", "--config-file", "/tmp/user-data")
 
 
-def test_scripts_and_units_are_valid(served: Served) -> None:
+def test_shell_scripts_and_systemd_units_are_valid(served: Served) -> None:
     files = [file["path"] for file in served.cloud_config()["write_files"]]
     served.machine.run("shellcheck", *(path for path in files if path.endswith(".sh")))
     units = [path for path in files if path.endswith((".service", ".timer"))]

@@ -22,7 +22,7 @@ def server(**recipients: dict[str, Any]) -> dict[str, Any]:
 
 
 def connector(**push: Any) -> dict[str, Any]:
-    """Return the inputs for mode "connector". The argument `push` changes the settings of its recipient."""
+    """Return the inputs for mode "connector". The argument `push` changes settings of the recipient."""
     right = {
         "folder": "/incoming",
         "secret_arn": SECRET,

@@ -198,7 +198,7 @@ def test_map_keys_of_unknown_ssh_keys_and_addresses_are_known(same_state: Planne
 def test_names_of_two_extracts_in_the_same_state_are_unique(same_state: Planned) -> None:
     ours = {address: found for address, found in same_state.items() if address.startswith("module.")}
     assert collisions(ours, lambda _: "eu-west-1") == []
-    # The second extract adds its users to the server of the first one, and creates no server.
+    # The second extract adds its users to the server of the first extract, and creates no server.
     assert [a for a, found in ours.items() if found["type"] == "aws_transfer_server"] == [
         "module.loans_server.aws_transfer_server.this[0]"
     ]

@@ -42,7 +42,7 @@ children.run([sys.executable, "-c", *sys.argv[1:]])
 
 
 def alive(mark: str) -> list[int]:
-    """Return the processes whose command line contains the mark."""
+    """Return the processes whose command line contains `mark`."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:

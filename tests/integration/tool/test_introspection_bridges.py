@@ -98,7 +98,7 @@ def test_bridge_tables_are_not_in_the_entities_of_the_report(
     assert {name for name in entities(films) if "film_" in name} == set()
 
 
-def test_report_names_the_tables_behind_bridge_tables(
+def test_report_names_the_tables_that_are_joined_through_bridge_tables(
     films: str, entities: Callable[..., dict[str, Any]], extracts: Extracts
 ) -> None:
     assert entities(films, "--entity", "ticket")["public.ticket"]["behind_bridges"] == ["genre", "person"]

@@ -96,7 +96,7 @@ def test_path_with_a_name_that_an_answer_cannot_contain_is_refused(
     )
 
 
-def test_group_by_with_an_unusable_key_is_refused(
+def test_group_by_with_a_key_that_an_answer_cannot_contain_is_refused(
     made: Callable[[str, str], str], extracts: Extracts
 ) -> None:
     url = made("keyed", """

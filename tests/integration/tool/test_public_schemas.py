@@ -267,7 +267,7 @@ def test_rows_of_a_table_without_a_number_are_counted(
         """)  # fmt: skip
 
 
-def test_metric_of_a_joined_table_is_an_expression(
+def test_metric_of_a_joined_table_is_written_as_an_expression(
     public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
     url = public("chinook")

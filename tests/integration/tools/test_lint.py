@@ -142,7 +142,7 @@ def test_documents_contain_arns_of_planned_resources(cloud: aws.Cloud, tmp_path:
     )
 
 
-def test_unknown_document_fails() -> None:
+def test_document_that_is_unknown_at_plan_time_is_an_error() -> None:
     change = {"actions": ["create"], "after": {}, "after_unknown": {"policy": True}}
     planned = {"resource_changes": [{"type": "aws_sns_topic_policy", "address": "a.b", "change": change}]}
     with pytest.raises(SystemExit, match=re.escape("a.b.policy is unknown")):

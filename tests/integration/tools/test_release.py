@@ -65,7 +65,7 @@ def commit(root: Path, log: str | None = None) -> None:
 
 @pytest.fixture
 def home(original: Path, tmp_path: Path) -> Path:
-    """Return a clone of the original that uses the virtual environment of this test."""
+    """Return a clone of the repository `original`. The clone uses the virtual environment of this test."""
     git(tmp_path, "clone", "-q", str(original), "home")
     root = tmp_path / "home"
     git(root, "config", "user.name", "A")

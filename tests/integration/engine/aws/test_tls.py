@@ -10,7 +10,7 @@ from tests.support.bank import Engine, Store
 from tests.support.engine.account import Account, authority
 
 
-def test_tls_with_the_ca_certificate_verifies_the_server(
+def test_server_with_a_certificate_of_the_given_ca_is_accepted(
     account: Account, store: Store, engine: Engine
 ) -> None:
     store.branch()

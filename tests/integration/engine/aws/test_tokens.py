@@ -40,7 +40,7 @@ def token_user(account: Account, store: Store, monkeypatch: pytest.MonkeyPatch) 
     store.sql(f"DROP ROLE {user.name}")
 
 
-def test_token_logs_in_and_the_server_is_verified(
+def test_job_logs_in_with_a_token_and_verifies_the_server(
     account: Account, token_user: TokenUser, store: Store, engine: Engine
 ) -> None:
     store.branch()
@@ -50,7 +50,7 @@ def test_token_logs_in_and_the_server_is_verified(
     assert "tls_unverified" not in [line["event"] for line in delivered.log]
 
 
-def test_token_without_a_ca_certificate_uses_tls_and_logs_a_warning(
+def test_login_with_a_token_but_no_ca_certificate_uses_tls_and_logs_a_warning(
     token_user: TokenUser, store: Store, engine: Engine
 ) -> None:
     store.branch()

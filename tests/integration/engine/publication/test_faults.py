@@ -248,7 +248,7 @@ def test_run_fails_if_its_write_always_conflicts(publisher: Publisher, proxy: Pr
     assert publisher.texts() is None
 
 
-def test_failed_precondition_is_not_retried(publisher: Publisher, proxy: Proxy) -> None:
+def test_request_with_a_failed_precondition_is_not_retried(publisher: Publisher, proxy: Proxy) -> None:
     proxy.fault, before = error(412, "PreconditionFailed"), proxy.faults
     proxy.faulty = lambda method, attempt: method == "PUT"
     with pytest.raises(ExtractError, match="another run started to publish 2026-10"):

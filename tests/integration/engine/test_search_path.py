@@ -20,7 +20,8 @@ from rolling_spec import Join, Metric
 from tests.support.bank import LOANS, Engine, Store
 
 # A run fails if it calls one of these functions. pg_catalog has no exact match for the types of these
-# functions. For varchar, pg_catalog has only text = text and lower(text). The planner evaluates lower() for a constant.
+# functions. For varchar, pg_catalog has only text = text and lower(text). The planner evaluates lower() for
+# a constant.
 SHADOWS = """
 CREATE FUNCTION equal(varchar, varchar) RETURNS boolean IMMUTABLE LANGUAGE plpgsql
     AS $$BEGIN RAISE 'code of somebody else'; END$$;

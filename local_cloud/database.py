@@ -23,7 +23,8 @@ from extracts.errors import ExtractsError
 from local_cloud import certificates, processes, programs
 
 PREFIX = "extracts-postgresql-"  # prefix of the name of a server's data folder
-ATTEMPTS = 3  # the server starts again if another process takes its port before the server binds it
+# The number of starts. A start fails if another process takes the port before the server binds the port.
+ATTEMPTS = 3
 
 # The data is temporary, so it need not survive a power failure. All other settings are the defaults of
 # PostgreSQL.
@@ -198,11 +199,11 @@ def _initialize(binaries: Path, home: Path, user: str | None) -> Path:
         )
         if "No space left" in reason:
             raise ExtractsError(
-                f"PostgreSQL: the disk of {home.parent} is full; free some space and run it again."
+                f"PostgreSQL: the disk of {home.parent} is full; free some space and run the command again."
             )
         raise ExtractsError(f"PostgreSQL's initdb failed: {reason.removeprefix('initdb: ')}")
-    # The server accepts both kinds of passwords, like RDS. The stored password of a role decides which kind
-    # the role uses.
+    # With the method md5, the server accepts MD5 and SCRAM passwords, like RDS. The stored password of a role
+    # decides which of the two methods the role uses.
     (home / "data/pg_hba.conf").write_text("host all all all md5\n")
     return files.authority
 

@@ -35,13 +35,14 @@ def read(folder: Path) -> list[Mail]:
 def _age(key: str) -> list[int]:
     """Return a sort key.
 
-    The keys of a Maildir contain second, microsecond and number, without leading zeros.
+    The key of a message contains the time in seconds, the microseconds and the number of the message. These
+    numbers have no leading zeros, so they must be sorted as numbers.
     """
     return [int(number) for number in re.findall(r"\d+", key.split(".", 2)[0] + " " + key.split(".", 2)[1])]
 
 
 def wait(folder: Path, *, after: int, seconds: float = 60) -> Mail:
-    """Wait until there are more than `after` messages. Return the first message after these."""
+    """Wait until the mailbox has more than `after` messages. Return message number `after` + 1."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         mails = read(folder)

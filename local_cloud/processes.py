@@ -26,7 +26,10 @@ class PortTakenError(ExtractsError):
 
 
 def free_port() -> int:
-    """Return a free port of the loopback interface. If another process takes it, start the server again."""
+    """Return a free port of the loopback interface.
+
+    The caller must try again if another process takes the port before the server binds the port.
+    """
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
@@ -64,9 +67,9 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` in `folder` until the block ends. Yield once `ready()` is true.
 
-    The started process has its own session. So Ctrl-C reaches only the calling process, which ends its
-    servers in order. The output of the started process goes to `log`. If the start fails, the error quotes
-    the last line of the log.
+    The started process has its own session. So Ctrl-C reaches only the calling process, which stops its
+    servers one after the other. The output of the started process goes to `log`. If the start fails, the
+    error quotes the last line of the log.
 
     On Linux, the started process also ends when the calling process is killed, unless `kept` is true.
     """
@@ -153,7 +156,9 @@ def failure(name: str, what: str, log: Path) -> ExtractsError:
             f"{name}: its port is in use by another program; stop that program or choose another port."
         )
     if os.strerror(errno.ENOSPC) in text:
-        return ExtractsError(f"{name}: the disk is full; free some space and run it again. Log: {log}")
+        return ExtractsError(
+            f"{name}: the disk is full; free some space and run the command again. Log: {log}"
+        )
     last = lines[-1] if lines else "no output"
     return ExtractsError(f"{name} {what}: {last} (log: {log})")
 
@@ -178,7 +183,7 @@ def end(noted: Sequence[tuple[int, str]]) -> None:
         is_database = "postgres" in command
         for stop_signal in (
             signal.SIGINT if is_database else signal.SIGTERM,
-            signal.SIGQUIT if is_database else signal.SIGKILL,  # if the server still waits for a client
+            signal.SIGQUIT if is_database else signal.SIGKILL,  # also ends a server that waits for a client
         ):
             os.kill(number, stop_signal)
             deadline = time.monotonic() + 5

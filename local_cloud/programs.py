@@ -49,8 +49,6 @@ def openssh(name: str) -> Program:
     """Return a program of the OpenSSH client, for example `sftp` or `ssh-keygen`."""
     found = shutil.which(name)
     if not found:
-        raise ExtractsError(
-            f"No {name} on the PATH; install the OpenSSH client (openssh-client, openssh-clients)."
-        )
+        raise ExtractsError(f"No {name} on the PATH; install the package openssh-client or openssh-clients.")
     version = children.run([shutil.which("ssh") or "ssh", "-V"])
     return Program(name, Path(found), version.stderr.split(",")[0].strip(), "PATH")

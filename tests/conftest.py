@@ -10,7 +10,7 @@ from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = ("tests.support.provider", "tests.support.stamping")
 
-# Each example runs the engine on many random sources: see test_oracle.
+# In test_oracle, each example runs the engine on many random sources, so an example is slow on purpose.
 _quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 # Hypothesis does not shrink examples. It would take minutes, and the failure already shows the file that
 # differs.
@@ -23,11 +23,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
-    """Distribute test files to workers as `--dist loadfile` does, except tests of the modules in HCL.
+    """Distribute test files to workers as `--dist loadfile` does, with exceptions.
 
-    A test of a module in HCL takes minutes, so it goes to any free worker. All files about mails go to one
-    worker, because they share a deployment. All files about rights, and all files about the SFTP instance, go
-    to one worker for the same reason.
+    The test that runs the HCL tests of a module takes minutes, so each of its cases goes to any free worker.
+    All files about mails go to one worker, because they share a deployment. For the same reason, all files
+    about rights go to one worker, and all files about the SFTP instance go to one worker.
     """
 
     def _split_scope(self, nodeid: str) -> str:

@@ -1,4 +1,4 @@
-"""The emulated AWS. Each service has a file, and each gap of the emulator has a function that closes it."""
+"""The emulated AWS. Each service has a file. For each feature that the emulator lacks, a function adds it."""
 
 from local_cloud.aws.cloud import ACCOUNT, REGION, Cloud, serve, start_schedule
 

@@ -42,7 +42,7 @@ class Cloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment variables in the shell of an administrator."""
+        """Return the environment variables with which a program calls the emulator as an administrator."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_CA_BUNDLE": str(self.authority),
@@ -55,7 +55,7 @@ class Cloud:
 
     @property
     def refusals(self) -> list[str]:
-        """Return one sentence for each past request that AWS would refuse."""
+        """Return one sentence for each request until now that AWS would have refused."""
         return record.read(self.folder / "aws.log")
 
     def client(self, service: str) -> Any:
@@ -63,7 +63,7 @@ class Cloud:
         return _client(service, self.endpoint, self.authority, self.access_key, self.secret_key)
 
 
-@functools.cache  # a client keeps its connection, and TLS makes new connections slow
+@functools.cache  # the cached client reuses its connection, because a new TLS connection is slow
 def _client(service: str, endpoint: str, authority: Path, access_key: str, secret_key: str) -> Any:
     return boto3.client(
         service,
@@ -79,7 +79,8 @@ def _client(service: str, endpoint: str, authority: Path, access_key: str, secre
 def start_schedule(cloud: Cloud, group: str, name: str) -> None:
     """Start the target of a schedule now, with the role of the schedule.
 
-    The function creates a copy of the schedule in the same group. The copy is due once.
+    The function creates a copy of the schedule in the same group. The copy is a one-time schedule for a time
+    in the past, so the emulator starts the target immediately.
     """
     scheduler = cloud.client("scheduler")
     schedule = scheduler.get_schedule(GroupName=group, Name=name)
@@ -103,8 +104,7 @@ def serve(
 ) -> Iterator[Cloud]:
     """Start an emulated AWS without resources on the loopback interface. The emulator enforces every policy.
 
-    On exit, the manager fails if AWS would have refused a request. It does not fail if `refusals` is
-    "expected".
+    If AWS would have refused a request, the manager raises an error on exit, unless `refusals` is "expected".
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -140,10 +140,10 @@ def serve(
             "EXTRACTS_EMULATOR_TLS": f"{files.certificate}{os.pathsep}{files.key}",
             "EXTRACTS_MAILBOX": str(cloud.mailbox),
             "GATEWAY_PORT": str(port),
-            "IOT_MTLS_ENABLED": "0",  # otherwise the emulator would listen on every interface
+            "IOT_MTLS_ENABLED": "0",  # without this, the emulator listens on every interface
             "LOG_LEVEL": "INFO",
             "MINISTACK_REGION": REGION,
-            "SFN_WAIT_SCALE": "0.001",  # otherwise a state machine would wait minutes before a retry
+            "SFN_WAIT_SCALE": "0.001",  # without this, a state machine waits minutes before a retry
             "SFTP_HOST": processes.LOOPBACK,
             "SFTP_PORT": str(cloud.sftp_port),
             "USE_SSL": "1",

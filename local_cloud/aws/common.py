@@ -19,7 +19,7 @@ from ministack.services import eventbridge
 log = logging.getLogger("extracts.emulator")
 _creation = threading.Lock()  # threads must not create clients of boto3's default session at the same time
 
-# Types of ministack, with only the parts that we use.
+# Types of values of ministack. They describe only the parts of the values that this package uses.
 Body = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 Answer = Callable[[Body], Response]
@@ -36,7 +36,7 @@ def answer_json(
 ) -> None:
     """Wrap actions of a JSON service.
 
-    `instead` replaces the handler, and `after` may replace its response.
+    A function in `instead` replaces the handler. A function in `after` may replace the handler's response.
     """
     original = getattr(module, handler)
 
@@ -80,7 +80,7 @@ def in_background(function: Callable[..., Any], *arguments: Any) -> None:
 
 
 def client(service: str, role: Mapping[str, str], config: Config | None = None) -> Any:
-    """Return a client with the credentials of a role, for a service that calls another one."""
+    """Return a client with the credentials of a role, for a service that calls another service."""
     with _creation:
         return boto3.client(
             service,

@@ -49,8 +49,7 @@ def close_vpc_endpoints() -> None:
         )
         return str(shown(endpoint, tag)).replace("<ownerId>", f"{added}<ownerId>")
 
-    # The map of ministack contains the functions themselves, so the new functions must replace the old
-    # functions in the map.
+    # ministack calls the functions in this map, so the new functions must replace the old functions here.
     ec2._ACTION_MAP |= {"CreateVpcEndpoint": created, "ModifyVpcEndpoint": modified}
     ec2._vpce_fields_xml = fields
 

@@ -55,7 +55,8 @@ def close_instances() -> None:
 
     def fields(instance: Body) -> str:
         options = instance.get("Metadata")
-        if not options:  # the response of RunInstances has no options, but Terraform reads only its ID
+        # The response of RunInstances has no options. Terraform reads only the ID of the instance there.
+        if not options:
             return str(shown(instance))
         added = f"<ebsOptimized>{str(instance['EbsOptimized']).lower()}</ebsOptimized>"
         added += (
@@ -88,7 +89,7 @@ def close_instances() -> None:
 
 
 def close_instance_tags() -> None:
-    """Let policies name the tags of an instance."""
+    """Let the conditions of policies use the tags of an instance."""
 
     def tagged() -> Iterator[tuple[str, list[Body]]]:
         place = f"arn:aws:ec2:{get_region()}:{get_account_id()}:instance"

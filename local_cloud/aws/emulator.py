@@ -1,9 +1,10 @@
 """The emulated AWS: ministack, and our code for features that the modules need and ministack lacks.
 
 `aws.serve` runs this module as a process (`python -m local_cloud.aws.emulator`). For each gap of ministack,
-one small function wraps a function of ministack and says why. `tests/support/emulator/` has a probe for each
-gap. The probe fails when a new release of ministack closes the gap. The behavior of AWS is taken from the
-documentation of AWS. No test here compares it with AWS.
+one small function wraps a function of ministack. The docstring of the wrapper gives the reason.
+`tests/support/emulator/` has a probe for each gap. The probe fails when a new release of ministack closes the
+gap. The behavior of AWS is taken from the documentation of AWS. No test compares the emulator with the real
+AWS.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def main() -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    # The probes set this variable, to find the gaps of ministack.
+    # The probes set this variable to "open", in order to test ministack without our functions.
     if os.environ.get("EXTRACTS_EMULATOR_GAPS") != "open":
         for close in GAPS:
             close()

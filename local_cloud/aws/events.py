@@ -36,7 +36,7 @@ def close_event_target_permissions() -> None:
     @functools.wraps(original)
     def invoke(target: Body, event: Body, rule: Body, view: Any = None) -> Any:
         service, source_arn = "events.amazonaws.com", rule.get("Arn", "")
-        # An event of a schedule names the schedule group as its source, not the schedule.
+        # For a schedule, the source ARN is the ARN of the schedule group, not the ARN of the schedule.
         if _is_schedule(rule):
             service = "scheduler.amazonaws.com"
             source_arn = source_arn.rsplit("/", 1)[0].replace(":schedule/", ":schedule-group/")

@@ -26,7 +26,7 @@ JOB_ATTRIBUTES = (
 
 
 def remember_tags(kind: str) -> Afterwards:
-    """Store the tags of a create request in the place where the operations for tags read them."""
+    """Store the tags of a create request. Otherwise GetTags would not return these tags."""
 
     def created(data: Body, _: Response) -> None:
         name = data.get("Name") or data.get("ConnectionInput", {}).get("Name")

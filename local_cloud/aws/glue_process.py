@@ -89,7 +89,7 @@ def run_job(name: str, run_id: str) -> None:
             done.stdout,
             done.stderr,
         )
-    finally:  # report the error of the run, even if writing the logs failed, too
+    finally:  # report the error of the run, even if the logs cannot be written
         if done.returncode:
             raise ServiceError(error_message(done.stderr, done.returncode))
 
@@ -161,10 +161,11 @@ def send_logs(
     output: str,
     errors: str,
 ) -> None:
-    """Write both streams to the log groups of Glue 5 and 6, with the role's permissions."""
+    """Write stdout and stderr to the log groups of Glue 5 and 6, with the role's permissions."""
     logs = session.client("logs")
     prefix = arguments.get("--custom-logGroup-prefix", "/aws-glue/jobs")
-    # With a security configuration, Glue adds its name and the name of the role to the log group.
+    # If the job has a security configuration, the name of the log group contains the names of the security
+    # configuration and the role.
     if security_configuration:
         prefix = f"{prefix}/{security_configuration}-role/{role}"
     for kind, text in (("output", output), ("error", errors)):

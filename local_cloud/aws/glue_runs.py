@@ -21,15 +21,16 @@ from local_cloud.aws.common import (
     seconds_now,
 )
 
-# by (workflow, run ID): the nodes that ended, with their states, and the triggers that fired
+# The progress of each workflow run, keyed by workflow and run ID: the nodes that ended, with their states,
+# and the triggers that fired.
 _workflow_progress: dict[tuple[str, str], tuple[dict[tuple[str, str], str], set[str]]] = {}
 WorkflowRun = tuple[str, str] | None
 
 
-# by run ID: the process of a run that has not ended
+# The process of each run that has not ended, keyed by run ID.
 _processes: dict[str, subprocess.Popen[str]] = {}
 _stopped: set[str] = set()
-# Settings of a run. A job can have only the second setting.
+# Settings of a run. A job cannot have an ExecutionRoleSessionPolicy, but can have a SecurityConfiguration.
 _FROM_JOB = ("ExecutionRoleSessionPolicy", "SecurityConfiguration")
 
 
@@ -43,7 +44,7 @@ def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[st
             stderr=subprocess.PIPE,
             text=True,
             cwd=scratch,
-            start_new_session=True,  # so that child processes can be stopped together with the process
+            start_new_session=True,  # `_end` can then stop the process together with its child processes
         )
         _processes[run_id] = process
         try:
@@ -54,7 +55,7 @@ def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[st
         finally:
             _processes.pop(run_id, None)
     if run_id in _stopped:
-        _stopped.discard(run_id)  # because the next crawl of this crawler has the same run ID
+        _stopped.discard(run_id)  # the next crawl of this crawler has the same run ID
         return "STOPPED", ""
     if process.returncode:
         lines = [line for line in errors.splitlines() if line.strip()]

@@ -24,14 +24,14 @@ def role_of(arn: str) -> Body | None:
 
 
 def trusts(role: Body, service: str, source_arn: str) -> bool:
-    """Return whether the service may assume the role for that resource, under the role's trust policy."""
+    """Return whether the trust policy of the role lets the service assume the role for the source ARN."""
     document = role["AssumeRolePolicyDocument"]
     trust = json.loads(document) if isinstance(document, str) else document
     named = [s for s in trust["Statement"] if iam._service_principal_matches(s.get("Principal"), service)]
     account = get_account_id()
     context = iam.EvalContext(
         principal_arn=service,
-        principal_type="Root",  # with this type of principal, ministack evaluates the policy for any service
+        principal_type="Root",  # with "Root", ministack evaluates the policy for any service
         principal_account=account,
         action="sts:AssumeRole",
         resource_arn="*",
@@ -42,7 +42,10 @@ def trusts(role: Body, service: str, source_arn: str) -> bool:
 
 
 def credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
-    """Return the credentials that a service gets for a role that trusts it, as environment variables."""
+    """Return environment variables with credentials of the role.
+
+    Return an empty dict if the role does not trust the service.
+    """
     role = role_of(role_arn)
     if role is None or not trusts(role, service, source_arn):
         return {}
@@ -65,7 +68,7 @@ def credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
 
 
 def close_resource_names() -> None:
-    """Check a request against the parameter path, log stream or connector that it names, as AWS does.
+    """Authorize a request for the parameter path, log stream or connector in the request, as AWS does.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awstransferfamily.html
@@ -89,7 +92,7 @@ def close_resource_names() -> None:
 
 
 def close_event_conditions() -> None:
-    """Let policies name the source and the type of the events that a role sends.
+    """Let the conditions of policies use the source and the type of the events that a role sends.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
     """
@@ -119,7 +122,7 @@ def close_web_identity_claims() -> None:
     def with_claims(token: str, provider_id: str, role_arn: str) -> tuple[str, dict[str, str]]:
         claims = web_identity.claims_of(token, os.environ["AWS_SECRET_ACCESS_KEY"])
         if claims is None:
-            return "", {}  # no trust policy accepts this principal
+            return "", {}  # a principal that no trust policy accepts
         arn, keys = principal(token, provider_id, role_arn)
         host = str(claims.get("iss", "")).removeprefix("https://")
         if host == "token.actions.githubusercontent.com":

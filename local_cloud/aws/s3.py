@@ -1,4 +1,4 @@
-"""S3: in ministack, policies do not get the encryption key of an upload."""
+"""S3: in ministack, the condition of a policy cannot check the encryption key of an upload."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local_cloud.aws.common import Body
 
 
 def close_upload_keys() -> None:
-    """Pass the encryption key of an upload to policies. ministack evaluates every upload without a key."""
+    """Let conditions of policies check the encryption key of an upload. ministack ignores the key."""
     original, header = iam_actions.s3_service_context, "x-amz-server-side-encryption-aws-kms-key-id"
 
     @functools.wraps(original)

@@ -69,7 +69,7 @@ def close_universal_targets() -> None:
 
 def _deliver(target: Body, schedule: Body, scheduled: float) -> None:
     group = schedule["Arn"].rsplit("/", 1)[0].replace(":schedule/", ":schedule-group/")
-    # Scheduler names the schedule group as the source, not the schedule.
+    # The source ARN is the ARN of the schedule group, not the ARN of the schedule.
     role = credentials(target.get("RoleArn", ""), "scheduler.amazonaws.com", group)
     try:
         if not role:
@@ -102,7 +102,7 @@ def _call(target: Body, role: Mapping[str, str]) -> None:
 def _keep_dead_letter(
     target: Body, schedule: Body, scheduled: float, role: Mapping[str, str], refused: Refused
 ) -> None:
-    """Send a failed call to the dead letter queue, with the role of the schedule.
+    """Send a failed call to the dead letter queue, with the permissions of the schedule's role.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
     """
@@ -133,7 +133,7 @@ def _keep_dead_letter(
 # Time zones
 ################################################################################
 
-# by (account, region, "group/name", time of creation): the time of the last check of the schedule
+# The time of the last check of each schedule, keyed by account, region, "group/name" and time of creation.
 _seen: dict[tuple[str, str, str, float], datetime] = {}
 
 

@@ -1,4 +1,7 @@
-"""Secrets Manager: ministack loses custom labels, cannot cancel a rotation, and gives each secret a value."""
+"""Secrets Manager: ministack loses custom labels and cannot cancel a rotation.
+
+ministack also gives a value to each secret that is created without a value.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def close_nested_executions() -> None:
     """Report a refused start with the error of Step Functions, and accept a repeated start.
 
     The error is StepFunctions.ExecutionAlreadyExistsException. ministack reports ExecutionAlreadyExists. A
-    second start with the name and the input of a running execution is not an error:
+    second start with the same name and the same input as a running execution is not an error:
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
     """
     original = stepfunctions._invoke_nested_start_execution
@@ -44,8 +44,9 @@ def _equal(one: str, other: str) -> bool:
 def close_execution_identity() -> None:
     """Run the tasks of an execution with the role of the state machine, over TLS.
 
-    ministack uses the caller and the transport of the request that started the execution. A schedule has no
-    such request. So a resource policy with `aws:SecureTransport` denied the tasks.
+    ministack uses the caller and the transport of the request that started the execution. No request exists
+    if a schedule started the execution. A resource policy with `aws:SecureTransport` would then deny the
+    tasks.
     """
     original = stepfunctions._run_execution
 
@@ -64,9 +65,8 @@ def close_execution_identity() -> None:
 def close_object_bodies() -> None:
     """Let a state machine read an object.
 
-    `Body` is the text, as AWS's examples of `States.StringToJson` expect.
-
-    ministack has no getObject: "Body shape is convention-based ... defer until verified".
+    In the result, `Body` is the content of the object as text. AWS's examples of `States.StringToJson` also
+    treat `Body` as text. ministack has no getObject, because AWS does not document the form of `Body`.
     """
     stepfunctions._S3_OP_SPECS["GetObject"] = {
         "method": "GET",

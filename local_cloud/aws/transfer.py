@@ -11,7 +11,7 @@ from local_cloud.aws import ec2
 from local_cloud.aws.common import Body, Response, answer_json, body_of
 from local_cloud.aws.transfer_connectors import _connectors
 
-_endpoints: dict[str, str] = {}  # the VPC endpoint of each server in a VPC
+_endpoints: dict[str, str] = {}  # the ID of the VPC endpoint of each server in a VPC
 SERVER_ATTRIBUTES = (
     "EndpointDetails",
     "LoggingRole",
@@ -47,7 +47,7 @@ def close_transfer_servers() -> None:
             server.pop("EndpointDetails", None)
             drop(server["ServerId"])
             return
-        groups = details.pop("SecurityGroupIds", [])  # only the VPC endpoint reports the security groups
+        groups = details.pop("SecurityGroupIds", [])  # only EC2 returns the security groups
         if server["ServerId"] not in _endpoints:
             _endpoints[server["ServerId"]] = ec2.create_endpoint(
                 "transfer.server.c-0001", details["VpcId"], details["SubnetIds"], groups

@@ -76,8 +76,8 @@ def close_transfer_connectors() -> None:
 def _send(connector: Body, order: Body, number: str) -> None:
     """Send the files one after the other. After each file, send an event.
 
-    A result contains the path on the recipient's server. The result of a file exists only after its transfer
-    begins.
+    A result contains the path on the recipient's server. The result of a file exists as soon as the
+    transfer of the file begins.
     """
     folder = order.get("RemoteDirectoryPath", "/")
     for path in order["SendFilePaths"]:
@@ -101,7 +101,7 @@ def _send(connector: Body, order: Body, number: str) -> None:
 
 
 def _refused(connector: Body, path: str, folder: str) -> str:
-    """Send one file with the role of the connector. Return the reason of a failure."""
+    """Send one file with the role of the connector. Return the reason of a failure, or an empty text."""
     role = credentials(connector["AccessRole"], "transfer.amazonaws.com", connector["Arn"])
     if not role:
         return f"{connector['AccessRole']} does not trust {connector['Arn']}"

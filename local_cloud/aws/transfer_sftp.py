@@ -21,8 +21,8 @@ _sftp_user: contextvars.ContextVar[Body | None] = contextvars.ContextVar("sftp_u
 def close_sftp_authorization() -> None:
     """Check each SFTP operation against the user's role and session policy, as Transfer Family does.
 
-    A write is refused when the client opens the file. An error when it closes the file would come too late,
-    because the client reports such an error as a success.
+    The server refuses a write when the client opens the file. If the server refused the write when the client
+    closes the file, the client would report a success.
     """
     resolve = transfer._sftp_resolve_s3_target
 
@@ -149,7 +149,7 @@ def close_sftp_events() -> None:
 
 
 def close_sftp_root_folders() -> None:
-    """Show a user's empty root folder only if the server has the option for faster listings of folders.
+    """Show the empty root folder of a user only if the server has the option DirectoryListingOptimization.
 
     https://docs.aws.amazon.com/transfer/latest/userguide/implement-log-dirs.html
     """

@@ -1,4 +1,4 @@
-"""Tokens of identity providers, for example of GitHub. The secret of the emulator signs them.
+"""Tokens of identity providers, for example of GitHub. The emulator signs the tokens with its secret.
 
 A real provider signs with its private key. Without a signature, every user of the machine could make a token
 and assume a role of the emulator.
@@ -15,7 +15,7 @@ from local_cloud.aws.common import Body
 
 
 def token(claims: Body, secret: str) -> str:
-    """Return a token with these claims that the emulator with this secret accepts."""
+    """Return a token with these claims, signed with the secret. An emulator with this secret accepts it."""
     text = f"{_encoded(json.dumps({'alg': 'HS256'}).encode())}.{_encoded(json.dumps(claims).encode())}"
     return f"{text}.{_signature(text, secret)}"
 

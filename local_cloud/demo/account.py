@@ -10,7 +10,7 @@ from local_cloud.aws import Cloud
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The identifiers for the extract's Terraform variables."""
+    """The identifiers of the resources, which are values of the extract's Terraform variables."""
 
     subnet_id: str
     database_security_group_id: str

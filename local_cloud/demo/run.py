@@ -31,7 +31,7 @@ from local_cloud.demo.screen import Screen
 REPOSITORY = Path(__file__).parents[2]
 ANSWERS = REPOSITORY / "examples/bank-loans/extract.yaml"
 STEPS = 9
-DISK = 1_500_000_000  # bytes for PostgreSQL, Terraform's folder and the scratch space of Spark
+DISK = 1_500_000_000  # bytes of disk space for PostgreSQL, Terraform's folder and temporary files of Spark
 RECIPIENTS = {"first-bank": store.BANKS[0], "ubuntu": store.BANKS[1], "karoo": store.BANKS[2]}
 
 
@@ -161,7 +161,8 @@ def run_workflow(local: Local, screen: Screen) -> dict[str, Any]:
     screen.waiting("Spark to start, read and publish")
     finished = wait_for_run(local, runs[0]["Id"])
     if finished["JobRunState"] != "SUCCEEDED":
-        raise ExtractsError(f"The job ended as {finished['JobRunState']}: {finished.get('ErrorMessage')}")
+        state, reason = finished["JobRunState"], finished.get("ErrorMessage")
+        raise ExtractsError(f"The job ended with the state {state}: {reason}")
     return finished
 
 
@@ -222,7 +223,7 @@ def collect(local: Local, period: str, screen: Screen) -> None:
             raise ExtractsError(f"SFTP: {files[0].name} is not the published file.")
         refused = recipient.run(f"put {files[0].name} {place}/forged.csv")
         if not refused.returncode:
-            raise ExtractsError(f"SFTP: {user['user_name']} could write a file; it must only read.")
+            raise ExtractsError(f"SFTP: {user['user_name']} could write a file, but may only read files.")
     screen.say("  " + fetched.stdout.strip().replace("\n", "\n  "))
     screen.say(f"  {files[0].name} is identical to the file in the bucket ({name}).")
     screen.say(f"  Writing is refused: {refused.stderr.strip().splitlines()[-1]}")
@@ -235,9 +236,8 @@ def repeat(local: Local, screen: Screen) -> None:
         screen.waiting("Spark to start, read and compare")
         finished = start_job(local)
         if finished["JobRunState"] != "SUCCEEDED":
-            raise ExtractsError(
-                f"The second run ended as {finished['JobRunState']}: {finished.get('ErrorMessage')}"
-            )
+            state, reason = finished["JobRunState"], finished.get("ErrorMessage")
+            raise ExtractsError(f"The second run ended with the state {state}: {reason}")
         if _versions(local) != before:
             raise ExtractsError("The second run wrote to the bucket; it must write nothing.")
     screen.say(f"  {log_lines(local, finished['Id'])[-1]['message']}")
@@ -258,7 +258,7 @@ def fail(local: Local, screen: Screen) -> None:
         finished = start_job(local)
         if finished["JobRunState"] != "FAILED":
             raise ExtractsError(
-                f"The job ended as {finished['JobRunState']} although it has no permission to read Loans."
+                f"The job has no permission to read Loans, but its state is {finished['JobRunState']}."
             )
         screen.waiting("EventBridge, Step Functions and SNS to send the e-mail")
         mail = inbox.wait(local.cloud.mailbox, after=known)
@@ -281,7 +281,7 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
         "outputs": local.outputs,
     }
     files.write_private(local.folder / "running.json", json.dumps(note))
-    # The reference must exist until the last line, because garbage collection would stop the parts.
+    # Keep a reference to the parts until the last line. Otherwise garbage collection would stop the parts.
     kept = parts.pop_all()
     key, user = local.key.private, next(iter(local.outputs["sftp_users"].values()))["user_name"]
     screen.say("\nEverything is still running. Look around:", style="bold")
@@ -294,19 +294,19 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
     screen.say("Stop it:")
     screen.say(f"  make -C {REPOSITORY} demo-stop FOLDER={local.folder}")
     sys.stdout.flush()
-    # A normal exit of the interpreter would stop the parts, too.
+    # End the process without cleanup. A normal exit of the interpreter would stop the parts.
     os._exit(0 if kept else 1)
 
 
 def stop(folder: Path) -> None:
-    """Stop the processes that a demo with `keep` did not stop."""
+    """Stop the processes that a demo with `keep` has left running."""
     note = folder / "running.json"
     if not note.is_file():
         raise ExtractsError(f"No demo is running in {folder}.")
     left = json.loads(note.read_text())
     processes.end(left["processes"])
     for place in map(Path, left["folders"]):
-        # Remove only what the demo creates, because another program may have written this list.
+        # Another program may have written this list, so remove only data folders of PostgreSQL from a demo.
         if place.name.startswith(database.PREFIX) and (place / "data/PG_VERSION").is_file():
             shutil.rmtree(place, ignore_errors=True)
     note.unlink()

@@ -21,7 +21,7 @@ class Screen:
         self.console = console
         self.steps = steps
         self.number = 0
-        # A second console records the same output as on a terminal, for the picture in the README.
+        # A second console records the output with the colors of a terminal, for the picture in the README.
         self._picture = Console(
             file=io.StringIO(),
             force_terminal=True,

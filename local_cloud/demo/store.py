@@ -222,7 +222,7 @@ def load(url: str, store: Store, password: str) -> None:
         connection.execute(INDEXES)
         # The built-in driver of crawlers may not support SCRAM. It supports a login with an MD5 password.
         connection.execute("set local password_encryption = 'md5'")
-        # A utility statement accepts no parameters. The password is generated here, and the driver quotes it.
+        # PostgreSQL accepts no parameters in CREATE ROLE, so the driver quotes the password as a literal.
         quoted = sql.Literal(password)
         connection.execute(sql.SQL("create role {} login password {}").format(sql.Identifier(READER), quoted))
         tables = sql.SQL(", ").join(map(sql.Identifier, ("Bank", "Branch", "Client", "Account", "Loans")))

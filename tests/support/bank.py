@@ -58,7 +58,7 @@ SHORT = {"aggregate": "avg", "expression": "Amount", "window": 3, "scale": None}
 
 
 def metrics(entity: str, aggregate: str, expression: str, window: int | str, scale: int | None) -> Any:
-    """Return the metrics of a stamped project: a count, a sum and the aggregate."""
+    """Return the metrics of a stamped project: a count, a sum, and a metric with `aggregate`."""
     column = expression.rpartition(".")[2].lower()
 
     def metric(kind: str) -> Metric:
@@ -73,7 +73,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 @dataclass
 class Store:
-    """The source of one test. A method that adds a row returns its key. A branch gets an account."""
+    """The source of one test. Each method that adds a row returns the key of the row."""
 
     connection: psycopg.Connection[Any]
     schema: str
@@ -96,7 +96,7 @@ class Store:
     def branch(
         self, address: str | None = "Main St 1", *, bank: str = "Alpha", key: int | None = None
     ) -> int:
-        """Add a branch. It has one client, who has one account."""
+        """Add a branch with one client and one account of this client."""
         if bank not in self._banks:
             self._banks[bank] = self.bank(bank)
         key = key or next(self._ids)
@@ -191,7 +191,7 @@ class Engine:
             else ["--database-url", self.store.url]
         )
         self.capsys.readouterr()
-        # Without psycopg, the engine uses JDBC, because the JVM has the driver.
+        # If psycopg is not installed, the engine uses the JDBC driver in the JVM.
         has_psycopg = mock.patch.object(
             rolling_psycopg, "is_installed", return_value=self.driver == "psycopg"
         )

@@ -1,6 +1,6 @@
 """Emulated AWS accounts for a whole test run.
 
-A folder of tests that imports a fixture has its own account.
+Each folder of tests that imports a fixture of this module gets its own account.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The content of folders, as values that tests compare. Writes that fail in the middle."""
+"""Read folders as values that tests compare, and let writes to files fail in the middle."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ NEW = ("new", "--no-input", "--alert-email", "data-team@example.com")
 
 @pytest.fixture
 def entities(extracts: Extracts) -> Callable[..., dict[str, Any]]:
-    """Return the tables in the report of `extracts inspect --json`, keyed by name, in the same order."""
+    """Return the tables of `extracts inspect --json`, keyed by name, in the order of the report."""
 
     def entities(url: str, *arguments: str) -> dict[str, Any]:
         done = extracts("inspect", "--database-url", url, "--json", *arguments)

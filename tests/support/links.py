@@ -28,7 +28,7 @@ LINKS = [
     ("kms:Decrypt on arn:aws:kms:eu-west-1:1:key/2", "kms:Decrypt on arn:aws:kms:eu-west-1:1:key/2"),
 ]
 
-# Schemes that mail programs turn into links, also before a digit or a mark.
+# Mail programs show a link for each of these schemes, even if a digit or a punctuation mark follows.
 SCHEMES = """
 callto cid data facetime feed file ftp ftps geo http https imap irc javascript ldap ldaps magnet mailbox
 mailto mid mms ms-word news nntp rtsp search-ms sftp sip sips skype slack smb sms ssh tel telnet tg vbscript

@@ -37,8 +37,8 @@ class Gpg:
     def key(self, name: str, *, days: int | None = None, subkeys: tuple[int | None, ...] = (None,)) -> str:
         """Make a key and return its fingerprint.
 
-        The key expires after `days`. `subkeys` has the days for each encryption subkey. With a negative
-        number, the key expired that many days ago.
+        The key expires after `days`. `subkeys` contains a number of days for each encryption
+        subkey. If a number is negative, the key expired that many days ago.
         """
         at = self.made()
         address = f"{name} <{uuid.uuid4().hex}@recipient.test>"

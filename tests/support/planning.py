@@ -44,7 +44,8 @@ override_data {
 }
 """
     if sftp in ("server", "instance"):
-        # The provider would ask AWS to validate the definition, because the definition is known before apply.
+        # The definition is known before apply, so the provider would ask AWS to validate the definition. The
+        # plan of this test must not call AWS.
         overrides += """
 override_resource {
   target = module.sftp.aws_sfn_state_machine.receipts

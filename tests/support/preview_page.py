@@ -18,8 +18,8 @@ SPEC = {
     "files": None,
     "metrics": {name: {"aggregate": name, **OVER} for name in ("count", "sum", "avg")},
 }  # fmt: skip
-Lines = Mapping[str, tuple[Any, ...]]  # by group: the values of its metrics
-Months = Mapping[str, Mapping[str, Lines]]  # by period and recipient: the lines of the file
+Lines = Mapping[str, tuple[Any, ...]]  # the values of the metrics, keyed by group
+Months = Mapping[str, Mapping[str, Lines]]  # the rows of files, keyed by period and recipient
 
 
 def write(folder: Path, months: Months, *, asked: int = 1, page: Path | None = None, **more: Any) -> Path:

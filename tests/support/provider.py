@@ -33,7 +33,7 @@ from local_cloud import processes
 from tests.support import schemas
 
 _OWN = ("AWS_", "SSL_CERT_")  # variables that the provider reads itself
-# A provider that Terraform did not start would log every request.
+# These values turn logging off. A provider that Terraform did not start would log every request.
 _QUIET = {"TF_LOG_PROVIDER": "off", "TF_LOG_SDK": "off"}
 
 
@@ -67,7 +67,7 @@ class Provider:
         return {"TF_REATTACH_PROVIDERS": json.dumps({PROVIDER: self.started})}
 
     def start(self, binary: Path, folder: Path, environment: Mapping[str, str], count: int) -> None:
-        """Start processes of the provider instead of the running ones."""
+        """Stop the running processes of the provider, and start new processes."""
         self.stop()
         # With AWS_CA_BUNDLE, the provider cannot be configured a second time. So the certificates are in
         # SSL_CERT_FILE, which the library of Go reads.
@@ -103,7 +103,7 @@ class Provider:
 
 
 def _has_objects(root: Path) -> bool:
-    """Return whether a root or one of its modules has an object of S3. No other type in use reads files."""
+    """Return whether a root or one of its modules has an S3 object. Only this type reads files here."""
     index = root / ".terraform/modules/modules.json"
     called = json.loads(index.read_text())["Modules"] if index.is_file() else []
     folders = {root, *(root / module["Dir"] for module in called)}
@@ -122,7 +122,7 @@ def _ready(log: Path) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def small_mirror(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Set a provider mirror with scripts that start the programs of the mirror of this machine.
+    """Create a provider mirror with small scripts that start the programs in the mirror of this machine.
 
     Terraform computes the checksum of an installed provider in `init` and in each command without a running
     provider. For the program, which has 700 MB, this takes half a second of processor time.

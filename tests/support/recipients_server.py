@@ -32,7 +32,7 @@ class Server:
         return f"sftp://{processes.LOOPBACK}:{self.port}"
 
     def start(self, host_key: KeyPair | None = None) -> None:
-        """Listen with the trusted host key, or with another one."""
+        """Listen with the trusted host key, or with another host key."""
         server = self
 
         class Door(asyncssh.SSHServer):

@@ -23,12 +23,13 @@ def runs(command: str, runner: str, commands: Commands) -> bool:
     `runner` is a test (`file::name`), another make target, `make lint`, or the workflow ci. A test runs a
     command if the code of the test, its fixtures and helpers contains one of these:
 
-    - the command as a string, its words as a list, or its beginning in a call of `says`, which returns
-      the only command on the pages with this beginning.
-    - a list of words that is in the recipe of the command, if it is a make command.
+    - the command as a string, or its words as a list.
+    - the beginning of the command in a call of `says`. This function returns the only command on the pages
+      that has this beginning.
+    - for a make command: a list of words that is in the recipe of the command.
     - the number of a step on a page, if this step is the command. The test reads the step from the page.
 
-    A test also runs a make command whose recipe runs the file of the test with pytest.
+    A test also counts as a runner of a make command if the recipe runs the file of the test with pytest.
     """
     file, separator, name = runner.partition("::")
     if runner.startswith("make "):
@@ -87,8 +88,8 @@ def recipe(command: str) -> tuple[str, ...]:
         capture_output=True,
         text=True,
         check=False,
-        # An inherited `make test ARGS=-v` would set ARGS here, too. A make inside make also prints its
-        # folder.
+        # Make passes its settings to child processes in these variables. With them, this make would use ARGS
+        # of an outer `make test ARGS=-v`, and print its folder.
         env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")},
     )
     return tuple(line.strip() for line in done.stdout.splitlines())
@@ -127,7 +128,7 @@ def reached(file: Path, name: str) -> Iterator[ast.stmt]:
     known = {key: node for module in shared for key, node in module.items()} | own
     waiting = [name]
     seen: set[str] = set()
-    # RUN and NOT_RUN list all commands, so they do not prove that a test runs one.
+    # RUN and NOT_RUN list all commands, so they do not prove that a test runs a command.
     while waiting:
         one = waiting.pop()
         if one in seen or one not in known or one in ("RUN", "NOT_RUN"):
@@ -167,7 +168,7 @@ def sequences(node: ast.AST) -> Iterator[tuple[str, ...]]:
 
 
 def step(nodes: list[ast.stmt], page: str, command: str, commands: Commands) -> bool:
-    """Return whether code uses the number of a step on a page, and this step is the command.
+    """Return whether the command is a step of a page, and code uses the number of this step.
 
     Steps are the indented commands on the page. The code calls a function with the number of the step, or
     with the variable of a loop over numbers.

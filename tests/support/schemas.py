@@ -3,7 +3,7 @@
 The AWS provider has the schemas of some 1,500 types. Each command of Terraform asks for all of them and
 decodes them, which takes about a second of processor time. Everything else passes unchanged.
 
-Protocols: https://developer.hashicorp.com/terraform/plugin/terraform-plugin-protocol and
+https://developer.hashicorp.com/terraform/plugin/terraform-plugin-protocol
 https://protobuf.dev/programming-guides/encoding/
 """
 
@@ -31,7 +31,7 @@ NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_len
 CONFIGURATION = 2  # field of the request to configure the provider
 MAPS = {2, 3, 8}  # fields of the response: schemas of resources, data sources and ephemeral resources
 LENGTH_DELIMITED = 2
-_used: dict[Path, bytes] = {}  # by the provider's program
+_used: dict[Path, bytes] = {}  # responses with the used schemas, keyed by program
 _choice = Lock()
 
 
@@ -43,7 +43,7 @@ def filtered(program: Path, sockets: Sequence[str]) -> Iterator[Proxy]:
         channels = [parts.enter_context(grpc.insecure_channel(a, options=NO_LIMIT)) for a in addresses]
         proxy = Proxy(program, channels)
         server = grpc.server(ThreadPoolExecutor(64), [proxy], options=NO_LIMIT)
-        # A TCP port and not a Unix socket, because connections to a Unix socket have no client address.
+        # The proxy listens at a TCP port, because connections to a Unix socket have no client address.
         proxy.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()
         try:
@@ -89,7 +89,7 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no type
         return grpc.unary_unary_rpc_method_handler(answer)
 
     def channel(self, request: bytes) -> grpc.Channel:
-        """Return the provider that has the configuration of the request, or has none yet."""
+        """Return the provider with the configuration of the request, or an unconfigured provider."""
         if len(self.channels) == 1:  # the configurations of `terraform test` come one after the other
             return self.channels[0]
         # The rest of the request differs between plan and apply.
@@ -125,7 +125,7 @@ def used_types() -> frozenset[str]:
 class _Field(NamedTuple):
     number: int
     value: bytes
-    encoded: bytes  # number, length and value
+    encoded: bytes  # the whole field: number, length and value
 
 
 def _fields(message: bytes) -> Iterator[_Field]:

@@ -105,7 +105,7 @@ def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
         context |= ADDRESS
         context["__module_source"] = "../../../modules/MODULE"
         context |= answers
-        # cookiecutter.json derives these values from the slug. Here they are computed in another way.
+        # cookiecutter.json derives these values from the slug. Here this function computes the values.
         kept = [c if c.isascii() and c.isalnum() else "-" for c in str(context["project_slug"]).lower()[:40]]
         context["__folder"] = "".join(kept).strip("-") or "refused"
         return Path(generate_files(str(TEMPLATE), {"cookiecutter": context}, str(output)))

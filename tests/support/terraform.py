@@ -43,7 +43,7 @@ class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
         self.provider = provider
 
     def setup(self, **settings: Any) -> str:
-        """Run `terraform init`. Keep the state at the end, because pytest deletes the folder."""
+        """Run `terraform init`. At the end, tftest deletes no state, because pytest deletes the folder."""
         return str(super().setup(**{"cleanup_on_exit": False, **settings}))
 
     def execute_command(self, cmd: str, *cmd_args: str) -> tftest.TerraformCommandOutput:
@@ -69,7 +69,7 @@ class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
         return str(done.out) if done.retcode == 2 else ""
 
     def errors(self) -> list[str]:
-        """Return the details of all errors of a plan. Each is one line, although Terraform wraps lines."""
+        """Return the details of all errors of a plan from its JSON output, which has no wrapped lines."""
         try:
             self.execute_command("plan", "-json")
         except tftest.TerraformTestError as error:

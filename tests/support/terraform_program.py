@@ -1,7 +1,7 @@
 """`terraform` for programs that tests start: its commands use the shared provider.
 
 Arguments: the socket of the fixture `terraform_program`, the command that starts Terraform, and Terraform's
-arguments. It imports no package, so that Python starts fast.
+arguments. This program imports only the standard library, so that Python starts fast.
 """
 
 import json

@@ -38,7 +38,7 @@ def preview(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
 
 @pytest.fixture
 def extracts(tmp_path: Path) -> Extracts:
-    """Run the installed command in a new folder without a terminal. With `closed`, it has no stdin."""
+    """Run the installed command in a new folder without a terminal. `closed` also closes stdin."""
     command = Path(sys.executable).with_name("extracts")
 
     def extracts(

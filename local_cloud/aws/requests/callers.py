@@ -14,10 +14,10 @@ from local_cloud.aws.requests import wire
 
 
 def trust_only_issued_keys() -> None:
-    """Let the emulator check the signature of every caller, also of the administrator.
+    """Let the emulator check the signature of every caller, including the administrator.
 
-    For ministack, callers with the access key `test`, with the number of an account or without an access key
-    are the administrator.
+    ministack treats a caller as the administrator in three cases: the access key is `test`, the access key is
+    the number of an account, or the request has no access key.
     """
     account = get_account_id()
     administrator = {

@@ -47,7 +47,7 @@ def _names(shape: Any, naming: Naming) -> Mapping[str, str]:
 
 
 def from_json(value: Any, shape: Any, *, wire: bool = True) -> Any:
-    """Convert a JSON or CBOR value for boto3. With `wire`, members have the names of the protocol."""
+    """Convert a JSON or CBOR value for boto3. If `wire` is true, members have the names of the protocol."""
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict) and not shape.is_document_type:
         names = _names(shape, _plainly if wire else _as_it_is)

@@ -16,7 +16,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-# The emulator has more paths of its own. Every caller could change the emulator by them.
+# The only path of ministack itself that passes the gate. Through the other paths of ministack itself, every
+# caller could change the emulator.
 _HEALTH = "/_ministack/health"
 
 
@@ -42,7 +43,7 @@ def guard(application: Application) -> Application:
                 request = Request(service, call.operation, found, _account(key), http.scope[0])
                 refusal = check.refusal_of(request, protocol)
             else:
-                # It is not recorded, because it is not a mistake of our code.
+                # Refusals of unknown callers are not recorded, because our code is not their cause.
                 refusal = refusals.of_stranger(service, protocol, signed=bool(key))
         except wire.UnrecognizedError as error:
             service, protocol, refusal = error.service, error.protocol, error.refusal
@@ -83,7 +84,7 @@ def _account(key: str) -> str:
 
 
 class _Body:
-    """The body of a request. The gate and the emulator both read it, without a second copy."""
+    """The body of a request. The emulator reads the same messages that the gate has already read."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive

@@ -28,7 +28,8 @@ _SERVICES = {
     "states": "stepfunctions",
 }
 
-# Members of parameters that are text. In an optimized integration, they may also be JSON, which becomes text.
+# Parameters of optimized integrations that are text in the API of the service. The state machine may give a
+# JSON value for such a parameter, and Step Functions converts the value to text.
 # https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
 _JSON_AS_TEXT = {"events": "Detail", "sns": "Message", "sqs": "MessageBody", "stepfunctions": "input"}
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import regex
 
+# The characters that each shorthand matches, for example \w, in the form that fits between [ and ].
 # In Java (java.util.regex.Pattern, "Predefined character classes") and JavaScript, shorthands match only
-# ASCII. The package `regex` must run in Unicode mode because of \p{L}. Each value is the inside of a
-# character class.
+# ASCII. The package `regex` must run in Unicode mode because of \p{L}, so its shorthands match more
+# characters.
 _CLASSES = {
     "w": r"a-zA-Z0-9_",
     "W": r"\u0000-/:-@\[-\^`{-\U0010ffff",

@@ -1,4 +1,4 @@
-"""The refusals of a run of the emulator. Each is one line in the emulator's log."""
+"""The refusals of a run of the emulator. Each refusal is one line in the emulator's log."""
 
 from __future__ import annotations
 

@@ -166,7 +166,8 @@ def response(refusal: Refusal, protocol: Protocol, service: str) -> tuple[int, H
     code, message = escape(refusal.code), escape(refusal.message)
     error = f"<Code>{code}</Code><Message>{message}</Message>"
     headers = {"x-amzn-requestid": request_id, "x-amz-request-id": request_id}
-    # Some services had the query protocol in the past. Their clients read the error code from this header.
+    # Some services used the query protocol in the past. Clients of these services read the error code from
+    # the header x-amzn-query-error.
     by_query = {"x-amzn-query-error": f"{refusal.code};Sender"}
     match protocol:
         case "json":

@@ -100,7 +100,7 @@ def parameters(
     headers: Mapping[str, str],
     body: bytes,
 ) -> dict[str, Any]:
-    """Return the parameters of boto3 for this request, without the body of a stream."""
+    """Return the parameters of boto3 for this request. A streamed body is not among the parameters."""
     shape = operation.input_shape
     if shape is None:
         return {}

@@ -46,7 +46,7 @@ class Fault:
     path: tuple[str, ...] = ()
 
     def below(self, *names: str) -> Fault:
-        """Return the fault with a longer path, which begins with `names`."""
+        """Return the fault with `names` added at the beginning of its path."""
         return replace(self, path=names + self.path)
 
 
@@ -91,7 +91,8 @@ def _structure(shape: Any) -> Validator:
         return lambda value: ()
     right_type = _type(shape)
     required = shape.required_members
-    checks: dict[str, Validator] = {}  # filled on first use, because a shape may contain itself
+    # `check` fills this dict on first use, because a shape may contain itself.
+    checks: dict[str, Validator] = {}
 
     def check(value: Any) -> Faults:
         if faults := right_type(value):

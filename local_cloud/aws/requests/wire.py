@@ -46,9 +46,9 @@ class Http:
 
     @property
     def scope(self) -> tuple[str, str]:
-        """Return the region and the service in the signature, which is a header or in the query.
+        """Return the region and the service from the signature, which is in a header or in the query.
 
-        Region and service may be empty.
+        Return two empty texts for a request without a signature.
         """
         given = (
             self.headers.get("authorization") or f"Credential={self.query.get('X-Amz-Credential', [''])[0]}"
@@ -79,7 +79,7 @@ class Call:
 
 
 def is_form(http: Http) -> bool:
-    """Return whether the operation's name is in a form: in the body, or in the query of a presigned URL."""
+    """Return whether the field `Action` of a form names the operation. The form is the body or the query."""
     return http.path == "/" and (
         "Action" in http.query or http.headers.get("content-type", "").startswith(_FORM)
     )
@@ -151,8 +151,8 @@ def _known(http: Http, service: str, operation: str, protocol: Protocol) -> Call
 def parameters(call: Call, body: bytes) -> dict[str, Any]:
     """Return the parameters of boto3 for the call.
 
-    `body` must be empty if the body of the request is not parameters, but for example the content of an
-    object.
+    If the body of the request does not contain parameters, `body` must be empty. For example, the body of an
+    upload is the content of an object.
     """
     http, shape = call.http, call.model.input_shape
     if body and http.headers.get("content-encoding") == "gzip" and call.has_readable_body:

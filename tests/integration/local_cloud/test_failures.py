@@ -192,7 +192,8 @@ def test_disk_that_becomes_full_is_reported(
     full_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(full_disk))
-    full = pytest.raises(ExtractsError, match=r"the disk .*is full; free some space and run it again")
+    reason = r"the disk .*is full; free some space and run the command again"
+    full = pytest.raises(ExtractsError, match=reason)
     with full, database.serve(tmp_path / "store"):
         pass
     assert not list(full_disk.iterdir()), "what was begun is taken away"

@@ -68,8 +68,8 @@ def transfer_user_keeps_its_session_policy(cloud: aws.Cloud) -> object:
 
 @probe(on_aws="float", published="str")
 def transfer_key_has_a_date(cloud: aws.Cloud) -> object:
-    # The response must contain a number. For a text, the provider fails with "expected DateImported to be a
-    # JSON Number".
+    # The response must contain the date as a number. If the date is a text, the AWS provider fails with
+    # "expected DateImported to be a JSON Number".
     transfer = cloud.client("transfer")
     server = transfer.create_server()["ServerId"]
     transfer.create_user(ServerId=server, UserName="recipient", Role=role(cloud))

@@ -38,7 +38,7 @@ WRITE: list[dict[str, Any]] = [
 ]
 LOG_IN: list[dict[str, Any]] = [
     {"Action": ["glue:GetConnection", "secretsmanager:GetSecretValue"], "Resource": "*"},
-    # In the module, these files are in the folder of the artifacts.
+    # The module stores the certificate and the keys in the folder of the artifacts.
     {
         "Action": ["s3:GetObject"],
         "Resource": [f"arn:aws:s3:::{BUCKET}/loans/*{ending}" for ending in ("-ca.pem", "-keys.json")],
@@ -47,7 +47,7 @@ LOG_IN: list[dict[str, Any]] = [
 
 
 class Account:
-    """Create single resources that Terraform creates in a real account."""
+    """Create the few resources that a job needs. In a real account, Terraform creates them."""
 
     def __init__(self, cloud: Cloud, server: Database, name: str, environment: pytest.MonkeyPatch) -> None:
         self.cloud = cloud
@@ -175,7 +175,7 @@ class TokenUser:
             return rolling_database.from_token(self.url, self.name, None).properties["password"]
 
     def accept(self) -> None:
-        """Let the server accept only the token for the current `clock`."""
+        """Let the server accept only the token that is valid at the time `clock`."""
         role, token = sql.Identifier(self.name), sql.Literal(self.token())
         self.store.connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(role))
         self.store.connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, token))

@@ -26,7 +26,7 @@ def check(case: Case, tables: Tables, periods: tuple[Month, ...], delivered: Del
         for recipient, rows in expected.files.items():
             found = delivered.lines(recipient.replace(" ", ""), period)
             assert found == rows, recipient
-            # The columns have the same order, too.
+            # The comparison of dicts ignores the order of columns, so compare the order.
             assert [list(row) for row in found] == [list(row) for row in rows]
         check_totals(case, expected, manifest)
 

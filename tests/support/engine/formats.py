@@ -27,7 +27,7 @@ DATE_FORMATS = ("%Y-%m-%d", "%Y-%m-%d", "%d.%m.%Y", "%Y%m%d", "%m/%d/%Y")
 NULL = "n/a"  # stands for NULL in a file; no value contains these letters
 RECORD = "{rows:0>24}|{count[fees_sum]}|{sum[fees_sum]}|{date:%Y%m%d}|{recipient}|{records}"
 
-# The engine does not defuse formulas here, because the values that are read must equal the source.
+# The engine writes formulas unchanged here, because the values in the file must equal the source.
 SPEC = Extract(
     entity="fees",
     date_column="made",
@@ -41,7 +41,8 @@ SPEC = Extract(
     defuse_formulas=False,
 )
 
-Cells = Mapping[str, str | None]  # by column: a text, a date as 2026-10-31, or a number as -1234.50
+# Values keyed by column: a text, a date as 2026-10-31, or a number as -1234.50.
+Cells = Mapping[str, str | None]
 
 
 class Unreadable(Exception):

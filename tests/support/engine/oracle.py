@@ -23,7 +23,7 @@ YEAR_TO_DATE = "year_to_date"
 
 @dataclass(frozen=True)
 class Step:
-    """A join to `table` with the alias `name`. It starts from columns of the table or join `start`."""
+    """A join with the alias `name`, from the entity or the join `start` to `table`."""
 
     name: str
     table: str
@@ -91,8 +91,9 @@ class Expected:
     orphans: int = 0
     undated: int = 0
     excluded: int = 0
-    counts: dict[str, int] = field(default_factory=dict)  # by metric: the number of values in its window
-    # By metric: the sum, or None if the values are not numbers.
+    # For each metric: the number of values in its window.
+    counts: dict[str, int] = field(default_factory=dict)
+    # For each metric: the sum, or None if the values are not numbers.
     sums: dict[str, Fraction | None] = field(default_factory=dict)
 
 
@@ -111,7 +112,7 @@ class Reached:
                     self.found[step.name] = row_there
                 elif not step.optional:
                     self.broken.add(step.name)
-            # If the step's start was not found, an optional join before this step found no row.
+            # Otherwise, an earlier optional join found no row, so this join has no start.
 
     def read(self, table: str, column: str) -> object:
         return self.found[table][column] if table in self.found else None
@@ -135,7 +136,7 @@ def oracle(case: Case, tables: Tables, period: Month) -> Expected:
             owner = _recipient(case, reached, _beyond(case))
             if owner is not None and _selected(case, reached):
                 members[owner, _group(case, reached)] = []
-    months: dict[int, int] = {}  # by the id of a counted row: its month
+    months: dict[int, int] = {}  # the month of each counted row, keyed by its ID
     counted: list[Reached] = []
     for row in tables["Loans"]:
         reached = Reached(case, lookup, "Loans", row)
@@ -222,7 +223,7 @@ def _months(window: int | str, month: int) -> int:
 
 
 def _beyond(case: Case) -> set[str]:
-    """Return the tables after the anchor that contain columns of the recipient or the group by."""
+    """Return the tables on the paths to the recipient and the group by, without tables before the anchor."""
     return case.ways(case.recipient, *case.group_by.values()) - set(case.path(case.anchor)[:-1])
 
 

@@ -1,4 +1,4 @@
-"""Publish texts in files of the engine. The files are compressed, encrypted and have markers."""
+"""Publish texts as compressed and encrypted files of the engine, with markers."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class PackedPublisher(Publisher):
         return data.decode().splitlines()[-1].split("|" if name == "Beta" else ",")[1]
 
     def published(self) -> dict[str, Any] | None:
-        """Return the manifest, or None. Check that the file of each existing marker can be read, too."""
+        """Return the manifest, or None. If a marker exists, check that the marked file can be read."""
         for name in NAMES:
             done = self.store.version(f"{self.place(name)}.done")
             assert done is None or self.lies(name), f"{name} has a marker and no file"
@@ -85,7 +85,7 @@ class PackedPublisher(Publisher):
 
 
 class _Given:
-    """Stands for the result of a read. It has one row for each text."""
+    """A replacement for the result of a query, with one row for each text."""
 
     def __init__(self, texts: dict[str, str]) -> None:
         self.resolved: Resolved = resolved(

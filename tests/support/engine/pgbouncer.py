@@ -20,8 +20,8 @@ from extracts.programs import cache
 from local_cloud import processes
 from local_cloud.database import Database
 
-# Libraries that PgBouncer needs and that the machine may lack. The list has the beginnings of the packages'
-# names.
+# Packages of libraries that PgBouncer needs and that the machine may lack. The list contains the beginnings
+# of the names of the packages.
 _LIBRARIES = ("libevent", "libc-ares", "libcares")
 
 

@@ -19,25 +19,25 @@ from tests.support.engine.expressions import (
 from tests.support.engine.oracle import Tables, oracle
 from tests.support.engine.random_sources import Setting
 
-# By type of an amount: the number of digits after the point. None if the type does not fix this number.
+# The number of digits after the point for each type of an amount. None if the type does not fix this number.
 AMOUNTS = {
     **dict.fromkeys(("smallint", "integer", "bigint"), 0),
     **{"numeric(20,2)": 2, "numeric(30,20)": 20, "money": 2},
     **dict.fromkeys(("numeric", "real", "double precision")),
 }
-# The types are numeric(6,4) and numeric(8,3); all other numbers are whole.
+# `discount` is a numeric(6,4) and `factor` is a numeric(8,3). All other columns have whole numbers.
 OTHERS = {"discount": 4, "factor": 3}
 QUOTIENT = 60  # number of digits that PostgreSQL computes for the quotient of two columns
 MOST_JOINED, MOST = 19, 37  # maximum number of digits of a product in Spark, and of a sum in Spark
 
 
 def refusal(setting: Setting, tables: Tables) -> str | None:
-    """Return the error message with which Spark refuses a setting, or None if Spark must compute it."""
+    """Return the error message with which Spark must refuse an extract, or None if Spark must run it."""
     return next(_over_several_tables(setting), None) or next(_too_many_digits(setting, tables), None)
 
 
 def is_portable(setting: Setting) -> bool:
-    """Return whether Spark must compute a setting for any rows of the source."""
+    """Return whether Spark must run the extract, whatever rows the source has."""
     quotients = (is_quotient(metric.expression) for metric in setting.case.metrics.values())
     return not any(quotients) and refusal(setting, {}) is None
 
@@ -100,7 +100,7 @@ def _has_values(setting: Setting, tables: Tables, name: str) -> bool:
 
 
 def digits(node: Node, setting: Setting) -> int | None:
-    """Return the most digits after the point that a value can have, or None if a type does not fix them.
+    """Return the maximum number of digits after the point. Return None if a type does not fix the number.
 
     A constant divisor adds no digits, because the engine divides only the sum.
     """

@@ -166,7 +166,7 @@ class Publisher:
             place = file["key"].removeprefix(self.store.key(""))
             try:
                 found_sha256 = sha256_of(self.store.read(place))
-            except ExtractError as error:  # a test expects this error only from a run
+            except ExtractError as error:  # a test may expect an ExtractError from a run, but not here
                 raise AssertionError(f"{place} cannot be read") from error
             assert found_sha256 == file["sha256"], f"{place} differs"
         return found
@@ -209,9 +209,9 @@ def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
 
 
 def lives(publisher: Publisher, calls: int, texts: dict[str, str], *, restate: bool) -> bool:
-    """Publish in a child process, and kill this process before call number `calls`.
+    """Publish in a child process, and kill the child process before its call number `calls` to the target.
 
-    Return whether the process survived.
+    Return whether the child process survived.
     """
 
     def kill(call: int) -> None:
@@ -260,7 +260,7 @@ def afresh(store: Store) -> Store:
 
             key = store._s3._get_credentials().get_frozen_credentials()
             config = store._s3.meta.config.merge(Config(retries={"max_attempts": 2}))
-            # The client belongs to the default session, which has already read the description of S3.
+            # A client of the default session starts fast. This session has already read the model of S3.
             client = boto3.client(
                 "s3",
                 endpoint_url=store._s3.meta.endpoint_url,

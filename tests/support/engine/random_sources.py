@@ -34,7 +34,7 @@ from tests.support.engine.values import Metric
 
 SOURCES = 40
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-# By type of an amount: the number of digits after the decimal point of its values.
+# For each type of an amount: the number of digits after the decimal point of its values.
 AMOUNTS: dict[LiteralString, int] = {
     "smallint": 0,
     "integer": 0,
@@ -47,7 +47,7 @@ AMOUNTS: dict[LiteralString, int] = {
     "double precision": 17,
 }
 WHOLE = ("smallint", "integer", "bigint")
-# The largest values; only six digits of a real are exact.
+# The largest amount of some types. A real has only six exact digits.
 MOST = {"smallint": 32_767, "integer": 2**31 - 1, "real": 999_999}
 JOINS = ("Account", "Client", "Branch", "Head", "Bank", "Price")
 MERGING = ("avg", "sum", "count", "min", "max", "stddev")
@@ -73,7 +73,7 @@ RECIPIENTS: tuple[Condition, ...] = (
 
 @dataclass(frozen=True)
 class Setting:
-    """The settings of one run, for all of its random sources: the case, and settings that change no value."""
+    """One run on several random sources: the extract (`case`), and settings of the tables and the run."""
 
     seed: int
     case: Case
@@ -304,7 +304,7 @@ def other_schema(schema: str) -> str:
 
 
 def spec(setting: Setting, schema: str) -> Extract:
-    """Return the spec of a setting, as a user writes a spec."""
+    """Return the extract of a setting, in the form in which a user writes it."""
     case = setting.case
 
     def text(condition: Condition | None) -> str | None:

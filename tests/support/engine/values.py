@@ -1,4 +1,4 @@
-"""Compute values of a metric and of other columns from exact numbers, as text of a file."""
+"""Compute the texts in a file, for metrics and for other columns, from exact numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Metric:
 
 
 def figure(metric: Metric, values: Sequence[Value]) -> str:
-    """Return a metric as text of a file."""
+    """Return the text of a metric in a file."""
     if metric.aggregate == "count":
         return str(len(values))
     if metric.aggregate == "count_distinct":
@@ -59,7 +59,9 @@ def percentile(numbers: Sequence[Fraction], hundredths: int) -> Fraction:
 
 def root(square: Fraction, scale: int) -> str:
     """Return the square root, rounded half up."""
-    wide = square * 4 * 100**scale  # the square of twice the root, where the root is a whole number of units
+    # The square of the root in half units of the last digit. So `isqrt` returns the number of half units, and
+    # the next line rounds this number half up.
+    wide = square * 4 * 100**scale
     rounded = (math.isqrt(wide.numerator // wide.denominator) + 1) // 2
     return text(Fraction(rounded, 10**scale), scale)
 
@@ -90,6 +92,6 @@ def _offset(moment: datetime) -> str:
 
 
 def label(value: object) -> str:
-    """Return a value as text of a file, with formulas made harmless."""
+    """Return the text of a value in a file. As in the engine, an apostrophe precedes a formula."""
     written = "" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
     return f"'{written}" if isinstance(value, str) and written.startswith("=") else written

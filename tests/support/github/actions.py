@@ -42,7 +42,7 @@ def _set_up(runner: Runner, given: dict[str, str]) -> None:
 
 
 def _credentials(runner: Runner, given: dict[str, str]) -> None:
-    """Assume the role with a token, as GitHub would sign it for this job."""
+    """Assume the role with a token like the token that GitHub signs for this job."""
     runner.require("id-token", "write")
     start, event = runner.github.subject, runner.event
     subject = f"{start}:ref:{event.ref}"
@@ -61,7 +61,7 @@ def _credentials(runner: Runner, given: dict[str, str]) -> None:
 
 
 def assume(cloud: aws.Cloud, role_arn: str, subject: str, workflow: str) -> dict[str, str]:
-    """Return credentials for a token of GitHub with this subject and this workflow of a job."""
+    """Return credentials for a token of GitHub with this subject and this claim `job_workflow_ref`."""
     claims = {
         "iss": f"https://{ISSUER}",
         "aud": "sts.amazonaws.com",

@@ -1,4 +1,4 @@
-"""Emulate `pipx run checkov==VERSION …`. It runs the checkov that the variable `CHECKOV` names.
+"""Emulate `pipx run checkov==VERSION …`. The variable `CHECKOV` contains the path of checkov.
 
 Without the variable, the program only checks its arguments. checkov has about 300 MB, which is too much for
 each test run.

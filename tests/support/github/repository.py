@@ -29,10 +29,10 @@ class GitHub:
     cloud: aws.Cloud
     settings: Mapping[str, str]  # environment variables with which Terraform finds its provider
     repository: str = "banking-group/bank-loans"
-    ids: tuple[int, int] = (123456, 456789)  # of the owner and the repository
+    ids: tuple[int, int] = (123456, 456789)  # the IDs of the owner and the repository
     terraform: Path | None = None  # path of the program; by default, the Terraform on this machine
     variables: dict[str, str] = field(default_factory=dict)
-    secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # by environment
+    secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # keyed by environment
     runs: list[Run] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -58,7 +58,7 @@ class GitHub:
 
     @property
     def subject(self) -> str:
-        """The start of the subject in tokens of this repository. It contains the IDs since 15 July 2026."""
+        """The start of the subject in tokens of this repository. Since 15 July 2026, it contains the IDs."""
         parts = zip(self.repository.split("/"), self.ids, strict=True)
         return "repo:" + "/".join(f"{name}@{number}" for name, number in parts)
 
@@ -193,7 +193,7 @@ class GitHub:
         return self.runs[-1]
 
     def shown(self, run: Run) -> list[Path]:
-        """Return the files with the texts of the plans that a run showed."""
+        """Return the files that contain the plans of a run as text."""
         return list((self.folder / "artifacts" / str(run.number)).glob("shown-plan-*/plan.txt"))
 
     def artifact(self, run: Run, name: str) -> Path:

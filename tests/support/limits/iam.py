@@ -36,7 +36,7 @@ def trusting(**elements: Any) -> Parameters:
 SPACES = " " * 5_000
 
 IAM = {
-    "size of a role's inline policies together": Probe(
+    "total size of a role's inline policies": Probe(
         inline(document(STATEMENT, size=4_240) + SPACES),
         inline(document(STATEMENT, size=4_241)),
         "Maximum policy size of 10240 bytes exceeded for role reader",

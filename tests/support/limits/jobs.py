@@ -62,7 +62,7 @@ GLUE = {
     "states of a condition": Probe(
         trigger(CRAWLED | {"CrawlState": "CANCELLED"}), trigger(CRAWLED | {"CrawlState": "ERROR"}), "ERROR"
     ),
-    "logical of several conditions": Probe(
+    "logical operator of several conditions": Probe(
         trigger(Predicate={"Conditions": [CRAWLED]}), trigger(Predicate={"Conditions": [CRAWLED, DONE]})
     ),
     "actions of a trigger": Probe(
@@ -79,7 +79,9 @@ GLUE = {
         state={"workflow_triggers": {"start": {"Type": "ON_DEMAND"}, "then": {"Type": "CONDITIONAL"}}},
     ),
     "form of a schedule": Probe(schedule("cron(1 0 1 * ? *)"), schedule("cron(1 0 1 * ?)"), "Invalid cron"),
-    "pace of a schedule": Probe(schedule("cron(0/5 * * * ? *)"), schedule("cron(0/4 * * * ? *)"), "5 min"),
+    "shortest interval of a schedule": Probe(
+        schedule("cron(0/5 * * * ? *)"), schedule("cron(0/4 * * * ? *)"), "5 min"
+    ),
     "properties of a JDBC connection": Probe(
         connection(JDBC_CONNECTION_URL="jdbc:postgresql://host/db", SECRET_ID="secret"),
         connection(JDBC_CONNECTION_URL="jdbc:postgresql://host/db", USERNAME="reader"),

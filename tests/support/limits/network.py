@@ -13,7 +13,7 @@ SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sftp-aBcDeF"
 
 
 def key(kind: str, body: str = "") -> str:
-    """Return a public key. Both its text and its body have this type."""
+    """Return a public key of the type `kind`. Its body contains the type `body`, or else `kind`."""
     inner = (body or kind).encode()
     return f"{kind} {base64.b64encode(len(inner).to_bytes(4, 'big') + inner + b'0123456789').decode()}"
 
@@ -66,7 +66,7 @@ TRANSFER = {
         host_key(key("ssh-ed25519")),
         "ECDSA",
     ),
-    "connections of a connector": Probe(
+    "number of connections of a connector": Probe(
         connector(MaxConcurrentConnections=5), connector(MaxConcurrentConnections=6), "1 to 5"
     ),
     "address of a connector": Probe(connector(), connector() | {"Url": "sftp.example.com"}, "sftp://"),

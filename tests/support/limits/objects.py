@@ -71,7 +71,7 @@ S3 = {
         "Policy has invalid resource",
     ),
     "prefix of the actions in a bucket policy": Probe(bucket(Action="*"), bucket(Action="kms:Decrypt")),
-    "object lock of a replica's bucket": Probe(
+    "Object Lock of a destination bucket": Probe(
         replicate("locked-too"),
         replicate("open"),
         state={"has_bucket": True, "locks_objects": ("locked", "locked-too")},
@@ -79,7 +79,7 @@ S3 = {
     "elements of a replication rule": Probe(
         replicate("replica"), replicate("replica", Priority=None), state={"locks_objects": False}
     ),
-    "object lock of a bucket for access logs": Probe(
+    "Object Lock of a bucket for access logs": Probe(
         log_into("logs"), log_into("locked"), state={"locks_objects": ("locked",)}
     ),
     "length of a lifecycle rule's ID": Probe(expire("a" * 255), expire("a" * 256), "255"),

@@ -11,7 +11,7 @@ Parameters = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Two requests next to the limit. AWS accepts the first request and refuses the second request.
+    """Two similar requests. AWS accepts the first request. The second request violates the limit.
 
     By default, `operation` is the first operation of the limit. `state` contains the objects that the
     emulator already has, keyed by the function in `limits.state` that returns them.

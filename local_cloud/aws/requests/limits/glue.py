@@ -209,7 +209,7 @@ LIMITS = (
     _limit("CreateTrigger", "fields of a trigger type", _trigger_needs, TRIGGER),
     _limit("CreateTrigger UpdateTrigger", "elements of a condition", _conditions, CONDITION),
     _limit("CreateTrigger UpdateTrigger", "states of a condition", _condition_states, ABOUT_TRIGGERS),
-    _limit("CreateTrigger UpdateTrigger", "logical of several conditions", _logical, TRIGGER),
+    _limit("CreateTrigger UpdateTrigger", "logical operator of several conditions", _logical, TRIGGER),
     _limit(
         "CreateTrigger UpdateTrigger",
         "actions of a trigger",
@@ -233,7 +233,7 @@ LIMITS = (
     ),
     _limit(
         "CreateTrigger UpdateTrigger CreateCrawler UpdateCrawler",
-        "pace of a schedule",
+        "shortest interval of a schedule",
         each_is(
             "Schedule|TriggerUpdate.Schedule",
             _too_fast,

@@ -61,7 +61,7 @@ def _trust(name: str, fault: policies.Fault) -> Limit:
 
 
 LIMITS = (
-    _quota("PutRolePolicy", "size of a role's inline policies together", _inline_policies),
+    _quota("PutRolePolicy", "total size of a role's inline policies", _inline_policies),
     _quota(
         "CreatePolicy CreatePolicyVersion",
         "size of a managed policy",

@@ -77,8 +77,8 @@ LIMITS = (
         "MalformedPolicyDocumentException",
         KEY,
     ),
-    # AWS accepts a statement without an action and ignores it. An ignored statement is worse than a refusal,
-    # so the emulator refuses it.
+    # AWS accepts a statement without an action, but ignores the statement. The emulator refuses it, because
+    # otherwise nobody would notice the mistake.
     Limit(
         "kms",
         KEY_POLICIES,

@@ -28,8 +28,8 @@ class Source:
 class Limit:
     """A rule by which AWS refuses a request that the model of botocore allows.
 
-    `operations` are separated by spaces. `code` and the message are those of AWS, if they are publicly known.
-    Otherwise they have the same meaning.
+    `operations` are separated by spaces. `code` and the message are equal to the code and the message of
+    AWS, if these are publicly known. Otherwise, they have the same meaning as in AWS.
     """
 
     service: str
@@ -80,12 +80,12 @@ def each_is(path: str, accepts: Accepts, sentence: str) -> Complaint:
 
 
 def at_most(path: str, maximum: int, sentence: str, measure: Callable[[Any], int] = len) -> Complaint:
-    """Refuse a value if its measure, for example its length, is greater than `maximum`."""
+    """Refuse a value for which `measure` returns more than `maximum`. By default, it returns the length."""
     return each_is(path, lambda value: measure(value) <= maximum, sentence)
 
 
 def between(path: str, low: int, high: int, sentence: str) -> Complaint:
-    """Refuse a number outside the range. Refuse a text that is not a number, too."""
+    """Refuse a number outside the range, and a text that is not a number."""
 
     def accepts(value: Any) -> bool:
         try:
@@ -103,7 +103,7 @@ def matching(path: str, pattern: str, sentence: str) -> Complaint:
 
 
 def one_of(path: str, values: frozenset[Any], sentence: str) -> Complaint:
-    """Refuse a value that is not one of these."""
+    """Refuse a value that is not in `values`."""
     return each_is(path, lambda value: value in values, sentence)
 
 

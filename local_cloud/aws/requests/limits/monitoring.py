@@ -66,7 +66,7 @@ def _datapoints(request: Request) -> str | None:
 
 
 LIMITS = (
-    Limit("cloudwatch", "PutMetricAlarm", "span of an alarm", _span, "ValidationError", ALARM),
+    Limit("cloudwatch", "PutMetricAlarm", "evaluated time of an alarm", _span, "ValidationError", ALARM),
     Limit(
         "cloudwatch",
         "PutMetricAlarm",

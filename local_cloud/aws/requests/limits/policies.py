@@ -20,7 +20,7 @@ def size(document: str) -> int:
 
 
 def listed(value: Any) -> list[Any]:
-    """Return a list from a value that a policy may write as one value or as a list."""
+    """Return the values of an element as a list. In a policy, an element may have one value or a list."""
     return value if isinstance(value, list) else [value]
 
 
@@ -65,7 +65,7 @@ def distinct_sids(path: str, sentence: str) -> Complaint:
 
 
 def each_statement(path: str, fault: Fault) -> Complaint:
-    """Refuse a policy at its first statement that has the fault."""
+    """Refuse a policy if a statement has the fault. Report only the first such statement."""
 
     def complain(request: Request) -> str | None:
         for document in each(request.parameters, path):
@@ -78,7 +78,10 @@ def each_statement(path: str, fault: Fault) -> Complaint:
 
 
 def needs(element: str, sentence: str) -> Fault:
-    """Find a statement without the element and its `Not` form, or with an empty list in one of them."""
+    """Find a statement that has neither the element nor its `Not` form.
+
+    Also find a statement in which one of these two elements contains an empty list.
+    """
 
     def fault(statement: Statement) -> str | None:
         given = [v for name in (element, f"Not{element}") if (v := statement.get(name))]

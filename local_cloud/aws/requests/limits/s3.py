@@ -214,7 +214,7 @@ LIMITS = (
     Limit(
         "s3",
         "PutBucketReplication",
-        "object lock of a replica's bucket",
+        "Object Lock of a destination bucket",
         _unlocked_destinations,
         "InvalidRequest",
         LOCK,
@@ -234,7 +234,7 @@ LIMITS = (
     Limit(
         "s3",
         "PutBucketLogging",
-        "object lock of a bucket for access logs",
+        "Object Lock of a bucket for access logs",
         _logs_into_a_locked_bucket,
         "InvalidTargetBucketForLogging",
         LOCK,

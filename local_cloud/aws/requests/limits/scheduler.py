@@ -43,12 +43,12 @@ def _is_schedule(text: str) -> bool:
 def _window(request: Request) -> str | None:
     for window in each(request.parameters, "FlexibleTimeWindow"):
         if (window.get("Mode") == "FLEXIBLE") != ("MaximumWindowInMinutes" in window):
-            return "MaximumWindowInMinutes is required for a flexible window, and not allowed without one."
+            return "MaximumWindowInMinutes is required if Mode is FLEXIBLE, and not allowed if Mode is OFF."
     return None
 
 
 def _is_target(arn: str) -> bool:
-    """Return whether this is a resource, or `:aws-sdk:service:apiAction` for an action that writes."""
+    """Return whether an ARN names a resource, or a universal target with an action that writes data."""
     universal = re.fullmatch(r"arn:[^:]+:scheduler:::aws-sdk:([a-z0-9-]+):([a-z]\w+)", arn)
     if ":::aws-sdk:" in arn:
         return universal is not None and READS.match(universal[2]) is None

@@ -22,13 +22,16 @@ DAY_OF_MONTH, DAY_OF_WEEK = 2, 4
 
 
 def fields(expression: str) -> list[str]:
-    """Return the fields of a cron expression. Return nothing for another text."""
+    """Return the fields of a cron expression, or an empty list if the text is not a cron expression."""
     found = re.fullmatch(r"cron\((.*)\)", expression)
     return found[1].split() if found else []
 
 
 def is_cron(expression: str) -> bool:
-    """Return whether this is a cron expression with six fields, of which exactly one day field is "?"."""
+    """Return whether a text is a valid cron expression.
+
+    The text must have six fields, and exactly one of the two fields for days must be "?".
+    """
     given = fields(expression)
     days = [given[place] for place in (DAY_OF_MONTH, DAY_OF_WEEK)] if len(given) == 6 else []
     return days.count("?") == 1 and all(_is_field(text, place) for place, text in enumerate(given))
@@ -66,12 +69,12 @@ def _is_item(item: str, place: int) -> bool:
 
 
 def is_rate(expression: str) -> bool:
-    """Return whether this is a rate expression of EventBridge Scheduler."""
+    """Return whether a text is a rate expression of EventBridge Scheduler."""
     return re.fullmatch(r"rate\([1-9]\d*\s+(minute|hour|day)s?\)", expression) is not None
 
 
 def is_at(expression: str) -> bool:
-    """Return whether this is an `at` expression of EventBridge Scheduler."""
+    """Return whether a text is an `at` expression of EventBridge Scheduler."""
     found = re.fullmatch(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)", expression)
     try:
         return found is not None and bool(datetime.fromisoformat(found[1]))

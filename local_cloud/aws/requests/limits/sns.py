@@ -47,7 +47,7 @@ def policy_documents(parameters: dict[str, Any]) -> list[str]:
 
 
 def _of_policy(complaint: Complaint) -> Complaint:
-    """Apply a limit for `Policy` to the topic policy.
+    """Convert a limit for the parameter `Policy` into a limit for topic policies.
 
     The place of the topic policy in the parameters depends on the operation.
     """

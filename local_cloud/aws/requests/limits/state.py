@@ -105,7 +105,10 @@ def ssh_keys(server: str, user: str) -> int:
 
 
 def table_keys(table: str) -> list[tuple[str, str, int]]:
-    """Return the keys of a DynamoDB table: attribute, name in error messages, and maximum size in bytes."""
+    """Return the keys of a DynamoDB table.
+
+    Each key is its attribute, its name in error messages, and its maximum size in bytes.
+    """
     from ministack.services import dynamodb
 
     schema = (dynamodb._tables.get(table) or {}).get("KeySchema", [])

@@ -20,7 +20,7 @@ class Tagged:
     """The tags in the requests of a service: their place, and the errors for too many or invalid tags.
 
     `path` leads to the tags of one resource. The tags are a list of objects with `key` and `value`, or one
-    object.
+    object that maps each key to its value.
     """
 
     service: str
@@ -178,7 +178,7 @@ def _fault(tagged: Tagged, given: list[tuple[str, str]]) -> str | None:
         if key.lower().startswith("aws:"):
             return RESERVED
         if not 1 <= len(key) <= 128 or len(value) > 256:
-            return f"A tag's key has 1 to 128 characters and its value at most 256: {key}"
+            return f"A tag key must have 1 to 128 characters, and a tag value at most 256 characters: {key}"
         if not (tagged.any_character or (_is_text(key) and _is_text(value))):
             return f"A tag may contain only letters, digits, spaces and _.:/=+-@: {key}={value}"
         # Two tag keys of a role must not differ only in case.

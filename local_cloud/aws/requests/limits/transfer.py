@@ -35,7 +35,7 @@ ECDSA = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 
 
 def is_key(text: str, types: tuple[str, ...]) -> bool:
-    """Return whether a public key has one of these types, and whether its body has the same type."""
+    """Return whether the type of a public key is in `types`, and equals the type in the body of the key."""
     parts = text.split()
     if len(parts) < 2 or parts[0] not in types:
         return False
@@ -48,7 +48,7 @@ def is_key(text: str, types: tuple[str, ...]) -> bool:
 
 
 def _is_host_key(text: str) -> bool:
-    """Return whether this is a host key without a comment.
+    """Return whether a text is a host key without a comment.
 
     The key may begin with a host name, as in the output of ssh-keyscan.
     """
@@ -76,7 +76,7 @@ def _entries(request: Request) -> str | None:
     if "/" in entries and len(entries) > 1:
         return "Only one mapping is allowed when Entry is /"
     if len(entries) != len(set(entries)):
-        return "HomeDirectoryMappings must not have two mappings of one Entry"
+        return "HomeDirectoryMappings must not have two mappings with the same Entry"
     return None
 
 
@@ -113,7 +113,7 @@ LIMITS = (
     ),
     _limit(
         CONNECTORS,
-        "connections of a connector",
+        "number of connections of a connector",
         between("SftpConfig.MaxConcurrentConnections", 1, 5, "MaxConcurrentConnections must be from 1 to 5"),
         CONNECTOR,
     ),

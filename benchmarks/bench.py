@@ -1,10 +1,10 @@
 """Measure the engine's speed, compared with PostgreSQL and with other solutions.
 
-`make bench` runs this program, and `make bench LOANS=1000000` runs it with a source of another size. It is
-not a test. The source follows the banking model: loans of five years in the order of their creation, one
-account per client, and an index on the date. The floor is the time that PostgreSQL needs for the best
-aggregate that we could write by hand. If the machine also does other work, compare the processor times: see
-`measure.py`.
+`make bench` runs this program, and `make bench LOANS=1000000` runs it with another number of loans. This
+program is not a test. The source follows the banking model: loans of five years in the order of their
+creation, one account per client, and an index on the date. The floor is the time that PostgreSQL needs for
+the fastest aggregate query that we could write by hand. If the machine also does other work, compare the
+processor times: see `measure.py`.
 """
 
 from __future__ import annotations
@@ -75,14 +75,15 @@ from "Branch" b join "Bank" k on k."idBank" = b."Bank_idBank" left join (
   group by 1
 ) f on f.branch = b."idBranch" order by 1, 2
 """
-# The floor is measured without JIT compilation, which takes PostgreSQL half a second and saves no time here.
+# The queries that are written by hand run without JIT compilation. PostgreSQL would need half a second for it
+# and save no time.
 BEST = "set jit = off"
 
-# This program does the same as the public solutions: it reads the five tables over JDBC and joins them in
-# Spark. Public solutions read all loans, compute a rolling average of monthly averages with a window
-# function, and select the month at the end. An average of averages is not the metric that the engine
-# computes. The variant "filtered" selects the dates first, as experienced users of Spark do. Spark passes
-# this filter to the database.
+# This Spark program follows solutions that other authors have published for the same task. It reads the five
+# tables of the banking model over JDBC and joins them in Spark. The published solutions read all loans,
+# compute a rolling average of monthly averages with a window function, and select the month at the end. An
+# average of averages is not the metric that the engine computes. The variant "filtered" selects the dates
+# first, as experienced users of Spark do. Spark passes this filter to the database.
 IN_SPARK = """
 import json, os, sys, time
 from pyspark.sql import SparkSession, Window, functions as F
@@ -111,7 +112,7 @@ else:
         .filter(F.col("month") == "2026-10-01").collect())
 print(json.dumps({"rows": len(rows), "seconds": time.monotonic() - began}))
 """
-# A solution with pandas, as people write it in a notebook.
+# A pandas program, as a data engineer writes it in a notebook.
 IN_PANDAS = """
 import json, sys, time
 import pandas, psycopg
@@ -135,7 +136,7 @@ print(json.dumps({"rows": len(rows), "seconds": time.monotonic() - began}))
 """
 
 
-# The benchmarks change the spec of the example: a single metric, or windows of 12 months.
+# Changes to the spec of the example: ONE leaves a single metric, and WIDE sets all windows to 12 months.
 ONE = "metrics={'amount_avg': EXTRACT.metrics['amount_avg']}"
 WIDE = "metrics={n: dataclasses.replace(m, window=12) for n, m in EXTRACT.metrics.items()}"
 
@@ -147,7 +148,8 @@ class Shape:
     loans: int
     branches: int = 600
     months: int = 60
-    clients: int = 0  # 0: one client for five loans, at most 2 million, at least one per branch
+    # With 0, there is one client for five loans, but at most 2 million clients and at least one per branch.
+    clients: int = 0
 
     @property
     def accounts(self) -> int:
@@ -198,12 +200,12 @@ def copied(served: database.Database) -> Cost:
 
 
 def started(cost: Cost) -> Cost:
-    """Return the cost for a process without start-up: all of its time counts as time after the start-up."""
+    """Return the cost with the whole wall time in `after_start`, so that this time includes the start-up."""
     return replace(cost, after_start=cost.wall)
 
 
 def engine_run(served: database.Database, *arguments: str, changes: str = "") -> Cost:
-    """Run the script of the example in a process. `changes` are keyword arguments that change the spec.
+    """Run the `etl.py` of the example project in a process. `changes` are new values for fields of the spec.
 
     The start-up ends when the run has read its arguments, or when Spark has started. The login and the check
     of the spec come after the start-up.
@@ -266,7 +268,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def ways(served: database.Database, shape: Shape, rounds: int) -> None:
-    """Compare all ways to compute one month."""
+    """Compare all ways to compute the metrics of one month."""
 
     def engine(changes: str = "") -> Callable[[], Cost]:
         return lambda: engine_run(served, "--period", LAST, changes=changes)
@@ -328,10 +330,10 @@ def growth(served: database.Database, shape: Shape, rounds: int) -> None:
 
     month = best(lambda: engine_run(served, "--period", LAST))
 
-    # This source has as many clients as the source with the long history, so only the history differs.
+    # The source with the short history has as many clients as the other source, so only the history differs.
     with loaded(Shape(shape.loans // 10, months=shape.months // 10, clients=shape.accounts)) as short:
         before = best(lambda: engine_run(short, "--period", LAST))
-        row("history: 6 months -> 5 years, with equal loans per month", before, month)
+        row("history: 6 months -> 5 years, the same number of loans per month", before, month)
     wide = best(lambda: engine_run(served, "--period", LAST, changes=WIDE))
     row("window: 3 -> 12 months", month, wide)
     year = best(lambda: engine_run(served, "--from", "2025-11", "--to", LAST))
@@ -339,7 +341,7 @@ def growth(served: database.Database, shape: Shape, rounds: int) -> None:
     periods = [f"2025-{m:02d}" for m in (11, 12)] + [f"2026-{m:02d}" for m in range(1, 11)]
     single = [engine_run(served, "--period", period) for period in periods]
     total = Cost(*(sum(parts) for parts in zip(*((c.wall, c.client, c.server) for c in single), strict=True)))
-    row("12 periods: one backfill -> 12 runs, including their start", started(year), started(total))
+    row("12 periods: one backfill -> 12 runs, including the start-up", started(year), started(total))
     with loaded(Shape(shape.loans, branches=600_000)) as many:
         names = "engine", "floor", "engine of many", "floor of many"
         found = measure.rounds(

@@ -51,7 +51,7 @@ def run(script: Path, served: database.Database, folder: Path) -> Cost:
 
 
 def chosen_formats(parts: str) -> dict[str, str]:
-    """Return the default format, and the formats whose label contains one of these parts."""
+    """Return the default format, and the formats whose label contains one of the comma-separated `parts`."""
     default = next(iter(FORMATS))
     found = {label for label in FORMATS if any(part in label for part in parts.split(","))}
     return {label: form for label, form in FORMATS.items() if label in {default, *found}}

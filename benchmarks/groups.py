@@ -1,7 +1,8 @@
-"""Measure the memory of a run with ten million rows: `make bench-groups`, or with GROUPS=1000000.
+"""Measure the memory of a run with ten million rows: `make bench-groups`.
 
-This program is not a test. In Spark's local mode, driver and executor are one Java process, so the memory of
-this process is the memory of Spark. The engine is a Python process, which writes the files.
+`make bench-groups GROUPS=1000000` measures a run with another number of rows. This program is not a test. In
+Spark's local mode, driver and executor are one Java process, so the memory of this process is the memory of
+Spark. The engine is a Python process, which writes the files.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ analyze;
 
 
 class Watch:
-    """Return the highest resident set of a process and its children, by program, in bytes."""
+    """Measure the highest resident sets of a process and its children, for each program and in total."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

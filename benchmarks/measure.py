@@ -1,4 +1,4 @@
-"""Time, processor time and memory of a process and of the PostgreSQL server that works for it.
+"""Measure the time and the memory of a process, and the processor time of its PostgreSQL server.
 
 If the machine also does other work, wall time has little meaning. The processor time covers the process, its
 children and all backends of the server, including parallel workers. Use the lowest value of several rounds.
@@ -54,7 +54,7 @@ def rounds(count: int, works: Mapping[str, Callable[[], Cost]]) -> dict[str, Cos
 def cost_of(work: Callable[[], object], server: int) -> Cost:
     """Return what `work` costs in this process, and in the server whose process ID is `server`."""
     _adopt()
-    others = _children()  # servers
+    others = _children()  # processes that started before `work`, such as servers
     began, client, backends = time.monotonic(), _client(), _server(server)
     work()
     wall = time.monotonic() - began
@@ -75,7 +75,7 @@ def peak_of(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _adopt() -> None:
-    """Become the parent of orphaned processes, such as Spark's Java. Otherwise their time would be lost."""
+    """Become the parent of orphaned processes, such as Spark's Java, to measure their time."""
     if ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError("prctl")
 
@@ -98,4 +98,4 @@ def _client() -> float:
 
 def _server(pid: int) -> float:
     stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(stat[13]) + int(stat[14])) / _TICKS  # The fields cutime and cstime.
+    return (int(stat[13]) + int(stat[14])) / _TICKS  # cutime and cstime: the time of children that have ended

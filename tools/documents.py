@@ -114,7 +114,7 @@ def read(plan: Values) -> Iterator[Document]:
             if change["change"].get("after_unknown", {}).get(attribute) is True:
                 where = f"{change['address']}.{attribute}"
                 raise SystemExit(
-                    f"✗ {where} is unknown: add the type of the resource in it to KNOWN in {__file__}"
+                    f"✗ {where} is unknown: add the type of the unknown resource to KNOWN in {__file__}"
                 )
             if text := change["change"]["after"].get(attribute):
                 yield Document(change["address"], name, text)
@@ -123,7 +123,7 @@ def read(plan: Values) -> Iterator[Document]:
 def collect(
     root: Path, plan: Values, command: Sequence[str], environment: Mapping[str, str], *arguments: str
 ) -> list[Document]:
-    """Return the documents of an initialized root module, which has this plan. `command` starts Terraform."""
+    """Return the documents of an initialized root module. `plan` is its plan. `command` starts Terraform."""
     (root / TEST).write_text(overrides(plan))
     done = subprocess.run(
         [*command, "test", "-json", "-verbose", f"-filter={TEST}", *arguments],

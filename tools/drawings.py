@@ -95,13 +95,13 @@ def _resources(module: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]
         for match in re.finditer(r'^resource "aws_(\w+)" "(\w+)" {\n(.*?)^}', text, re.DOTALL | re.MULTILINE):
             kind, name, body = match.groups()
             if kind in SHAPES or kind == "cloudwatch_event_target":
-                # Include references through locals: keys of `for_each`, and values for the program of a state
-                # machine.
+                # A resource can also refer to other resources through a local: in the keys of `for_each`, or in
+                # the values for the program of a state machine.
                 taken = re.findall(r"\bfor_each\s+= local\.(\w+)|\blocal\.(_config)\b", body)
                 yield kind, name, _references(body + "".join(named[one or other] for one, other in taken))
 
 
-# Resources between a failure and its mail. Each has a label and a shape.
+# The types of resources that the diagram of the alerts shows. Each type has a label and a shape.
 SHAPES = {
     "cloudwatch_event_rule": ("EventBridge rule", '(["{}"])'),
     "scheduler_schedule": ("daily schedule", '(["{}"])'),

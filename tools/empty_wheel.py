@@ -1,7 +1,9 @@
-"""Write a wheel without code. In glue-extract, it is the value of arguments with which Glue loads code.
+"""Write a wheel without code for the module glue-extract.
+
+Some arguments of a Glue job load code. The module sets them to this wheel, so that they load no code.
 
 Run `python -m tools.empty_wheel` after a change of this file. The wheel has the same bytes each time, because
-it contains no time and is not compressed.
+its files have a fixed date and are not compressed.
 """
 
 from __future__ import annotations

@@ -95,13 +95,13 @@ def _description(body: str) -> str:
     if match := re.search(r"description = <<-EOT\n(.*?)\n\s+EOT", body, flags=re.DOTALL):
         return dedent(match[1])
     match = re.search(r'description = "((?:[^"\\]|\\.)*)"', body)
-    assert match, "every variable and output is described"
+    assert match, "a variable or an output has no description"
     return match[1].replace('\\"', '"')
 
 
 def _type(body: str) -> str:
     match = re.search(r"^  type\s+= (.*?\n)(?=  \w|\n|\Z)", body, flags=re.MULTILINE | re.DOTALL)
-    assert match, "every variable has a type"
+    assert match, "a variable has no type"
     return match[1].strip()
 
 

@@ -1,4 +1,4 @@
-"""Compare the interfaces of the modules with the last release, and determine the version that must follow.
+"""Compare the interfaces of the modules with the last release, and find the smallest next version.
 
 `make interfaces` prints the changes and the version. `make interfaces VERSION=1.2.0` refuses a version that
 is too small. .github/CONTRIBUTING.md lists which changes are major, minor and patch. Each of these rules has
@@ -48,7 +48,7 @@ def compare(old: Interface, new: Interface) -> Iterator[Change]:
         before, after = old.requires.get(what, ""), new.requires.get(what, "")
         if before != after:
             weight = "minor" if _wider(before, after) else "major"
-            yield Change(weight, f'{what} was "{before}" and is "{after or "not required"}"')
+            yield Change(weight, f'{what} was "{before}" and is now "{after or "not required"}"')
 
 
 def _inputs(old: Mapping[str, Input], new: Mapping[str, Input]) -> Iterator[Change]:
@@ -118,7 +118,7 @@ def _resources(old: Interface, new: Interface) -> Iterator[Change]:
     for address in sorted(old.resources):
         here = _followed(address, new.moved)
         if here not in new.resources:
-            yield Change("major", f"{address} was removed, and no moved block has its new address")
+            yield Change("major", f"{address} was removed, and no moved block moves it to another resource")
             continue
         before, after = old.resources[address], new.resources[here]
         if here != address:
@@ -180,7 +180,7 @@ def _texts(module: Path) -> dict[str, str]:
 
 
 def demanded(last: Version, changes: Mapping[str, list[Change]]) -> Version:
-    """Return the smallest version that may follow.
+    """Return the smallest version that the next release may have.
 
     Before 1.0.0, a breaking change needs only a minor version.
     """

@@ -50,9 +50,9 @@ class Interface:
 
     inputs: Mapping[str, Input]
     outputs: frozenset[str]
-    resources: Mapping[str, str]  # by address without index: "one", "count" or "for_each"
+    resources: Mapping[str, str]  # for each address without index: "one", "count" or "for_each"
     moved: Mapping[str, str]
-    requires: Mapping[str, str]  # by "terraform" or name of a provider: the version constraint
+    requires: Mapping[str, str]  # the version constraints of "Terraform" and of the providers
 
 
 def interface(module: Path) -> Interface:

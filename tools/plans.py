@@ -1,4 +1,4 @@
-"""Make plans of all examples, and judge the findings of checkov about the plans: `make checkov`.
+"""Plan all examples, and report the checks of checkov that fail for the plans: `make checkov`.
 
 A plan shows facts that the code alone does not show, for example which resources are disabled. In a plan,
 checkov does not see values that are known only after apply. It does not see the skip comments in the code of
@@ -22,7 +22,7 @@ from local_cloud import aws
 from tools import documents, readme
 from tools.hcl import MODULES, NAMES, REPOSITORY
 
-Skip = tuple[str, str, str]  # module, address in the module, check
+Skip = tuple[str, str, str]  # a module, an address in the module, and the ID of a check
 
 ################################################################################
 # Plans
@@ -150,7 +150,8 @@ def judge(report: Path, plans: Path) -> None:
     passed, excused = found["summary"]["passed"], found["summary"]["failed"]
     count = len(list(plans.glob("*.json")))
     print(
-        f"✓ {count} plans: {passed} checks passed, 0 failed, {excused} skipped. Comments in the code say why."
+        f"✓ {count} plans: {passed} checks passed, 0 failed, {excused} skipped. Comments in the code"
+        " give the reasons for skipped checks."
     )
 
 

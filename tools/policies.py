@@ -25,7 +25,7 @@ class Role:
     module: str
     name: str  # the name in HCL, for example "job" for aws_iam_role.job
     service: str
-    rights: dict[str, tuple[str, frozenset[str]]]  # by ID of the statement: its effect and its actions
+    rights: dict[str, tuple[str, frozenset[str]]]  # for each ID of a statement, the effect and the actions
     given: frozenset[str]  # inputs of the module whose values are whole policies of the role
 
 

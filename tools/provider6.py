@@ -33,10 +33,10 @@ DEPRECATED = {
     },
     ("data", "aws_region"): {"id", "name"},
 }  # fmt: skip
-# Deprecated since version 6.31, in every resource that has this argument.
+# Arguments that are deprecated since version 6.31 in every resource that has them.
 DEPRECATED_EVERYWHERE = {"expected_bucket_owner"}
 
-Kind = tuple[str, str]  # "resource", "aws_glue_job"
+Kind = tuple[str, str]  # for example ("resource", "aws_glue_job")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def complaint(use: Use, bindings: Bindings) -> str | None:
     block = schema
     for name in use.blocks:
         if name not in block.blocks:
-            return None  # the use that opens the unknown block reports it
+            return None  # a separate sentence reports the unknown block
         block = block.blocks[name]
     known = block.arguments | (block.attributes if use.reads else set()) | (set() if use.blocks else META)
     if use.name not in known:

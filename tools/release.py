@@ -99,7 +99,7 @@ def _write(file: Path, pattern: str, version: str) -> None:
 
 
 def _run(command: list[str], root: Path, environment: dict[str, str], wrong: str) -> None:
-    # Variables of git are left out, because the tests create their own repositories.
+    # The command does not inherit the variables of git, because the tests create their own repositories.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     done = subprocess.run(command, cwd=root, env=kept | environment, check=False)
     if done.returncode:

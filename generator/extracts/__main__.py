@@ -1,4 +1,4 @@
-"""`python -m extracts`."""
+"""Run the command-line tool: `python -m extracts`."""
 
 from extracts.cli import main
 

@@ -45,7 +45,7 @@ def choose(found: Finding, wrong: str) -> str:
     for number, text in enumerate(_shown(found.question, offered), start=1):
         typer.echo(one_line(f"  {number}  {text}"), err=True)
     said = _prompt("Number or answer", "1" if offered else None)
-    if not offered or not said.isdecimal():  # a number selects a candidate: no answer consists of digits
+    if not offered or not said.isdecimal():  # no answer consists of digits, so digits select a candidate
         return said
     if not 0 < int(said) <= len(offered):
         return choose(found, f"{said} is not a number from 1 to {len(offered)}")
@@ -53,7 +53,10 @@ def choose(found: Finding, wrong: str) -> str:
 
 
 def _shown(question: str, offered: Sequence[str]) -> Sequence[str]:
-    """Return the candidates in a readable form: joins as paths, unless two paths have the same tables."""
+    """Return the candidates in a readable form.
+
+    Candidates for the joins become paths, unless two of the paths have the same tables.
+    """
     if question != "joins":
         return offered
     paths = [" and ".join(joins.paths("", candidate)) for candidate in offered]
@@ -63,9 +66,10 @@ def _shown(question: str, offered: Sequence[str]) -> Sequence[str]:
 def from_database(
     url: str, given: Mapping[str, str], schema: str | None, *, interactive: bool, console: Console
 ) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
-    """Print the answers that the database gives. Return them, a name for the project, and options.
+    """Print the answers from the database. Return these answers, a project name, and names of options.
 
-    The options have defaults, but the right value is unclear, so the user gets a prompt for each of them.
+    The database cannot show the right values of these options, for example the time zone. So the tool prompts
+    the user for these values, although the options have defaults.
     """
     read = catalog.read(url)
     answers, found = settling.settle(read, given, schema, choose if interactive else None, rows.repeats(url))

@@ -2,13 +2,13 @@
 
 A guard process, which runs this file, starts the program. The process that calls `run` holds one end of a
 pipe, and the guard holds the other end. When the calling process ends, the system closes the pipe, and the
-guard ends the program and the program's children. On Linux the guard also ends processes that left the
-program's group, because orphans become children of the guard. The program also ends with the guard
-(PR_SET_PDEATHSIG). On other systems, the guard ends the group only.
+guard ends the program and the program's children. On Linux, orphans become children of the guard, so the
+guard also ends processes that left the program's process group. If the guard ends first, Linux ends the
+program, too (PR_SET_PDEATHSIG). On other systems, the guard ends only the program's process group.
 
 Limitation: kill -9 of the guard alone ends the program, but not the program's children.
 
-The guard runs without the package, so this file imports the standard library only.
+The guard cannot import the package `extracts`, so this file imports only the standard library.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-# Programs inherit no passwords. A program that needs one gets it explicitly.
+# Programs inherit no passwords. If a program needs a password, the caller of `run` passes the password.
 _SECRET = ("PGPASSWORD", "DATABASE_URL")
 _PATIENCE = 5.0  # seconds between SIGTERM and SIGKILL
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-# With this variable, Python imports nothing from the current folder, which may belong to somebody else, or
-# from the folder of a script. Programs inherit the variable, so it also protects a Python that cookiecutter,
-# pip or Spark starts.
+# With this variable, Python does not import modules from the current folder or from the folder of a script.
+# The current folder may belong to another user. Programs inherit the variable, so it also protects a Python
+# process that cookiecutter, pip or Spark starts.
 _SAFE = {"PYTHONSAFEPATH": "1"}
 
 
@@ -139,7 +139,10 @@ def _follow(
 
 
 def _above_standard(descriptor: int) -> int:
-    """Return a descriptor above 2. The system reuses the number of a closed standard stream."""
+    """Return a descriptor of the same file with a number above 2.
+
+    If a standard stream is closed, the system gives its number (0, 1 or 2) to the next file.
+    """
     if descriptor > 2:
         return descriptor
     higher = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
@@ -173,7 +176,7 @@ def _ended(*_: object) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes], lifeline: int) -> None:
-    """Return when the program has ended, or when the other end of the pipe is closed."""
+    """Wait until the program has ended, or until the other end of the pipe is closed."""
     try:
         watched, seconds = [lifeline, os.pidfd_open(process.pid)], None
     except (AttributeError, OSError):  # not Linux, or an old kernel
@@ -219,7 +222,7 @@ def _children() -> list[int]:
     found = []
     for place in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # The file contains "PID (COMMAND) STATE PARENT ...". COMMAND may contain spaces and brackets.
+            # A stat file contains "PID (COMMAND) STATE PARENT ...". COMMAND may contain spaces and brackets.
             if int(place.read_text(errors="replace").rpartition(")")[2].split()[1]) == own:
                 found.append(int(place.parent.name))
     return found

@@ -22,7 +22,7 @@ app = typer.Typer(
     help="Create and maintain extract projects: every month, one file per recipient from PostgreSQL, on AWS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # the boxes of rich cut off words in a terminal of 80 columns
+    rich_markup_mode=None,  # in a terminal of 80 columns, the boxes of the library rich cut off words
 )
 
 URL_HELP = (
@@ -391,6 +391,6 @@ def main(command: Callable[[], None] = app) -> None:
         say(f"✗ {error}", sys.stderr)
         sys.exit(1)
     except OSError as error:
-        # The cause is for example a full disk or a read-only folder.
+        # For example, the disk is full, or a folder is read-only.
         say(f"✗ {error.strerror or error}: {error.filename or 'unknown file'}", sys.stderr)
         sys.exit(1)

@@ -9,7 +9,7 @@ from extracts import __version__
 from extracts.errors import ExtractsError
 from extracts.resources import templates
 
-_EXTRAS = {"boto3": "aws", "pyspark": "spark"}  # by package
+_EXTRAS = {"boto3": "aws", "pyspark": "spark"}  # the extra that installs each package
 
 
 def install(package: str) -> str:

@@ -1,4 +1,7 @@
-"""Read and write files of untrusted projects and targets: with a size limit, and inside their folder."""
+"""Read and write files of untrusted projects and targets.
+
+Text files have a size limit. All paths stay inside the folder of the project or target.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,15 @@ import yaml
 from extracts.errors import ExtractsError
 
 LIMIT = 4 << 20  # bytes; the files of a usual project are a hundred times smaller
-START = 512  # bytes at the start of a file, which contain the mark of a page
+START = 512  # bytes at the start of a page; they contain the element that identifies the page
 
 
 def inside(folder: Path, place: str) -> Path:
     """Return the path of `place` in `folder`. Do not open the path: use the functions of this module.
 
     Raises ExtractsError unless the path is relative and stays inside the folder. It must not contain `..`,
-    symbolic links or a nested git repository, because the outer repository does not show changes of a nested
-    one. The folder itself may be a link.
+    symbolic links or a nested git repository, because git does not show changes of the nested repository in
+    the outer repository. The folder itself may be a link.
     """
     parts = PurePosixPath(place).parts
     if not parts or place.startswith("/") or ".." in parts or "\0" in place:
@@ -70,7 +73,7 @@ def text(path: Path, shown: str = "") -> str:
 
 
 def settings(path: Path, shown: str = "") -> Any:
-    """Return the content of a YAML or JSON file. Refuses aliases, which can expand to gigabytes."""
+    """Return the content of a YAML or JSON file. Refuse YAML aliases, which can expand to gigabytes."""
     content = text(path, shown)
     try:
         return yaml.load(content, _Loader)
@@ -135,7 +138,7 @@ def write(
     with _opened(folder, place, create=0o777) as (parent, name):
         if replaces and replaces not in _start(parent, name, missing=replaces):
             raise ExtractsError(
-                f"{folder / place} is not the page that it was at the start of the command; move it away, or"
+                f"{folder / place} was created or changed after the start of the command; move it away, or"
                 " give another path."
             )
         flags, mode = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o666
@@ -183,12 +186,12 @@ def remove(folder: Path, place: str) -> None:
 
 def remove_empty(folder: Path, place: str) -> None:
     """Delete a folder inside another folder, if the inner folder is empty."""
-    with _opened(folder, place) as (parent, name), contextlib.suppress(OSError):  # not empty
+    with _opened(folder, place) as (parent, name), contextlib.suppress(OSError):  # the folder is not empty
         os.rmdir(name, dir_fd=parent)
 
 
 def move(source: Path, folder: Path, place: str) -> None:
-    """Move a file from one folder to the same place in another. Replaces a file there.
+    """Move a file to the same place in another folder, and replace an existing file in this place.
 
     Folders that do not exist are created for this user only.
     """
@@ -234,7 +237,7 @@ def _opened(folder: Path, place: str, *, create: int = 0) -> Iterator[tuple[int,
 
 
 def _secured(folder: Path) -> Path:
-    """Return the path of a folder without links. Folders that do not exist are created for this user only.
+    """Return the real path of a folder. No part of it is a link. Create missing folders for this user only.
 
     Raises ExtractsError if another user can replace a folder or a link on the path. The function starts at
     the root and follows each link itself. So nobody else can change a part of the path after its check.
@@ -264,20 +267,20 @@ def _secured(folder: Path) -> Path:
     return path
 
 
-_MOST_LINKS = 40  # as in Linux
+_MOST_LINKS = 40  # the limit of Linux for one path
 
 
 def _refuse_replaceable(parent: Path, folder: Path) -> None:
     """Refuse a folder on the path of `folder` if other users can rename a folder inside it.
 
-    The members of the user's own group count as the user.
+    The function does not count the members of the user's own group as other users.
     """
     status = parent.lstat()
     _refuse_owner(parent, status, folder)
     by_group = status.st_mode & stat.S_IWGRP and status.st_gid != os.getegid()
     if (by_group or status.st_mode & stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX:
         raise ExtractsError(
-            f"Other users can write to {parent}, and so replace {folder}; choose another place."
+            f"Other users can write to {parent}, so they can replace {folder}; choose another place."
         )
 
 
@@ -296,10 +299,10 @@ _LOCK = ".extracts.lock"
 def private_folder(folder: Path) -> Iterator[Path]:
     """Lock a folder for this process. Other users can neither read the folder nor write to it.
 
-    Yields the path of the folder without links. Use only this path, because somebody may change a link
-    meanwhile. The folder is created if it does not exist. It is deleted at the end if it is empty. Raises
-    ExtractsError if the folder belongs to another user, if other users have rights to it, if they can replace
-    a folder or a link on its path, or if another process has locked it.
+    Yields the real path of the folder, in which no part is a link. Use only this path, because somebody may
+    change a link in the given path meanwhile. The folder is created if it does not exist. It is deleted at
+    the end if it is empty. Raises ExtractsError if the folder belongs to another user, if other users have
+    rights to it, if they can replace a folder or a link on its path, or if another process has locked it.
     """
     created = not folder.exists()
     real = _secured(folder)
@@ -309,7 +312,7 @@ def private_folder(folder: Path) -> Iterator[Path]:
         if status.st_uid != os.geteuid():
             raise ExtractsError(f"{folder} belongs to another user; choose a folder of your own.")
         if status.st_mode & 0o077:
-            # The tool writes this record into its own folders, so chmod is safe there. Other users may need
+            # The tool creates this file only in its own folders, so chmod is safe there. Other users may need
             # access to any other folder.
             own = (real / ".extracts-preview").exists()
             then = f"run `chmod 700 {folder}`" if own else "choose another folder"
@@ -346,7 +349,7 @@ def _locked(folder: Path, descriptor: int) -> int:
 
 
 def write_private(path: Path, content: str) -> None:
-    """Create a file that only its owner can read at any time."""
+    """Create a file with this content. Other users can never read the file."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
         file.write(content)
 

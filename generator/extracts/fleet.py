@@ -48,7 +48,7 @@ class Status:
 
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Raise ExtractsError also for an error of the system and for an impossible value.
+    """Raise ExtractsError instead of OSError, UnicodeError and ValueError.
 
     For example, a project can name a template whose address is too long. The caller reports the error and
     continues with the next project.
@@ -58,7 +58,7 @@ def _explained(what: str) -> Iterator[None]:
     except OSError as error:
         raise ExtractsError(f"{what}: {error.strerror or error}.") from error
     except UnicodeError as error:
-        raise ExtractsError(f"{what}: it is not valid Unicode.") from error
+        raise ExtractsError(f"{what}: the text is not valid Unicode.") from error
     except ValueError as error:
         raise ExtractsError(f"{what}: {error}.") from error
 
@@ -76,7 +76,7 @@ def status(sources: Sequence[str], template: str | None) -> Status:
                 result.problems.append(f"{source}: {error}")
                 continue
             if not entries:
-                result.problems.append(f"{source} is not an extract project, and no folder in it is one.")
+                result.problems.append(f"{source} is not an extract project and contains no extract project.")
             for path, name in entries:
                 try:
                     found.append(project.read(path, name))

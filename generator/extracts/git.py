@@ -40,7 +40,7 @@ def clone(source: str, folder: Path, *options: str) -> None:
 
 
 def read(repository: Path, *arguments: str) -> bytes:
-    """Return the output of a git command that only reads. `git archive` would run filters."""
+    """Return the output of a git command that only reads. Do not use `git archive`: it would run filters."""
     return _run(repository, (*_SAFE, *_without_filters(repository)), arguments)
 
 
@@ -82,12 +82,13 @@ def _without_filters(folder: Path) -> list[str]:
     names = listed.split("\0")
     filters = {match[1] for name in names if (match := re.fullmatch(r"(filter\..*)\.\w+", name, re.DOTALL))}
     for name in sorted(filters):
-        # git ends the name in `-c name=value` at the first "=", so git would change another setting.
+        # In `-c name=value`, the name ends at the first "=". So for a filter with "=" in its name, git would
+        # change another setting.
         if "=" in name:
             shown = printable(name.removeprefix("filter."))
             raise ExtractsError(
-                f'{folder} has a filter "{shown}" in its git settings, and no filter with "=" in its name can'
-                " be turned off; remove the filter from .git/config, or from your own settings."
+                f'{folder} has a filter "{shown}" in its git settings, and a filter with "=" in its name'
+                " cannot be turned off; remove the filter from .git/config, or from your own settings."
             )
     return [
         f"{name}.{key}"

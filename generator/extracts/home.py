@@ -19,7 +19,7 @@ from extracts.resources import templates
 from extracts.terminal import one_line
 
 Version = tuple[int, int, int]
-# Python converts no number of more than 4,300 digits.
+# Each number has at most 9 digits, because Python refuses to convert text with more than 4,300 digits.
 _VERSION = re.compile(r"v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
 
 

@@ -1,6 +1,6 @@
-"""Write the page of a command.
+"""Write the HTML page of a command.
 
-The page replaces only a page of the same command. Only the owner of the file can read it.
+If the file already exists, it must be a page of the same command. Only the owner of the file can read it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from extracts.errors import ExtractsError
 
 # Zero-width joiners. Persian names and some emojis need them.
 _JOINERS = "\u200c\u200d"
-# Categories of formats, halves of surrogate pairs, and separators.
+# Unicode categories of format characters, surrogates, line separators and paragraph separators.
 _INVISIBLE = ("Cf", "Cs", "Zl", "Zp")
 
 
@@ -33,20 +33,23 @@ def check(page: Path, option: str, command: str) -> None:
 
 
 def write(page: Path, text: str, command: str) -> None:
-    """Write the page of a command. Other users cannot read it, because it lists recipients.
+    """Write the page of a command. Other users cannot read the page, because it lists recipients.
 
-    Refuses a file that took the place of the old page after `check`.
+    Raise ExtractsError if another file has replaced the old page after the call of `check`.
     """
     files.write(page.parent, page.name, text.encode(), private=True, replaces=_mark(command))
 
 
 def _mark(command: str) -> bytes:
-    """Return the element that the page of a command has near its start."""
+    """Return the HTML element that identifies a page of the command. It is near the start of each page."""
     return f'<meta name="generator" content="extracts {command}" />'.encode()
 
 
 def visible(text: str) -> str:
-    """Return text with U+FFFD instead of each invisible character, for example one that reverses a name."""
+    """Return text with U+FFFD instead of each invisible character.
+
+    An invisible character could, for example, reverse the letters of a name on the page.
+    """
     return "".join(
         "\ufffd" if unicodedata.category(c) in _INVISIBLE and c not in _JOINERS else c for c in text
     )

@@ -27,7 +27,7 @@ PRECIOUS = {
 }
 
 
-# In the order of danger: the most dangerous change is first.
+# The kinds of changes, the most dangerous kind first.
 VERBS = (
     *("destroyed", "replaced", "changed", "created", "moved", "forgotten"),
     *("created differently", "no longer created"),

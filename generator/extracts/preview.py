@@ -70,7 +70,7 @@ def failure(log: Sequence[Mapping[str, Any]], stderr: str) -> str:
 def with_password(database_url: str) -> str:
     """Return the URL with the password from PGPASSWORD.
 
-    The process of the engine gets only this URL, because programs that the tool starts inherit no passwords.
+    The process of the engine gets the password in this URL, because it does not inherit the variable.
     """
     password = os.environ.get("PGPASSWORD")
     place = re.fullmatch(r"(\w+://[^/?#@:]+)(@.*)", database_url)
@@ -104,8 +104,8 @@ class Preview:
                 }
                 for month in published(self.output, said["started"]["periods"])
             ],
-            # The warnings of this run. An unchanged manifest has the warnings of the run that published the
-            # period.
+            # The warnings of this run. They are not read from the manifests, because an unchanged manifest
+            # contains the warnings of the earlier run that published the period.
             "warnings": [
                 {name: entry.get(name) for name in ("event", "period", "message")}
                 for entry in self.log
@@ -129,8 +129,8 @@ def preview(
 
     `arguments` are arguments of the job: `--period 2026-10`, or `--from 2026-01 --to 2026-10`. Without
     arguments, the preview shows the newest complete month that has rows. `page` is the path of the page, or
-    None. `history` is the number of earlier months on the page. `tell` gets the messages of the run while the
-    run works.
+    None. `history` is the number of earlier months on the page. The function calls `tell` with each
+    message of the run while the process runs.
     """
     script = project / "Glue/etl.py"
     if not script.is_file():
@@ -142,7 +142,7 @@ def preview(
     elif page:
         files.inside(page.parent, page.name)
     with (
-        files.private_folder(output) as output,  # from here, without links
+        files.private_folder(output) as output,  # from here, no part of the path is a link
         preview_folder.staging(output, preview_folder.NEW) as staged,
         preview_folder.staging(output, preview_folder.HISTORY) as history_folder,
     ):

@@ -17,7 +17,7 @@ from extracts import files, untrusted
 from extracts.errors import ExtractsError
 
 RECORD = ".extracts-preview"
-# Folder for the readable form of encrypted files, beside the folder of the earlier months.
+# Folder for unencrypted copies of encrypted files. It is inside the folder `HISTORY` of the earlier months.
 READABLE = "readable"
 NEW = ".extracts-new"
 HISTORY = ".extracts-history"
@@ -40,7 +40,7 @@ def replace(output: Path, staged: Path) -> None:
     """Move all files of `staged` to `output`. Delete the other files of the previous preview.
 
     If a file of the user has the same path as a new file, raise ExtractsError before the first change. The
-    record is written first. So the next preview knows all files, even if this preview is killed.
+    function writes the record first. So the record lists all files, even if this preview is killed.
     """
     places = [path.relative_to(staged).as_posix() for path in staged.rglob("*") if path.is_file()]
     new = {place: str(files.digest(staged, place)) for place in places}

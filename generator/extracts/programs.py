@@ -217,7 +217,7 @@ def wheel(requirement: str, *, because: str) -> Path:
 
 def _terraform_version(binary: Path) -> str:
     environment = {**children.environment(), "CHECKPOINT_DISABLE": "1"}
-    # If the settings file does not exist, Terraform prints a warning.
+    # The variable can name a settings file that does not exist. Terraform would then print a warning.
     environment.pop("TF_CLI_CONFIG_FILE", None)
     return str(
         json.loads(_answer(binary, "version", "-json", variables=environment).stdout)["terraform_version"]

@@ -94,7 +94,7 @@ def found_in(source: str, clones: Path, *, keep: bool = False) -> list[tuple[Pat
 
 
 def below(folder: Path) -> list[Path]:
-    """Return the project in a folder, or the projects up to two levels below the folder. Follow no links."""
+    """Return the project in a folder, or the projects up to two levels below it. Do not follow links."""
 
     def is_project(path: Path) -> bool:
         try:

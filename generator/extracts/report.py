@@ -134,7 +134,7 @@ def _file(month: Month, recipient: str, spec: Json, base: str | None, *, begins:
 def _filled(
     section: Section, what: Shown, months: Sequence[Month], periods: Sequence[str], before: Month | None
 ) -> Section:
-    """Return the section with its groups and their changes."""
+    """Return the section with the groups of the recipient, and with the changes of these groups."""
     name, latest = section.recipient, months[-1]
     rows = (latest.file(name) or {"rows": 0})["rows"]
     if not what.metrics:

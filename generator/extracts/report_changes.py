@@ -23,7 +23,7 @@ NAMED = 5  # maximum number of listed new groups, and of listed removed groups
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The number of groups, and the first groups."""
+    """The number of groups, and the first groups in the order of the file."""
 
     count: int = 0
     first: list[Group] = field(default_factory=list)
@@ -98,7 +98,7 @@ class Changes:
 @contextmanager
 def changes(before: Iterable[Row], now: Iterable[Row]) -> Iterator[Changes]:
     """Open a comparison of two months."""
-    connection = sqlite3.connect("")  # an empty name makes a private temporary file
+    connection = sqlite3.connect("")  # with an empty name, SQLite uses a private temporary file
     try:
         for table, rows in (("before", before), ("now", now)):
             connection.execute(

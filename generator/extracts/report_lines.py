@@ -15,7 +15,8 @@ from extracts.report_months import Group, Metric, Month, Shown
 from extracts.report_numbers import number
 
 WHOLE = 1_000  # maximum number of rows of a file whose groups are all listed
-VALUES = 600_000  # maximum number of values in such files, so that the page stays below about 10 MB
+# Maximum number of values in the files whose groups are all listed. The page then stays below about 10 MB.
+VALUES = 600_000
 LISTED = 100  # number of listed rows of a larger file
 
 

@@ -33,7 +33,7 @@ AGGREGATES = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric as the spec describes it. The page has no other information about aggregates."""
+    """A metric, with its definition from the spec."""
 
     name: str
     aggregate: str
@@ -83,8 +83,10 @@ class Month:
     period: str
     folder: Path
     manifest: Json
-    plain: Month | None = None  # the same month in the default format, if its files have another format
-    readable: Month | None = None  # the same month without encryption and compression, if it is encrypted
+    # The same month in the default format, if the files in `folder` have another format.
+    plain: Month | None = None
+    # The same month without encryption and compression, if the files in `folder` are encrypted.
+    readable: Month | None = None
 
     @property
     def recipients(self) -> list[str]:
@@ -111,7 +113,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The parts of a spec that its files contain: `columns=` may leave out group-by columns and metrics."""
+    """The group-by columns and metrics that the files contain. `columns=` of the spec may leave out some."""
 
     labels: tuple[str, ...]
     metrics: tuple[Metric, ...]
@@ -181,8 +183,8 @@ def prescribed(spec: Json, recipient: str) -> Json:
 def beginning(month: Month, file: Json, spec: Json) -> str:
     """Return the first lines of a file as text, without compression.
 
-    For an encrypted file, return its first lines before the encryption. If they are unknown, return the names
-    of its keys.
+    For an encrypted file, return the first lines of its unencrypted copy. Without this copy, return the names
+    of the keys that encrypt the file.
     """
     encryption, form = file.get("encryption"), prescribed(spec, file["recipient"])
     if not encryption:

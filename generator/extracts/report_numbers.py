@@ -19,14 +19,14 @@ WIDTH, HEIGHT, MARGIN = 120.0, 28.0, 4.0  # size and margin of a sparkline
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The marks with which a recipient's file writes numbers."""
+    """The decimal separator and the thousands separator of the numbers in a recipient's file."""
 
     decimal: str = "."
     thousands: str = ""
 
     @classmethod
     def of(cls, form: Json) -> Marks:
-        """Return the marks of a file format. A format with fixed widths has no thousands separator."""
+        """Return the separators of a file format. A format with fixed widths has no thousands separator."""
         return cls(form.get("decimal", "."), form.get("thousands", ""))
 
     def write(self, text: str | None) -> str:
@@ -62,7 +62,7 @@ def difference(now: Decimal, before: Decimal, marks: Marks) -> str:
 
 
 def percent(now: Decimal, before: Decimal) -> str:
-    """Return a relative change as a percentage with one digit, or an empty text if it has no meaning.
+    """Return a relative change as a percentage with one decimal, or an empty text if it has no meaning.
 
     >>> percent(Decimal("1.5"), Decimal(1)), percent(Decimal(1), Decimal(0)), percent(Decimal(1), Decimal(1))
     ('+50.0\xa0%', '', '')

@@ -33,7 +33,8 @@ SCRIPTS = (
 def render(*, data: dict[str, Any], **shown: Any) -> str:
     """Return the HTML of the page."""
     style = f"/* {_asset(LICENSE)} */\n" + "\n".join(map(_asset, STYLES))
-    # An XML parser reads a script as text in a CDATA section. A browser reads the CDATA marks as comments.
+    # The page is valid HTML and valid XML. In a CDATA section, an XML parser reads a script as text. For a
+    # browser, the CDATA marks are comments of the script.
     scripts = [f"//<![CDATA[\n{_asset(name)}\n//]]>" for name in SCRIPTS]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("extracts", "page"),
@@ -70,7 +71,7 @@ def _source(text: str) -> str:
 
 
 def _embedded(data: dict[str, Any]) -> Markup:
-    """Return the data as JSON. The JSON cannot end an HTML element, and needs no escaping in XML."""
+    """Return the data as JSON for an HTML element. The JSON contains no `<`, `>` or `&`."""
     text = visible(json.dumps(data, separators=(",", ":"), ensure_ascii=False))
     return Markup(re.sub(r"[<>&]|[^\x00-\x7f]", lambda found: json_escape(found[0]), text))
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from extracts.errors import ExtractsError
 from extracts.resources import templates
 
-# Stands for an answer that is not known yet. It is invalid for every question, so rules that depend on the
-# answer do not run.
+# A placeholder for an answer that is not known yet. The placeholder is invalid for every question, so rules
+# that depend on the answer do not run.
 TO_COME = "\0"
 
 

@@ -13,8 +13,8 @@ from extracts.terminal import printable
 class Screen(Console):
     """A console that removes control characters and links from text.
 
-    The tool itself prints no links. A link in such text could show another address than the address that it
-    opens.
+    The tool itself prints no links. A link in text from other people could show one address and open another
+    address.
     """
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:

@@ -1,4 +1,7 @@
-"""The environment of a process that uses Spark: Java, the JDBC driver, and only loopback addresses."""
+"""Make the environment of a process that uses Spark.
+
+The environment contains the paths of Java and of the JDBC driver. It restricts Spark to loopback addresses.
+"""
 
 from __future__ import annotations
 

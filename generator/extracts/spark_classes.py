@@ -1,4 +1,4 @@
-"""An archive of Spark's classes. With it, Java needs half of the processor time to start Spark.
+"""Make an archive of Spark's classes, so that Java needs only half the processor time to start Spark.
 
 At each start of Spark, Java reads thousands of classes from 300 JAR files and checks them. With an archive,
 Java maps the classes into its memory (application class-data sharing). Java ignores an archive that was made
@@ -40,7 +40,10 @@ def can_be_made() -> bool:
 
 
 def make(variables: Mapping[str, str]) -> None:
-    """Make the archive, which takes as long as three starts of Spark. The process gets these `variables`."""
+    """Make the archive, which takes as long as three starts of Spark.
+
+    `variables` is the environment of the process that uses Spark.
+    """
     path = _path()
     assert path is not None
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="classes-") as folder:

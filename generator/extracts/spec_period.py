@@ -29,7 +29,10 @@ def with_rows(run: Callable[..., None]) -> Callable[..., None]:
 
 
 def _chosen(extract: Any, argv: Sequence[str]) -> list[str]:
-    """Return the arguments for the newest complete month with rows, or none if it is the default month."""
+    """Return the arguments for the newest complete month with rows.
+
+    Return no arguments if this month is the default month, or if there is no such month.
+    """
     from rolling_errors import ExtractError
     from rolling_period import last_complete, zone
 
@@ -93,7 +96,7 @@ def newest(extract: Any, argv: Sequence[str], last: str) -> str | None:
             resolved = rolling_resolve.read(extract, session)
             found = rolling_newest.period(resolved, Period.parse(last), session)
     except ExtractError as error:
-        if error.kind == "unreachable":  # a run would try again for half a minute, so end now
+        if error.kind == "unreachable":  # end now, because a run would retry for half a minute
             sys.exit(f"{error.sentence}. Nothing was written.")
         return None
     return None if found is None else str(found)

@@ -2,9 +2,10 @@
 
 `extracts.preview` starts this program.
 
-The program is a separate process, because each project may have another engine, and because the process ends
-Spark's JVM. It reads the request from standard input. Other users can see command lines, and the URL in the
-request contains a password. Java and Spark start only if the spec needs them.
+This program runs in a separate process for two reasons: each project may have another version of the engine,
+and Spark's JVM ends with the process. The program reads the request from standard input, not from the command
+line. Other users can see command lines, and the URL in the request contains a password. Java and Spark start
+only if the spec needs them.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ class _Copy(io.StringIO):
 
 
 def _with_spark(run: Callable[..., None]) -> Callable[..., None]:
-    """Return the engine's `run`, which sets an environment for Spark if the spec needs Spark."""
+    """Return a function that sets the environment for Spark if needed, and then calls the engine's `run`."""
 
     def prepared(extract: Any, *positional: Any, **named: Any) -> None:
         if getattr(extract, "aggregate_in", None) == "spark":
@@ -145,7 +146,7 @@ def _with_spark(run: Callable[..., None]) -> Callable[..., None]:
                 os.environ.update(spark.environment(Path(rolling_extract.__file__).parent))
             except ExtractsError as error:
                 sys.exit(str(error))
-        # Only the user can read the files. All users can use Java, which is unpacked above.
+        # From here, only this user can read new files. Java is already unpacked, so all users can use Java.
         os.umask(0o077)
         run(extract, *positional, **named)
 
@@ -153,7 +154,7 @@ def _with_spark(run: Callable[..., None]) -> Callable[..., None]:
 
 
 def _before(period: str, months: int) -> str:
-    """Return the period `months` before this period."""
+    """Return the period that is this number of months before `period`."""
     year, month = divmod(int(period[:4]) * 12 + int(period[5:]) - 1 - months, 12)
     return f"{year:04}-{month + 1:02}"
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from extracts.screen import Screen
 
-# Categories of control characters, which begin escape sequences, of surrogates, and of invisible or
-# bidirectional characters.
+# Unicode categories: control characters, invisible and bidirectional characters, surrogates, line separators
+# and paragraph separators. Escape sequences begin with a control character.
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
@@ -60,7 +60,7 @@ def say(text: object, file: TextIO | None = None) -> None:
 
 def console(*, stderr: bool = False) -> Screen:
     """Return a console with the terminal's width, or 120 columns without a terminal."""
-    from extracts.screen import Screen  # importing rich takes as long as the rest of a start
+    from extracts.screen import Screen  # imported here, because rich doubles the time of a start
 
     found = Screen(highlight=False, stderr=stderr)
     return found if found.is_terminal else Screen(highlight=False, width=120, stderr=stderr)

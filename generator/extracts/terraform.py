@@ -59,9 +59,9 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def quiet(folder: Path) -> dict[str, str]:
-    """Return variables that prevent prompts of Terraform. May write a settings file to `folder`."""
+    """Return variables that prevent prompts of Terraform. If needed, write a settings file to `folder`."""
     # Each command reads the schemas of all AWS resources. With the default settings of Go's garbage
-    # collector, this takes 50% more processor time.
+    # collector, a command takes 50% more processor time.
     collector = {"GOGC": os.environ.get("GOGC", "400")}
     variables = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"} | collector
     # Keep the user's settings, because they may configure a mirror. Ignore a settings file that does not

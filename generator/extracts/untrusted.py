@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any, TypeGuard
 
-# The engine and the template write fewer levels. Other code may walk through a value recursively.
+# The JSON of the engine and of the template has fewer levels. The limit protects code that walks through a
+# value recursively.
 _LEVELS = 100
-# The result of computations with numbers below this limit has few digits, so Python can print it.
+# Computations with numbers below this limit give numbers with few digits. Python refuses to print a number
+# with more than 4,300 digits.
 _LIMIT = 10**18
 
 
@@ -52,5 +54,5 @@ def event(line: str) -> dict[str, Any] | None:
 
 
 def is_count(value: object) -> TypeGuard[int]:
-    """Return whether a value is a number of rows or bytes, without impossible sizes."""
+    """Return whether a value is an integer that can be a number of rows or bytes."""
     return type(value) is int and -_LIMIT < value < _LIMIT

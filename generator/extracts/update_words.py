@@ -33,8 +33,8 @@ def lines(update: Update, changes: Sequence[plans.Change] | None, *, dry_run: bo
         yield "Nothing was written."
     else:
         yield (
-            "Written, but not committed and not applied. Review it with `git status` and `git diff`; undo it"
-            " with `git restore . && git clean -fd .`."
+            "Written, but not committed and not applied. Review the update with `git status` and `git diff`;"
+            " undo it with `git restore . && git clean -fd .`."
         )
 
 

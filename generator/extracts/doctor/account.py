@@ -43,7 +43,7 @@ def _called(name: str, call: Callable[[], str], remedy: str) -> Check:
 
 
 def secret(aws: Client, arn: str) -> tuple[Check, str | None]:
-    """Check the secret with the database login. Return the check, and the user name in the secret."""
+    """Check the secret that contains the database login. Return the check and the user name in the secret."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -157,8 +157,8 @@ def subscriptions(aws: Client, topic: str) -> Iterator[Check]:
         )
     for address, attributes in found.items():
         if attributes.get("PendingConfirmation") != "true":
-            # If the subscription was confirmed without credentials, SNS adds a link for unsubscribing to each
-            # mail.
+            # If the subscription was confirmed without credentials, each mail from SNS contains a link that
+            # cancels the subscription.
             if attributes.get("ConfirmationWasAuthenticated") == "false":
                 said = (
                     f"{address} is confirmed, but every reader of a mail can cancel the subscription with the"

@@ -1,8 +1,8 @@
 """Check the PGP keys of the recipients with the engine of the project.
 
 This file runs as a separate process, because each project may have another version of the engine. The process
-reads the keys from standard input, as JSON by recipient and name. It writes a `Result` as JSON to standard
-output.
+reads a JSON object from standard input, which contains the keys of each recipient by name. The process writes
+a `Result` as JSON to standard output.
 """
 
 from __future__ import annotations

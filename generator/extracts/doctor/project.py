@@ -28,7 +28,7 @@ class Values:
     database: Mapping[str, Any] = field(default_factory=dict)
     time_zone: str | None = None
     schedule: str | None = None
-    # The keys, or the error message of Terraform.
+    # The PGP keys by recipient and name, or the error message of Terraform.
     pgp: Mapping[str, Mapping[str, str]] | str = field(default_factory=dict)
     # The recipients with a flat folder, or None if they are unknown.
     flat_recipients: Sequence[str] | None = None
@@ -36,7 +36,10 @@ class Values:
 
 
 def values(project: Path) -> tuple[Values, list[Check]]:
-    """Return the values and their checks. `terraform console` reads all sources of variables."""
+    """Return the Terraform values and outputs of a project, and the checks of them.
+
+    `terraform console` evaluates the variables, because it reads all files and settings that set variables.
+    """
     folder = project / "Terraform"
     if not (folder / "main.tf").is_file():
         raise ExtractsError(f"{project} is not an extract project: {folder}/main.tf does not exist.")
@@ -48,9 +51,9 @@ def values(project: Path) -> tuple[Values, list[Check]]:
             return children.run(command_line, input=text, variables=environment)
 
         def evaluate(*expressions: str) -> list[str]:
-            """Return the values as Terraform shows them.
+            """Return the values of Terraform expressions as Terraform shows them.
 
-            All expressions share one start of Terraform, because each start reads all schemas of AWS.
+            One process evaluates all expressions, because Terraform reads the schemas of AWS at each start.
             """
             shown = ask("console", f"[{', '.join(f'jsonencode({text})' for text in expressions)}]\n")
             if shown.returncode:
@@ -100,7 +103,7 @@ def values(project: Path) -> tuple[Values, list[Check]]:
 
 
 def _arguments(main: Path) -> dict[str, str]:
-    """Return the expressions of arguments in module "extract". `time_zone` has a default expression."""
+    """Return the expressions of some arguments of module "extract". `time_zone` has the default "Etc/GMT"."""
     block = _EXTRACT.search(main.read_text(encoding="utf-8"))
     if block is None:
         return {}
@@ -112,9 +115,9 @@ def _arguments(main: Path) -> dict[str, str]:
 
 
 def _value(block: str, name: str) -> str | None:
-    """Return the value of an argument, which may have several lines, on one line."""
-    # The value ends before the next argument. The other lines of an object are indented more, or begin with a
-    # brace.
+    """Return the value of an argument as one line, or None if the block does not have the argument."""
+    # The value ends before the next argument. The other lines of an object have a larger indentation than the
+    # argument, or begin with a brace.
     found = re.search(rf"^  {name}\s*= (.*?)(?=\n  [a-z#/]|\Z)", block, re.MULTILINE | re.DOTALL)
     return None if found is None else _one_line(found[1])
 
@@ -133,7 +136,8 @@ def _one_line(expression: str) -> str:
 def server_verification(project: Path, database: Mapping[str, Any]) -> Iterator[Check]:
     """Check that the job verifies the certificate of the source. `database` is a variable of the project."""
     name = "source certificate"
-    # Projects from earlier versions of the template have the PEM text in the variable, or nothing.
+    # There is no file to check if `database` is unknown, or if it contains the PEM text as in projects from
+    # earlier versions of the template.
     if not database or database.get("ca_certificate"):
         return
     file = database.get("ca_certificate_file")
@@ -160,7 +164,7 @@ def flat_folders(project: Path, known: Sequence[str] | None, flat: Sequence[str]
     if known is None:
         yield skipped("flat folders", f"the value of flat_recipients in {main} is unknown")
         return
-    # Only the source can tell which recipients "*" stands for.
+    # The check does not know which recipients "*" stands for, because it does not read the source.
     missing = (
         [] if "*" in known else [name for name in flat if name not in known and (name != "*" or not known)]
     )
@@ -180,5 +184,5 @@ def workflows(project: Path) -> Iterator[Check]:
     root = next((parent for parent in folder.parents if (parent / ".git").exists()), None)
     if root:
         said = f"GitHub does not run these workflows: {folder.name} is not the root of the repository {root}"
-        remedy = f"move them to {root}/.github/workflows, and set their working_directory to the folder"
+        remedy = f"move them to {root}/.github/workflows, and set working_directory to the folder of the project"
         yield failed("GitHub workflows", said, remedy)

@@ -72,7 +72,7 @@ def check(request: Request) -> Result:
         return Result({**found, "wrong": str(error)})
     except KeyError:
         return Result({**found, "wrong": "Glue/etl.py does not define EXTRACT"})
-    except Exception as error:  # a spec is a program and may raise anything
+    except Exception as error:  # a spec is a program, which may raise any exception
         return Result({**found, "wrong": f"Glue/etl.py fails: {type(error).__name__}: {error}"})
     found["schema"] = spec.schema
     columns = spec.metrics or spec.rows
@@ -88,7 +88,8 @@ def check(request: Request) -> Result:
         if request["role"] and request["role"] != login:
             from psycopg import sql
 
-            # Code of a table's owner can undo this, so this login reads only the catalog.
+            # A function of a table's owner could undo this statement and get the rights of the login. So the
+            # session then reads only the catalog.
             connection.execute(sql.SQL("set local role {}").format(sql.Identifier(request["role"])))
             found["role"], found["probed"] = request["role"], False
         [(found["zone_there"],)] = connection.execute(

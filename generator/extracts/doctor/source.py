@@ -1,4 +1,4 @@
-"""Check the spec of a project, and the source that it reads."""
+"""Check the spec of a project, and the source that the spec reads."""
 
 from __future__ import annotations
 

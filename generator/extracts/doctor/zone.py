@@ -22,7 +22,10 @@ MONTHS = 24
 
 
 def checks(project: Path, known: Values, found: Result, now: datetime) -> Iterator[Check]:
-    """Check that Terraform and the spec have one time zone, and that it exists here and in the source."""
+    """Check that Terraform and the spec have the same time zone.
+
+    Also check that the time zone exists on this machine and in the source.
+    """
     name, main, script = found["time_zone"], project / "Terraform/main.tf", project / "Glue/etl.py"
     if known.time_zone is None:
         yield skipped("time zone", f'the time zone of module "extract" in {main} is unknown')
@@ -48,10 +51,10 @@ def checks(project: Path, known: Values, found: Result, now: datetime) -> Iterat
 
 
 def _starts(schedule: str, name: str, now: datetime) -> Check:
-    """Return the next start of the extract. Fails if a start in the next months does not exist.
+    """Check the start times of the next months, and show the next start.
 
-    When daylight saving time begins, the clock jumps over some times of the day. EventBridge Scheduler skips
-    a start at such a time:
+    The check fails if a start time does not exist. When daylight saving time begins, the clock jumps over
+    some times of the day. EventBridge Scheduler skips a start at such a time:
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
     """
     found = _MONTHLY.fullmatch(schedule)
@@ -59,11 +62,11 @@ def _starts(schedule: str, name: str, now: datetime) -> Check:
         said = f"{schedule} does not start once a month, so its start times are not checked"
         return skipped("schedule", said)
     minute, hour, day = map(int, found.groups())
-    # Names of GMT need no time zone database, so that they work without one, as in the engine.
+    # The engine uses these names for UTC on machines without a time zone database, and so does this check.
     zone = UTC if name in ("Etc/GMT", "Etc/UTC", "GMT", "UTC") else ZoneInfo(name)
     starts = list(monthly(minute, hour, day, zone, now))
     if missing := [text for text, exists in starts if not exists]:
-        said = f"EventBridge Scheduler skips starts that do not exist in {name}: {', '.join(missing)}"
+        said = f"EventBridge Scheduler skips start times that do not exist in {name}: {', '.join(missing)}"
         return failed("schedule", said, "set schedule in Terraform/terraform.tfvars to another day or time")
     return ok("schedule", f"the next start is {starts[0][0]} in {name}")
 
@@ -81,7 +84,7 @@ def monthly(minute: int, hour: int, day: int, zone: tzinfo, now: datetime) -> It
         text = f"{year:04d}-{month + 1:02d}-{day:02d} {hour:02d}:{minute:02d}"
         try:
             start = datetime(year, month + 1, day, hour, minute, tzinfo=zone)
-        except ValueError:  # 31 April
+        except ValueError:  # the month does not have this day, for example 31 April
             yield text, False
             continue
         instant = start.astimezone(UTC)

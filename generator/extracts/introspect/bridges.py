@@ -57,7 +57,7 @@ def _are_several(links: Sequence[Link]) -> bool:
 
 
 def _has_little_else(table: Table, links: graph.Links) -> bool:
-    """Return whether a table has no fact, no name, and few columns besides its keys."""
+    """Return whether a table has few columns besides its keys, and no metric, date or name among them."""
     keys = {*table.primary_key, *graph.foreign_keys(links, table)}
     extras = [column for column in table.columns if column.name not in keys]
     texts = [column for column in extras if column.is_text]

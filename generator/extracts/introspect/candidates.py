@@ -106,7 +106,7 @@ def entities(catalog: Catalog, schemas: Sequence[str], links: graph.Links) -> li
 
 
 def dates(table: Table) -> list[Column]:
-    """Return the readable date columns. Nullable columns come later, and bookkeeping columns come last."""
+    """Return the readable date columns. Nullable columns come later. Columns like `created_at` come last."""
     found = [column for column in table.columns if column.is_date and column.readable]
     return sorted(
         found,
@@ -119,7 +119,7 @@ def dates(table: Table) -> list[Column]:
 
 
 def joined_dates(table: Table, links: graph.Links) -> list[tuple[Table, Column]]:
-    """Return the date columns of tables that foreign keys lead to, without bookkeeping columns."""
+    """Return the date columns of tables that foreign keys lead to, without columns like `created_at`."""
     return [
         (target, column)
         for target in graph.reachable(links, table.id).values()
@@ -232,7 +232,10 @@ def preferred(
 
 
 def key(table: Table) -> tuple[str, ...]:
-    """Return the columns that identify a row: the primary key, a unique key, or a column named like a key."""
+    """Return the columns that identify a row: the primary key, or else a unique key.
+
+    Without such a key, return the first column with a word such as `id` or `key` in its name.
+    """
     if table.primary_key:
         return table.primary_key
     if table.keys:
@@ -259,7 +262,7 @@ def index_advice(table: Table, date: Column) -> str:
 
 
 def grants(tables: Sequence[Table], role: str, *, whole: bool = False) -> list[str]:
-    """Return the GRANT statements for these tables. With `whole`, they grant all tables of the schemas."""
+    """Return GRANT statements for these tables, or with `whole` for all tables of their schemas."""
     unusable = dict.fromkeys(table.schema for table in tables if not table.is_open)
     names = [f"all tables in schema {quoted(schema)}" for schema in dict.fromkeys(t.schema for t in tables)]
     if not whole:
@@ -271,5 +274,8 @@ def grants(tables: Sequence[Table], role: str, *, whole: bool = False) -> list[s
 
 
 def quoted(*parts: str) -> str:
-    """Return a name as SQL. The name always has quotes, because of upper case, spaces and reserved words."""
+    """Return a name as an SQL identifier in quotes.
+
+    Quotes are needed for upper case, spaces and reserved words.
+    """
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)

@@ -25,8 +25,8 @@ KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "materialized
 NUMBERS = ("smallint", "integer", "bigint", "numeric", "money", "real", "double precision")
 DATES = ("date", "timestamp without time zone", "timestamp with time zone")
 
-# Excludes partitions and inheritance children, because queries of the parent read their rows. Excludes tables
-# of extensions, too.
+# The queries exclude partitions and inheritance children, because queries of the parent read their rows. The
+# queries also exclude tables of extensions.
 _SEEN = """
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
@@ -150,7 +150,7 @@ class Heap:
 
     schema: str
     name: str
-    indexed: frozenset[str]  # the first columns of the indexes that can find a range of values
+    indexed: frozenset[str]  # the first column of each index that can find a range of values
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The tables and foreign keys of a database that the role can see."""
+    """The tables and foreign keys that the role can see in a database."""
 
     database: str
     role: str
@@ -228,7 +228,7 @@ def read(url: str) -> Catalog:
         indexes: dict[int, list[tuple[tuple[str, ...], bool, bool, bool]]] = {}
         for oid, key, width, primary, unique, ranged in connection.execute(_INDEXES):
             numbers = [int(number) for number in key.split()][:width]
-            if oid in names and all(numbers):  # in the catalog, number 0 stands for an expression
+            if oid in names and all(numbers):  # number 0 means an expression instead of a column
                 indexed = tuple(names[oid][number] for number in numbers)
                 indexes.setdefault(oid, []).append((indexed, primary, unique, ranged))
         children: dict[int, list[Heap]] = {}
@@ -326,7 +326,7 @@ def is_here(host: str) -> bool:
 
 
 def without_password(url: str) -> str:
-    """Return a URL that can be shown. The variable PGPASSWORD replaces the password in the URL.
+    """Return the URL without its password, for messages. Users set the password in PGPASSWORD.
 
     >>> without_password("postgresql://me:secret@db:5432/bank?password=secret&sslmode=require")
     'postgresql://me@db:5432/bank?sslmode=require'

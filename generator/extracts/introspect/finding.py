@@ -92,7 +92,7 @@ def single(question: str, offered: Sequence[Candidate], what: str, *, given: boo
 
 
 def one_reading(question: str, name: str, tables: Sequence[Table]) -> None:
-    """Refuse a name that fits several tables, even if one of the tables has exactly this spelling.
+    """Raise ExtractsError if several tables match a name, even if one of them has exactly this name.
 
     The engine does the same. Otherwise a role that may create tables could create a table with a similar
     name, and the tool could use this table instead of the table that the user means.
@@ -137,7 +137,7 @@ class Scope:
         return find(table, self.links, self.repeats)
 
     def table(self, text: str) -> Table:
-        """Return the table that `TABLE` or `SCHEMA.TABLE` names. Upper and lower case are equal.
+        """Return the table that `TABLE` or `SCHEMA.TABLE` names. The case of the letters may differ.
 
         Raises ExtractsError if the table does not exist, or if no foreign keys lead to it.
         """
@@ -243,7 +243,7 @@ def tables_of(*answers: str) -> set[str]:
 
 
 def quoted(table: Table) -> str:
-    """Return schema and name of a table as SQL."""
+    """Return the schema and the name of a table as SQL identifiers in quotes."""
     return candidates.quoted(table.schema, table.name)
 
 
@@ -263,6 +263,6 @@ def unreadable(scope: Scope, table: Table, column: Column) -> Iterator[str]:
 
 
 def unreadable_table(table: Table, role: str) -> Iterator[str]:
-    """Yield a note if the role may read no column of the table."""
+    """Yield a note if the role has no right to read any column of the table."""
     if not table.readable:
         yield f"no right to read {table.name}; run: {' '.join(candidates.grants([table], role))}"

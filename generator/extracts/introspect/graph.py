@@ -40,13 +40,13 @@ class Link:
 
     @property
     def may_be_null(self) -> bool:
-        """Return whether a row may have no target, because a column is nullable."""
+        """Return whether a row of `start` may have no row of `target`, because a column is nullable."""
         return any(self.start.column(column).nullable for column in self.columns)
 
     def text(self, schema: str) -> str:
         """Return the link as a join in an answer: `TABLE: START.COLUMN = COLUMN`.
 
-        A table in another schema than the entity is written with its schema.
+        If the joined table is in another schema than `schema`, the text contains the schema of the table.
         """
         pairs = zip(self.columns, self.target_columns, strict=True)
         said = " and ".join(f"{self.start.name}.{left} = {right}" for left, right in pairs)
@@ -68,7 +68,7 @@ def text(links: Sequence[Link], schema: str) -> str:
 
 
 def unusable_name(links: Sequence[Link]) -> str:
-    """Return the first name in the links that an answer cannot contain, or an empty text."""
+    """Return the first name in the links that is not allowed in an answer, or an empty text."""
     names = (
         (what, name)
         for link in links
@@ -86,8 +86,8 @@ def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
     """Return the foreign keys of all tables, and guesses, keyed by the table where they start.
 
     A guess links only tables of the same schema and the same owner. Otherwise a role that may create tables
-    could create a table that the tool reads. In this way the functions of this role would run with the rights
-    of the tool's role.
+    could create a table that matches a guess. When the tool reads this table, functions of the table's owner
+    could run with the rights of the tool's role.
     """
     found: dict[Id, list[Link]] = {table.id: [] for table in catalog.tables}
     declared = set()
@@ -171,8 +171,8 @@ def _guess(
             yield Link(table, (column.name,), target, (key,), f"{why}; no foreign key is declared")
 
     found = False
-    # `billing_address_id` leads to Address. A name without a word such as `id` must be the whole name of a
-    # table.
+    # `billing_address_id` leads to Address. A column whose name has no word such as `id` leads to a table
+    # only if the column has the whole name of the table.
     for first in range(len(about) if is_reference else min(1, len(about))):
         for link in leads(
             by_meaning.get(stem(about[first:]), ()), f"{column.name} contains the name of the table"
@@ -253,8 +253,8 @@ def ends(links: Links, start: Id) -> list[Table]:
 def paths(links: Links, start: Id, goal: Id) -> list[Path]:
     """Return the paths from one table to another that visit no table twice, the shortest first.
 
-    The paths have guesses only if declared foreign keys give no path. They have bridge tables only if guesses
-    give none.
+    First, the function uses only declared foreign keys. If they give no path, the function also uses
+    guesses. If there is still no path, the function also uses bridge tables.
     """
     forward = {name: list(_usable(links, name, bridges=False)) for name in links}
     declared = {name: [link for link in of if not link.guess] for name, of in forward.items()}

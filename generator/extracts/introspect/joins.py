@@ -70,7 +70,7 @@ def needed(answers: Mapping[str, str]) -> set[str]:
 
 
 def _grown(tree: graph.Path, path: graph.Path) -> graph.Path | None:
-    """Return the tree with the path added, or None if tree and path reach one table by different joins."""
+    """Return the tree with the path added, or None if both reach the same table by different joins."""
     known = {link.target.name: link for link in tree}
     if any(known.get(link.target.name, link) != link for link in path):
         return None
@@ -83,7 +83,7 @@ def _grown(tree: graph.Path, path: graph.Path) -> graph.Path | None:
 
 
 def _multiplying(scope: Scope, tree: graph.Path) -> graph.Link | None:
-    """Return the first join whose target has several rows with the same key, as far as the catalog knows."""
+    """Return the first join whose target is known to have several rows with the same key."""
     for link in tree:
         if not link.is_certain and scope.repeats(link.target, link.target_columns):
             return link
@@ -91,7 +91,7 @@ def _multiplying(scope: Scope, tree: graph.Path) -> graph.Link | None:
 
 
 def _refusal(scope: Scope, tree: graph.Path, link: graph.Link | None) -> str:
-    """Return why the tree multiplies rows, and propose a view with which the user can allow this."""
+    """Return why the joins multiply rows. Propose a view for users who want to multiply the rows."""
     assert link is not None
     entity, bridge, schema = scope.entity, link.target, scope.entity.schema
     key = ", ".join(link.target_columns)
@@ -135,7 +135,7 @@ def _notes(scope: Scope, tree: graph.Path) -> Iterator[str]:
         if not link.is_certain:
             columns = ", ".join(link.target_columns)
             unique = scope.repeats(link.target, link.target_columns) is False
-            now = " Today they are unique." if unique else ""
+            now = " Today the values are unique." if unique else ""
             yield f"{join}: no unique index on {columns}; a run fails if the values are not unique.{now}"
         if link.may_be_null:
             columns = ", ".join(link.columns)
@@ -184,7 +184,7 @@ def _named(scope: Scope, name: str) -> Table:
 
 
 def starts(answer: str) -> dict[str, str]:
-    """Return the joined tables of an answer, without schemas. Each has the table where its join starts."""
+    """Return the joined tables of an answer, without schemas, and the table where each join starts."""
     found = {}
     for piece in _pieces(answer):
         table, _, condition = piece.partition(":")

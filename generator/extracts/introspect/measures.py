@@ -11,7 +11,8 @@ from extracts.introspect.catalog import Column, Table
 from extracts.introspect.words import singular, words
 
 COUNT = "none"  # the answer for a table without numbers; the metric counts its rows
-# Words in names of numbers that identify, describe or order a row. A sum of such numbers has no meaning.
+# Numeric columns with these words in their names identify, describe or order a row. A sum over such a column
+# has no meaning.
 _NO_AMOUNT = frozenset(
     """
     active age bin code fax flag idx index lat latitude level lng lon longitude month num number ord order
@@ -20,7 +21,7 @@ _NO_AMOUNT = frozenset(
     """.split()  # noqa: SIM905 (as a list it takes a line for each word)
 )
 _KEYS = ("id", "fk", "pk", "key", "no", "nr", "guid")
-# Last parts of names that consist of words without a separator, such as `revisionnumber`.
+# Ends of names for the same kind of columns, if the words have no separator, such as in `revisionnumber`.
 _JOINED = (
     *("number", "flag", "status", "code", "rating", "sequence", "level", "promotion", "frequency", "type"),
     *("expmonth", "expyear"),
@@ -121,7 +122,7 @@ _RESERVED = frozenset(
 
 
 def sql_name(name: str) -> str:
-    """Return a name for an expression, with quotes if SQL needs them.
+    """Return a column name as it must be in an SQL expression, with quotes if SQL needs quotes.
 
     >>> sql_name("UnitPrice"), sql_name("Unit Price"), sql_name("order")
     ('UnitPrice', '"Unit Price"', '"order"')

@@ -227,7 +227,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
             console.print(f"  Behind bridge tables: {shown}{more}", soft_wrap=True)
         for date in each["dates"]:
             if date["advice"]:
-                said = f"no index on {_text(date['column'])}; before the first run, run: "
+                said = f"no index on {_text(date['column'])}; create the index before the first run: "
                 console.print(f"  {said}{_text(date['advice'])}", soft_wrap=True)
     if len(described) < len(report["entities"]):
         console.print(
@@ -236,7 +236,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
 
 
 def _table(listed: Sequence[Described], title: str, width: int, *, everything: bool) -> Table:
-    """Return the table of entities. Its number of columns depends on the width, except with `everything`."""
+    """Return the table of entities with the columns that fit the width. `everything` adds all columns."""
     table = Table(title=title, title_justify="left")
     table.add_column("table", no_wrap=True)
     table.add_column("rows", justify="right")
@@ -260,7 +260,7 @@ def _table(listed: Sequence[Described], title: str, width: int, *, everything: b
 
 
 def _shown_paths(paths: Sequence[Path], *, everything: bool) -> Iterator[tuple[Path, int]]:
-    """Yield the paths to show. Each has the number of hidden paths to the same table.
+    """Yield the paths to show, and for each path the number of hidden paths to the same table.
 
     Without `everything`, show only the shortest path to each of the likeliest tables.
     """

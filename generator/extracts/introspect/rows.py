@@ -41,5 +41,5 @@ def _repeated(url: str, table: Table, columns: tuple[str, ...]) -> bool | None:
         with connected(url) as connection:
             [(repeated,)] = connection.execute(query.encode())
     except ExtractsError:
-        return None  # for example after a timeout; the question stays open, and a run checks the values
+        return None  # unknown, for example after a timeout; each run checks the values, too
     return bool(repeated)

@@ -11,7 +11,8 @@ from slugify import slugify
 
 from extracts.terminal import one_line
 
-# Words in a foreign-key column that are not part of its target's name, and prefixes of table names.
+# A foreign-key column adds words in REFERENCE to the name of its target table. PREFIXES are prefixes of table
+# names.
 REFERENCE = frozenset(("id", "ids", "fk", "ref", "key", "code", "no", "nr", "num", "number", "uuid", "pk"))
 PREFIXES = frozenset(("tbl", "table", "t", "dim", "fact", "fct", "ref", "lkp", "lookup", "mst", "stg", "tab"))
 

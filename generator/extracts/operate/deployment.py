@@ -36,7 +36,7 @@ class Deployment:
     def output(self, name: str, purpose: str) -> Any:
         """Return the value of an output.
 
-        Raise ExtractsError if the project does not have it, or if it is null.
+        Raise ExtractsError if the project does not have the output, or if the value is null.
         """
         found = self.outputs.get(name)
         if found is None:

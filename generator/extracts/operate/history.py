@@ -73,7 +73,7 @@ class Published:
     totals: Mapping[str, Total]  # totals of all files, by metric
     files: tuple[File, ...]
     warnings: tuple[str, ...]
-    late_data: Mapping[str, str]  # by earlier period: the difference that this run found
+    late_data: Mapping[str, str]  # for each earlier period with late data, the difference as text
 
     @property
     def collected(self) -> int:
@@ -259,7 +259,7 @@ def remarks(one: Published, periods: Iterable[Published]) -> str:
     found = [] if one.complete else ["published before the end of the month"]
     found += [one.reason] if one.reason else []
     found += one.warnings
-    # Among the runs that found late data, the newest run knows the current difference.
+    # If several runs found late data, the manifest of the newest run contains the current difference.
     late = [other.late_data[one.period] for other in periods if one.period in other.late_data]
     found += [f"late data: {late[-1]}"] if late else []
     return " ".join("; ".join(found).split())  # one line, even if the manifest contains line breaks

@@ -322,7 +322,7 @@ def test_start_time_that_daylight_saving_time_skips_is_reported(
     [check] = looked(str(project))["schedule"]
     assert check["state"] == "failed"
     assert f"{gap:%Y-%m-%d} 00:01" in check["text"]
-    assert "skips starts that do not exist in America/Havana" in check["text"]
+    assert "skips start times that do not exist in America/Havana" in check["text"]
 
     scheduled("America/Havana", f"cron(1 1 {gap.day} * ? *)")
     assert states(looked(str(project))["schedule"]) == ["ok"]

@@ -64,7 +64,7 @@ def test_path_leads_through_a_bridge_table_with_its_own_key(new: Callable[..., A
     assert done.returncode == 0, done.stderr
     assert "ticket → film → film_genre → genre" in done.stdout
     assert "film → film_genre: no unique index on film_id; a run fails" in done.stdout
-    assert "Today they are unique." in done.stdout
+    assert "Today the values are unique." in done.stdout
     made = spec(tmp_path / "made-up")
     assert made["joins"].count("Join(") == 3
 

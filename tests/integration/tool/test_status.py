@@ -134,7 +134,7 @@ def test_project_without_permission_does_not_hide_other_projects(
         (HOME, f"template: {'a' * 5_000}", "bad: its template cannot be opened: File name too long."),
         (HOME, f"template: file://{'a/' * 9_999}", "bad: its template cannot be opened: File name too long."),
         (HOME, r'template: "a\0b"', "bad: its template cannot be opened: embedded null byte."),
-        (HOME, r'template: "a\ud800"', "bad: its template cannot be opened: it is not valid Unicode."),
+        (HOME, r'template: "a\ud800"', "bad: its template cannot be opened: the text is not valid Unicode."),
         ('"1.0.0"', f"0x{'f' * 5_000}", "bad/extract.yaml cannot be read: a number in it is too long."),
         ('"1.0.0"', f'"{"9" * 5_000}.0.0"', '999..." is not a version; write a version such as 1.2.0.'),
     ],
@@ -199,5 +199,5 @@ def test_folder_without_a_project_does_not_hide_other_projects(project: Path, tm
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         '✗ "soon" is not a version; write a version such as 1.2.0.',
-        f"✗ {tmp_path}/empty is not an extract project, and no folder in it is one.",
+        f"✗ {tmp_path}/empty is not an extract project and contains no extract project.",
     ]

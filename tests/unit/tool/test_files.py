@@ -242,7 +242,7 @@ def test_private_folder_behind_a_link_in_an_open_folder_is_refused(tmp_path: Pat
     (tmp_path / "link").symlink_to("shared/out")
     for folder in (shared / "out", tmp_path / "link", tmp_path / "link/inner", shared / "../shared/out"):
         with pytest.raises(
-            ExtractsError, match=f"Other users can write to {shared}, and so replace {folder};"
+            ExtractsError, match=f"Other users can write to {shared}, so they can replace {folder};"
         ):
             files.private_folder(folder).__enter__()
     assert list(own.iterdir()) == []

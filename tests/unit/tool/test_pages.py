@@ -41,6 +41,6 @@ def test_file_that_takes_the_place_of_a_page_after_the_check_is_not_replaced(
     with pytest.raises(ExtractsError) as refused:
         pages.write(page, "rows", "preview")
     assert str(refused.value) == (
-        f"{page} is not the page that it was at the start of the command; move it away, or give another path."
+        f"{page} was created or changed after the start of the command; move it away, or give another path."
     )
     assert tree(tmp_path / "own") == {"report.html": content.encode()}

@@ -187,7 +187,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         BUCKET,
         'resource "aws_s3_bucket" "files" {',
         "major",
-        "aws_s3_bucket.this was removed, and no moved block has its new address",
+        "aws_s3_bucket.this was removed, and no moved block moves it to another resource",
     ),
     "a resource is moved": (
         BUCKET,
@@ -201,7 +201,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "moved {\n  from = aws_s3_bucket.this\n  to   = aws_s3_bucket.gone\n}\n\n"
         'resource "aws_s3_bucket" "files" {',
         "major",
-        "aws_s3_bucket.this was removed, and no moved block has its new address",
+        "aws_s3_bucket.this was removed, and no moved block moves it to another resource",
     ),
     "a resource becomes a map": (
         BUCKET,
@@ -219,13 +219,13 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         ">= 1.11,",
         ">= 1.12,",
         "major",
-        'Terraform was ">= 1.11, < 2.0" and is ">= 1.12, < 2.0"',
+        'Terraform was ">= 1.11, < 2.0" and is now ">= 1.12, < 2.0"',
     ),
     "a new provider is let through": (
         "< 7.0",
         "< 8.0",
         "minor",
-        'the provider aws was ">= 5.95, < 7.0" and is ">= 5.95, < 8.0"',
+        'the provider aws was ">= 5.95, < 7.0" and is now ">= 5.95, < 8.0"',
     ),
 }
 

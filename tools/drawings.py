@@ -95,8 +95,8 @@ def _resources(module: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]
         for match in re.finditer(r'^resource "aws_(\w+)" "(\w+)" {\n(.*?)^}', text, re.DOTALL | re.MULTILINE):
             kind, name, body = match.groups()
             if kind in SHAPES or kind == "cloudwatch_event_target":
-                # A resource can also refer to other resources through a local: in the keys of `for_each`, or in
-                # the values for the program of a state machine.
+                # A resource can also refer to other resources through a local: in the keys of `for_each`, or
+                # in the values for the program of a state machine.
                 taken = re.findall(r"\bfor_each\s+= local\.(\w+)|\blocal\.(_config)\b", body)
                 yield kind, name, _references(body + "".join(named[one or other] for one, other in taken))
 

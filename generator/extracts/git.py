@@ -27,7 +27,7 @@ _NO_NETWORK = ""
 def clone(source: str, folder: Path, *options: str) -> None:
     """Clone a repository from a path or an address, without a prompt for a password.
 
-    Allows the protocols file, https and ssh, unless the user's GIT_ALLOW_PROTOCOL names others.
+    The function allows the protocols file, https and ssh. The user's GIT_ALLOW_PROTOCOL has precedence.
     """
     if Path(source).exists():
         if Path(source).is_dir() and not any((Path(source) / name).exists() for name in (".git", "HEAD")):

@@ -136,7 +136,7 @@ def preview(
     if not script.is_file():
         raise ExtractsError(f"{project} is not an extract project: {script} does not exist.")
     folder = page.parent.resolve() if page else None  # a link on the path may change during the run
-    # If the page is inside the folder of the preview, the record of that folder decides what may be replaced.
+    # If the page is in the output folder, the record of the preview shows whether the page may be replaced.
     if page and (page.is_dir() or folder != output.resolve()):
         pages.check(page, "--report", "preview")
     elif page:

@@ -69,7 +69,7 @@ class Metric:
 
 
 def metrics(spec: Json) -> list[Metric]:
-    """Return the metrics of a spec, in the order of the spec. A listing has no metrics."""
+    """Return the metrics of a spec, in the order of the spec. A spec with `rows` has no metrics."""
     return [
         Metric(name, it["aggregate"], it["expression"], it["window"], it["where"])
         for name, it in (spec["metrics"] or {}).items()
@@ -101,7 +101,7 @@ class Month:
 class Row:
     """A row of a file: its group, and its metrics in the order of the spec.
 
-    In a listing, the group has all columns.
+    If the spec has `rows` instead of metrics, the group has all columns.
 
     Values have the same characters as in a file of the default format, such as `1234.50`. A missing value is
     an empty text.

@@ -24,7 +24,7 @@ from extracts.report_numbers import NOTHING, counted, difference, month_name, nu
 from extracts.terminal import json_escape
 
 STYLES = ("vendor/uPlot.min.css", "base.css", "parts.css")
-LICENSE = "vendor/uPlot.LICENSE"  # the license of the first style and script, which each copy must contain
+LICENSE = "vendor/uPlot.LICENSE"  # each copy of uPlot must contain this license
 SCRIPTS = (
     "vendor/uPlot.iife.min.js", "numbers.js", "changes.js", "charts.js", "groups.js", "page.js",
 )  # fmt: skip

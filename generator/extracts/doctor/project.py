@@ -184,5 +184,8 @@ def workflows(project: Path) -> Iterator[Check]:
     root = next((parent for parent in folder.parents if (parent / ".git").exists()), None)
     if root:
         said = f"GitHub does not run these workflows: {folder.name} is not the root of the repository {root}"
-        remedy = f"move them to {root}/.github/workflows, and set working_directory to the folder of the project"
+        remedy = (
+            f"move them to {root}/.github/workflows, and set their working_directory to the folder of the"
+            " project"
+        )
         yield failed("GitHub workflows", said, remedy)

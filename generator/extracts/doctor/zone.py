@@ -1,4 +1,4 @@
-"""Check the time zone of a project, and whether each start of a run exists in local time."""
+"""Check the time zone of a project, and whether the local time of each start exists."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from extracts.doctor.project import Values
 if TYPE_CHECKING:
     from extracts.doctor.resolved import Result
 
-# A schedule with one day and time of every month, in the form that the template writes.
+# A schedule with one start on the same day of every month, in the form that the template writes.
 _MONTHLY = re.compile(r"cron\((\d+) (\d+) (\d+) \* \? \*\)")
 MONTHS = 24
 

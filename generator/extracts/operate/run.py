@@ -71,7 +71,7 @@ def run(
 
 
 def _log(deployed: Deployment, run_id: str) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield the new events of the run's log at each iteration. The log begins some seconds after the start."""
+    """Yield the new events of the run's log at each iteration. The log begins seconds after the start."""
     logs = deployed.client("logs")
     groups = deployed.output("log_groups", "gives the log groups of the job")
     given: dict[str, Any] = {

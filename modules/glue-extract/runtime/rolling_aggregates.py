@@ -21,7 +21,10 @@ def aggregates(relations: Relations) -> str:
 
 
 def members(relations: Relations) -> str:
-    """Return the query for groups that are rows of a joined table. Columns: key `k0`, ..., kind, labels."""
+    """Return the query for the groups, if each group is a row of a joined table.
+
+    Columns: key `k0`, ..., kind, labels.
+    """
     resolved = relations.resolved
     anchor, far = rolling_joins.anchor(resolved), rolling_joins.far(resolved)
     step = resolved.step(anchor)
@@ -45,9 +48,9 @@ def near(relations: Relations) -> tuple[str, ...]:
 def inner(relations: Relations) -> tuple[str, ...]:
     """Return the aliases of `near` that PostgreSQL joins by inner joins, which are faster than outer joins.
 
-    Inner joins leave out orphan rows. In most sources there are none. The result has the number of all other
-    rows. If this number shows that there are orphan rows, the query of `broken` reads them. Spark uses outer
-    joins instead, because it would compute a common table expression twice.
+    Inner joins leave out orphan rows. Most sources have no orphan rows. The result has the number of rows
+    that the inner joins keep. If this number is smaller than in the control totals, the query of `broken`
+    reads the orphan rows. Spark uses outer joins, because it would compute a common table expression twice.
     """
     if relations.dialect.is_spark:
         return ()
@@ -64,7 +67,7 @@ def _figures(relations: Relations, grouped: Sequence[str]) -> str:
 
 
 def _totals(relations: Relations) -> str:
-    """Return the part of `detail` with totals over all rows, or "" if the control totals do not need them."""
+    """Return the SQL that adds totals over all rows to `detail`, or "" if the control totals need none."""
     if relations.dialect.is_spark or not (inner(relations) or uncontrolled(relations.resolved)):
         return ""
     segment = _bits(relations, "f")[1]
@@ -100,8 +103,8 @@ def _from_anchor(relations: Relations) -> str:
     keys = [f"{relations.key(left, right)} AS k{i}" for i, (left, right) in enumerate(pairs)]
     same = [f"f.k{i} = m.k{i}" for i, _ in enumerate(pairs)]
     groups = members(relations)
-    # A row that finds no row in a join before the anchor has no key, so it reaches no group. For the other
-    # mandatory joins, a column marks the rows that found no row.
+    # If a join before the anchor finds no row for an entity row, this entity row has no key and reaches no
+    # group. For the other mandatory joins, the column `measured` is true if all of them have found a row.
     others = [alias for alias in near(relations) if alias not in inner(relations)]
     marks = relations.unbroken(near(relations), among=[alias for alias in others if alias not in before])
     if marks:
@@ -122,7 +125,7 @@ def _from_anchor(relations: Relations) -> str:
         *(f"{kind} AS kind", f"{recipient} AS recipient", *(f"m.{name}" for name in labels)),
         *(f"{segment} AS segment", "f.n", *(f"f.a{i}" for i, _ in enumerate(partials(resolved)))),
     ]
-    # A row of an excluded group without entity rows has no values, so leave it out.
+    # A group of an excluded recipient may have no entity rows. Such a group has no values, so leave it out.
     some = "" if resolved.recipients_where is None else f"\n  WHERE m.kind = {GROUP} OR f.n IS NOT NULL"
     rows = f"""detail AS (
   SELECT {", ".join(detail)}
@@ -195,11 +198,12 @@ def _own(relations: Relations, far: Sequence[str]) -> list[str]:
 
 
 def _bits(relations: Relations, name: str) -> tuple[list[str], str]:
-    """Return the bits of the segment's number to group by, and the SQL that makes the number from the bits.
+    """Return the SQL of each bit of the segment's number, and the SQL that computes the number from the bits.
 
-    PostgreSQL estimates that an expression has as many values as its column: here it expects a group for each
-    day. It would then sort millions of rows, although a small hash table is enough. So each bit is a
-    condition, because PostgreSQL knows that a condition has only two values.
+    The query groups by the bits. PostgreSQL estimates that an expression has as many values as its column. If
+    the query grouped by the number itself, PostgreSQL would expect a group for each day. It would sort
+    millions of rows, although a small hash table is enough. So each bit is a condition, because PostgreSQL
+    knows that a condition has only two values.
     """
     if relations.one_segment:
         return [], f"CASE WHEN {name}.n IS NULL THEN 0 ELSE 1 END"

@@ -24,8 +24,8 @@ _VALUES = (
     *("pgp-keys", "pgp-keys-sha256", "job-security-configuration"),
 )
 _FLAGS = ("restate", "allow-incomplete", "dry-run")
-# Blanks around a value that do not count. facts.jsonata of failure-alerts ignores these blanks, too, but no
-# other spaces. If the engine ignored more, the alerts could not read the month of a run.
+# The engine removes these characters from both ends of a value. facts.jsonata of failure-alerts removes the
+# same characters. If the engine removed other spaces, too, the alerts could not read the month of a run.
 _BLANKS = " \t\n\r\f\v"
 
 # Arguments that Glue and its workflows add to the command line, and that resemble an argument of the engine.
@@ -37,8 +37,8 @@ _GLUE = (
     "TempDir", "region", "files", "security-configuration",
 )  # fmt: skip
 
-# Arguments of Glue that make a run write data of all recipients to a folder, with the only value that the
-# module sets.
+# Arguments of Glue that could make a run write data of all recipients to a folder. The module sets each of
+# them to "false", and a run refuses every other value.
 _OFF = dict.fromkeys(("write-shuffle-files-to-s3", "write-shuffle-spills-to-s3", "enable-spark-ui"), "false")
 _FOLDERS = ("tempdir", "spark-event-logs-path")
 # Arguments of Glue that load code into a run. The module sets all of them except those for virtual
@@ -54,16 +54,16 @@ _ALWAYS = ("conf", "extra-py-files", "scriptlocation", "job-language", "custom-l
 _FIXED = "fixed-arguments"
 _GUARDED = (*_OFF, *_FOLDERS, *_LOADING, *_ALWAYS, _FIXED)
 
-# In seconds. A statement times out before the job, whose limit is one hour. So the job can report the
-# statement. If a lock is held for longer than a minute, somebody probably works on the table.
+# Timeouts in seconds. The job ends after one hour. A statement times out earlier, so that the job can report
+# the statement. If a lock is held for longer than a minute, somebody probably works on the table.
 _STATEMENT_TIMEOUT = 3000
 _LOCK_TIMEOUT = 60
 
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 
-# The state machines cannot read a manifest with a longer reason. The limit of months protects against a
-# typing error in a range, because nobody can delete published files that have an object lock.
+# The state machines cannot read a manifest whose reason is longer than LONGEST_REASON. MOST_MONTHS protects
+# against a typing error in a range of months, because nobody can delete published files with an object lock.
 LONGEST_REASON = 1000  # characters
 MOST_MONTHS = 120
 
@@ -92,7 +92,7 @@ class Arguments:
     # The security configuration that every run of the job must have.
     job_security_configuration: str | None = None
     pgp_keys: str | None = None  # s3://bucket/key, or a folder
-    pgp_keys_sha256: str | None = None  # of the object
+    pgp_keys_sha256: str | None = None  # SHA-256 of the object `pgp_keys`
 
     def periods(self, now: datetime, where: tzinfo) -> tuple[Period, ...]:
         """Return the periods to publish, in order: those that are given, or else the last complete period."""
@@ -131,7 +131,7 @@ def parse(argv: list[str]) -> Arguments:
             guarded[known] = value if equals or not rest else rest[0]
         elif name in _FLAGS:
             if not equals:
-                # An unknown word is not skipped. It may mean "no".
+                # Do not skip an unknown word after the flag, because the word may mean "no".
                 value = rest.pop(0) if rest and not _is_argument(rest[0], anything=True) else "true"
             flags[name] = _truth(name, value)
         elif name in _VALUES:
@@ -162,8 +162,8 @@ def parse(argv: list[str]) -> Arguments:
 def _next(name: str, rest: list[str]) -> str:
     """Return the value of an argument of Glue, and remove it from `rest`.
 
-    Refuse a next token that begins with "--". It is the name of another argument, for example of an argument
-    that the module sets, and must not be read as a value.
+    Raise an error if the next token begins with "--". Such a token is the name of another argument, for
+    example of an argument that the module sets, and must not be read as a value.
     """
     if not rest or rest[0].strip().startswith("--"):
         raise _wrong(f"--{name} needs a value")
@@ -179,9 +179,11 @@ def _refuse_changes_of_glue(guarded: dict[str, str], output: str) -> None:
     fixed = _names(guarded.pop(_FIXED, ""))
     for name, value in guarded.items():
         if name in _OFF and value != _OFF[name]:
-            raise _wrong(f"--{name} is {_OFF[name]} in every run; leave it out")
+            raise _wrong(f"--{name} must be {_OFF[name]} in every run; leave the argument out")
         if name in _FOLDERS and _is_in(value, output):
-            raise _wrong(f"--{name} is a folder of the target, where recipients' files are; leave it out")
+            raise _wrong(
+                f"--{name} must not overlap the target, which has files of recipients; leave the argument out"
+            )
         if name in _LOADING and name not in fixed:
             raise _wrong(f"--{name} loads code into the run; leave it out, or set it in extra_arguments")
 
@@ -209,7 +211,7 @@ def _is_in(folder: str, output: str) -> bool:
 def _is_argument(token: str, *, anything: bool) -> bool:
     """Return whether a token is the name of an argument, which begins with "--".
 
-    With `anything`, the name may be unknown.
+    If `anything` is false, the token must be the name of a known argument of the engine or of Glue.
     """
     known = (*_VALUES, *_FLAGS, *map(str.lower, _GLUE), "job_run_id", *_GUARDED)
     return token.strip().startswith("--") and (anything or _split(token)[0].lower() in known)

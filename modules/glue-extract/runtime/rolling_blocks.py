@@ -37,7 +37,7 @@ class Block(NamedTuple):
 class Lines(NamedTuple):
     """Lines of a result that a COPY wrote, column by column.
 
-    Consecutive lines with equal labels are never divided between two objects.
+    One `Lines` object contains all consecutive lines with the same labels.
     """
 
     size: int
@@ -85,7 +85,7 @@ def _block(rows: Sequence[Row]) -> Block:
 
 def lines_of(path: Path, labels: int) -> Iterator[Lines]:
     """Yield the lines of a file that a COPY wrote. `labels` is the number of columns before the segment."""
-    waiting: list[str] = []  # fields of the last lines, because lines with the same labels may follow
+    waiting: list[str] = []  # fields of the last lines: the next lines may have the same labels
     width = 0
     with path.open("rb") as file:
         # Each line ends with a line feed and contains no other line feed.
@@ -122,7 +122,8 @@ def repeats(columns: Sequence[list[str]]) -> bool:
     >>> repeats([["1", "1", "2"], ["a", "b", "b"]]), repeats([["1", "1"], ["a", "a"]])
     (False, True)
     """
-    # In most columns of groups, no two neighboring lines are equal. Then this first check is enough.
+    # If one column has no equal values in consecutive lines, no two consecutive lines are equal. In
+    # most files, such a column exists, so this fast check is enough.
     if not all(any(map(eq, column, column[1:])) for column in columns):
         return False
     lines = [*zip(*columns, strict=True)]

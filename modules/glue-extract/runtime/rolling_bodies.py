@@ -1,4 +1,4 @@
-"""The queries for metrics that do not merge, and for listings. They need single values, not aggregates."""
+"""The queries for listings, and for metrics that need single values instead of partial aggregates."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rolling_relations import Relations
 def windows(relations: Relations, family: Family) -> str:
     """Return the query for the metrics of one family.
 
-    Columns: recipient, groups, the number of the period in the span, counted from 0, and the number of
-    values. Then for each metric the number of distinct values, or as text the two values around its
-    percentile.
+    The first columns are the recipient, the groups, the index of the period in the span (from 0), and the
+    number of values. Then each metric has the number of distinct values, or the two values around its
+    percentile as text.
     """
     resolved, dialect = relations.resolved, relations.dialect
     used = rolling_joins.used(resolved)

@@ -1,4 +1,4 @@
-"""Facts that the catalog of the source has about the spec: role, schemas, tables, columns, keys, functions.
+"""Read the catalog of the source: the role, and the schemas, tables, columns, keys and functions of the spec.
 
 The queries read `pg_catalog`, because `information_schema` hides tables that the role must not read. An error
 "no such table" would then be wrong.
@@ -19,7 +19,7 @@ _TABLE_KINDS = "('r', 'p', 'v', 'm', 'f')"
 
 
 class Reader(Protocol):
-    """The transaction of a run."""
+    """The part of `rolling_source.Session` that this module uses."""
 
     def rows(self, query: str, *, reads_rows: bool = True) -> list[list[str | None]]: ...
 
@@ -42,24 +42,24 @@ class CatalogTable:
 
 @dataclass(frozen=True, slots=True)
 class CatalogColumn:
-    table: str  # its oid
+    table: str  # oid of the table
     name: str
     type: str  # type with its precision; for a domain, the base type
     category: str
     readable: bool
     not_null: bool
     collation: str | None  # name of the collation, if different texts can be equal under it
-    labels: tuple[str, ...] = ()  # of an enum, in its order
+    labels: tuple[str, ...] = ()  # labels of an enum, in the order of the type
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """The columns of a unique index, in the order of the index."""
 
-    table: str  # its oid
+    table: str  # oid of the table
     columns: tuple[str, ...]
     primary: bool
-    # Whether a query never sees two rows with equal values. It is false for an inheritance parent, whose
+    # False if a query can see two rows with equal values. This is possible for an inheritance parent, whose
     # index does not cover the children, and for a deferred index, which is only checked at the end of a
     # transaction.
     unique: bool
@@ -200,8 +200,8 @@ def columns_query(oids: Sequence[str]) -> str:
 def check_money(session: Reader, columns: Sequence[str]) -> None:
     """Refuse columns of type money if the database's locale does not give money two digits.
 
-    In the session, money has as many digits as in the database, see `rolling_source.local_settings`. Metrics
-    have two.
+    In the session, money has as many digits as in the database, see `rolling_source.local_settings`. A metric
+    of money has two digits by default.
     """
     if not columns:
         return

@@ -54,7 +54,7 @@ def check_period(resolved: Resolved, result: Result, period: Period) -> None:
         remedy = (
             f"fix the foreign keys along {steps}"
             if steps
-            else f'give the rows a value of "{resolved.recipient.name}", or exclude them with where'
+            else f'set "{resolved.recipient.name}" in these rows, or exclude the rows with where'
         )
         raise ExtractError(
             f"{count} of {result.control(period).totals.rows} rows of the window that ends with"

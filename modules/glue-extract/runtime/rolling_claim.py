@@ -18,7 +18,7 @@ from rolling_store import Store, sha256_of
 if TYPE_CHECKING:
     from rolling_publication import Plan
 
-_TRIES = 5  # a previous owner of the claim may write the same file, but only once
+_TRIES = 5  # each previous owner of the claim can change a file at most once during this run
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,10 @@ class Claim:
         )
 
     def _check_created(self, file: File) -> None:
-        """If another run has taken over the claim, remove the created file unless that run writes it."""
+        """If another run has taken over the claim, remove the file that this run has created, and end.
+
+        Keep the file if the claim of the other run contains the key of the file.
+        """
         place = claim_place(self.period)
         if self.store.version(place) == self.version:
             return

@@ -147,7 +147,7 @@ def from_token(url: str, user: str, certificate: str | None) -> Database:
         return made
 
     properties = {"user": user, **_tls("--jdbc-url", "--ca-certificate", certificate or "", url)}
-    credentials = f'right rds-db:connect of the job\'s role and the role rds_iam of "{user}"'
+    credentials = f'right rds-db:connect of the job\'s role, and whether "{user}" has the role rds_iam'
     return Database(url, properties, credentials, token).fresh()
 
 

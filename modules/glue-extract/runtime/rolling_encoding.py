@@ -6,7 +6,7 @@ import codecs
 
 from rolling_errors import ExtractError
 
-# These encodings write a byte order mark before each text. Only the mark of the first text would be right.
+# These encodings write a byte order mark before each text, but a file can have a mark only at its start.
 _MARKED = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 # In these encodings, the meaning of a byte depends on the bytes before it, also on those of another field.
 _STATEFUL = ("iso2022", "hz")
@@ -50,7 +50,7 @@ def check_encoding(what: str, encoding: object, marks: str, *, has_bom: bool) ->
 
 
 def _is_plain(encoding: str) -> bool:
-    """Return whether plain characters keep their meaning, and all have the same number of bytes."""
+    """Return whether the characters in `_PLAIN` keep their meaning, and all have the same number of bytes."""
     parts = [character.encode(encoding) for character in _PLAIN]
     data = _PLAIN.encode(encoding)
     if data != b"".join(parts) or data.decode(encoding) != _PLAIN or len({*map(len, parts)}) > 1:
@@ -58,4 +58,4 @@ def _is_plain(encoding: str) -> bool:
     try:
         return _ESCAPE.encode(encoding).decode(encoding) == _ESCAPE
     except UnicodeEncodeError:
-        return True  # without a backslash, the encoding cannot have escapes
+        return True  # an encoding without a backslash has no escape sequences such as \u0041

@@ -13,19 +13,21 @@ import unicodedata
 # separators. They are invisible, change the direction of text, or work as a new line or an instruction in a
 # terminal, a mail or a log viewer.
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-# Letters and marks without a shape, which the categories above do not include.
+# Letters and marks that programs show as nothing or as a blank. The categories above do not include them.
 _SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | {
     chr(code)
     for selectors in (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))  # variation selectors
     for code in selectors
 }
-# Texts that mail programs show as links: a scheme, a mail address, a path to another machine, and www. The
-# words in _NO_LINKS stay, because our own sentences, ARNs and names of rights have them. Other words with a
-# colon stay before a space. Before a digit or a mark they stay if they are not in _SCHEMES. facts.jsonata of
-# failure-alerts has the same rules.
+# Texts that mail programs show as links: a scheme, a mail address, a path to another machine, and www.
+# `_without_scheme` leaves a word with a colon unchanged in three cases:
+# - The word is in _NO_LINKS, because our own sentences, ARNs and names of rights contain it.
+# - A space or the end of the text follows the colon.
+# - A digit or a mark follows the colon, and the word is not in _SCHEMES.
+# facts.jsonata of failure-alerts has the same rules.
 #
-# The pattern begins only where a run of its characters begins. Otherwise, the time would grow with the square
-# of the length.
+# A match can begin only at the first character of a word. Otherwise, the time would grow with the square of
+# the length.
 _SCHEME = re.compile(
     r"(?<![A-Za-z0-9+.-])[0-9+.-]*([A-Za-z][A-Za-z0-9+.-]*):(?=([\s0-9:.,;<>=%!\"'()\[\]{}|~-]|$)?)"
 )
@@ -46,7 +48,7 @@ _PATH = re.compile(r"(^|[^:/\]])//")
 _ADDRESS = re.compile(r"([^\s\[@])(@+)(?=\S)")
 _DOT = r"([.\u2024\u3002\ufe52\uff0e\uff61])"  # the dots that browsers accept in a host name
 _WWW = re.compile(rf"\b(www){_DOT}", re.IGNORECASE)
-# Endings of files that are no top-level domains.
+# File extensions that are not also top-level domains.
 _ENDING = re.compile(r"(?:\.(?:csv|txt|json|gz|pgp))+$")
 _HOST = re.compile(rf"(?<=\w){_DOT}(?=\w)")
 
@@ -86,8 +88,8 @@ def one_line(text: str) -> str:
 
 def _without_scheme(found: re.Match[str]) -> str:
     word, after = found[1].lower(), found[2]
-    # The scheme of a link can be only the part after the last +, - or . of the word. Microsoft Office has
-    # many schemes that begin with ms-.
+    # If a word contains +, - or ., only the part after the last of these characters can be a scheme. An
+    # exception are the many schemes of Microsoft Office that begin with ms-.
     known = word.startswith("ms-") or re.split(r"[+.-]", word)[-1] in _SCHEMES
     if word in _NO_LINKS or (after is not None and (not known or not after.strip())):
         return found[0]
@@ -102,7 +104,7 @@ def _visible(character: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return a value of the source for a sentence. A mail program finds no host name in the result.
+    """Return a value of the source in quotes, for a sentence. Mail programs find no host name in the result.
 
     >>> quoted("evil.example")
     '"evil[.]example"'
@@ -125,7 +127,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Return a value that a person gave for a run. Hide a value that could contain a message.
+    """Return a value that a person gave for a run, in quotes. Hide a value that could be a message.
 
     >>> harmless("1h"), harmless("call 555 0100 now")
     ('"1h"', 'the given value')

@@ -76,9 +76,9 @@ _DECIMALS = {
 def render(node: Node, dialect: str, column: Callable[[Column], str]) -> str:
     """Return the SQL of an expression for `dialect`, "postgresql" or "spark".
 
-    `column` returns the SQL of a column, in which numbers must be exact: whole numbers in their own type, and
-    all others as numeric (as decimal in Spark), including `real`, `double precision` and `money`. Spark needs
-    the settings of decimals in `rolling_spark.spark_session`.
+    `column` returns the SQL of a column, in which numbers must be exact. Whole numbers keep their own type.
+    All other numbers, also `real`, `double precision` and `money`, have the type numeric in PostgreSQL and
+    decimal in Spark. Spark needs the settings of decimals in `rolling_spark.spark_session`.
     """
     return _Writer(dialect == "spark", column).write(node)
 
@@ -184,7 +184,7 @@ class _Writer:
         return f"{name}({', '.join(written)})"
 
     def _plain(self, node: Node) -> str:
-        """Return the SQL of an argument that need not be a decimal. A column keeps its own type."""
+        """Return the SQL of an argument that may have any type. A column keeps its own type."""
         match node:
             case Ref(column) if not self.spark and (column.is_float or column.type == "money"):
                 text = self.column(column)

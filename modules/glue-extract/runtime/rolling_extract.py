@@ -3,8 +3,8 @@
     from rolling_extract import Extract, Join, Metric, run
 
 The order of a run: arguments, spec, resolved spec, queries, result, files on the local disk, control totals,
-and comparison with published files. Only then the run writes to the target. Every failure has one sentence,
-and if possible it happens before the first write.
+and comparison with published files. After these steps, the run writes to the target. The run reports every
+failure in one sentence, if possible before the first write.
 """
 
 from __future__ import annotations

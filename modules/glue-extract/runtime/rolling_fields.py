@@ -12,7 +12,7 @@ _Spec = TypeVar("_Spec")
 
 
 def named(cls: type[_Spec]) -> type[_Spec]:
-    """Return the class with a new constructor. For wrong fields, it sets `fault` and raises no TypeError.
+    """Return the class with a new constructor, which sets `fault` for wrong fields and raises no TypeError.
 
     Python creates the spec when it imports `Glue/etl.py`, before it calls `run`. But only `run` can report an
     error in one sentence.

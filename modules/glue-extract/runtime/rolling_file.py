@@ -58,7 +58,7 @@ class File:
     rows: int
     sha256: str
     totals: Totals
-    marker: str = ""  # "sha256" or "done" for a file without rows that marks a complete file
+    marker: str = ""  # "sha256" or "done" for a marker; "" for a file with rows of the extract
     encryption: Encryption | None = None
 
     @property
@@ -193,7 +193,7 @@ def check_files_of(resolved: Resolved, known: Iterable[str]) -> None:
 
 
 def check_fills(resolved: Resolved) -> None:
-    """Refuse fills that would change a value. Only the type of a column in the source shows this error."""
+    """Refuse fills that would change a value. This check needs the types of the columns in the source."""
     columns = columns_of(resolved)
     _check_fills("file", resolved.file.format, columns)
     for name, file in resolved.files.items():
@@ -214,10 +214,10 @@ def _check_fills(what: str, form: Csv | FixedWidth, columns: Sequence[Column]) -
 def recipient_values(
     resolved: Resolved, recipient: str, found: Sequence[frozenset[str | None]]
 ) -> dict[str, str]:
-    """Return the recipient's values for fields like {recipient[code]}, by `recipient[code]`.
+    """Return the recipient's values for fields like {recipient[code]}. The keys are like "recipient[code]".
 
-    `found` has the different values of each of `recipient_columns`. Refuse a recipient that has not exactly
-    one value.
+    `found` has the different values of each of `recipient_columns`. Refuse a recipient that has no value or
+    several values in a column that its file uses.
     """
     needed = rolling_name.recipient_columns(resolved.file_of(recipient).templates)
     by_key = dict(zip(resolved.recipient_columns, found, strict=False))

@@ -1,4 +1,4 @@
-"""A folder as the target of an extract. It never contains a part of a file under the file's name."""
+"""A folder as the target of an extract. An incomplete file never has its final name in the folder."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from pathlib import Path, PurePosixPath
 from rolling_errors import ExtractError
 
 _CHUNK = 1 << 20
-# Without O_NONBLOCK, `open` would wait for a writer if somebody made a named pipe.
+# Without O_NONBLOCK, `open` would wait for a writer if the path were a named pipe.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _PART = re.compile(r"\.[0-9a-f]{32}\.part")
 
 
 class FolderStore:
-    """A folder.
+    """A target that is a folder of the local disk.
 
     A file is first written under a temporary name. Then it is linked or renamed to its place. The folder is
     locked meanwhile, so no other process can act between the check of a condition and the change. The
     operating system removes the lock when the process ends.
     """
 
-    keeps_replaced = None  # a folder keeps no old versions, and no warning about this is needed
+    keeps_replaced = None  # a folder keeps no old versions, but the warning about this is only for buckets
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -67,7 +67,7 @@ class FolderStore:
     def create(self, place: str, body: Path, sha256: str) -> bool:
         with self._explained(), self._aside(_chunks(body)) as new, self._room(place) as (folder, name):
             try:
-                # fails if a file exists there; a rename would replace that file
+                # `link` fails if the file exists already; a rename would replace the existing file
                 os.link(new, name, dst_dir_fd=folder, follow_symlinks=False)
             except FileExistsError:
                 return False
@@ -105,8 +105,8 @@ class FolderStore:
     def _opened(self, place: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
         """Open the folder that contains a place. Return it with the name of the place in it.
 
-        After `inside` has checked a path, another process could replace a folder in it by a link. So each
-        folder is opened relative to the folder before it, and no link is followed.
+        After `inside` has checked a path, another process could replace a folder of the path with a link. So
+        each folder is opened relative to the folder before it, and no link is followed.
         """
         *folders, name = inside(self._root, place).relative_to(self._root).parts
         folder = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -176,10 +176,11 @@ class FolderStore:
 
 
 def inside(root: Path, place: str) -> Path:
-    """Return the path of a place in a folder, or refuse it. Reads, writes and deletions check this.
+    """Return the path of a place in a folder. Raise ExtractError if the place is not inside the folder.
 
-    A place is a relative path without `..` and without symbolic links in it or at its end. Only the target
-    folder itself may be a link. A forged manifest could name any path.
+    A place is a relative path without `..`, and no part of the path may be a symbolic link. Only the target
+    folder itself may be a link. Reads, writes and deletions need this check, because a forged manifest could
+    name any path.
     """
     parts = PurePosixPath(place).parts
     if not parts or place.startswith("/") or ".." in parts or "\0" in place:
@@ -196,7 +197,10 @@ def inside(root: Path, place: str) -> Path:
 
 
 def is_left(path: Path) -> bool:
-    """Return whether no process needs this temporary file or folder: a process locks it while it runs."""
+    """Return whether no process needs this temporary file or folder any more.
+
+    A process locks its temporary files and folders while it runs.
+    """
     try:
         descriptor = os.open(path, _READ)
     except OSError:  # the file does not exist, or belongs to another user

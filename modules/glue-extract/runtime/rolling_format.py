@@ -22,7 +22,7 @@ class Csv:
     """
 
     delimiter: str = ","
-    quoting: str = "minimal"  # or "all", "nonnumeric", or "none", which fails if a field needs quotes
+    quoting: str = "minimal"  # or "all", "nonnumeric" or "none"; if a field needs quotes, "none" is an error
     line_ending: str = "\r\n"
     header: bool = True
     encoding: str = "utf-8"  # any text codec of Python

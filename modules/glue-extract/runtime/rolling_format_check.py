@@ -33,7 +33,7 @@ _SIGNS = ("leading", "trailing", "none")
 
 
 def check_files(spec: Extract, metrics: Mapping[str, bool]) -> None:
-    """Refuse an invalid `File`. `metrics` maps the name of a metric to whether the metric has a sum."""
+    """Refuse an invalid `File`. `metrics` has the names of the metrics: true for a metric with a sum."""
     files: list[tuple[str, object]] = [("file", spec.file)]
     if spec.files is not None:
         if not isinstance(spec.files, Mapping):
@@ -110,11 +110,11 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
 
 
 def _check_flat(what: str, template: str) -> None:
-    """Refuse a file name that can be the same in two periods within 40 years, also without regard to case.
+    """Refuse a file name that can be the same in two periods within 40 years, if case is ignored.
 
     A column's value and the revision may differ from period to period. So only the text before the first and
     after the last of these fields can distinguish two periods. If a digit is next to a revision, the name
-    does not show where the revision ends. So such a revision counts as any text.
+    does not show where the revision ends. So this check assumes that such a revision can be any text.
     """
     same: dict[str, str | date] = {"recipient": "x", "entity": "x", "revision": _REVISION}
     same |= {f"recipient[{key}]": _ANYTHING for key in recipient_columns([template])}
@@ -144,7 +144,7 @@ def _check_flat(what: str, template: str) -> None:
 
 
 def _can_be_equal(one: list[str], other: list[str]) -> bool:
-    """Return whether two names can be equal, if any text may be between the parts of a name."""
+    """Return whether two names can be equal. Between two parts of a name, there can be any text."""
     if len(one) == 1:
         return one == other
     (begin, end), (first, last) = sorted((one[0], other[0]), key=len), sorted((one[-1], other[-1]), key=len)
@@ -152,7 +152,7 @@ def _can_be_equal(one: list[str], other: list[str]) -> bool:
 
 
 class _Free(str):
-    """A placeholder for a value of unknown length. No format pads it."""
+    """A placeholder for a value of unknown length. A format with a width does not pad the placeholder."""
 
     __slots__ = ()
 

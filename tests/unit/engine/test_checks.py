@@ -55,7 +55,7 @@ def test_error_for_an_orphan_row_without_joins_names_the_column() -> None:
         check_period(spec(), cast(Result, _Orphans()), OCTOBER)
     assert caught.value.sentence == (
         "1 of 1 rows of the window that ends with 2026-10 reaches no recipient, more than max_orphan_rows=0;"
-        ' give the rows a value of "bank", or exclude them with where'
+        ' set "bank" in these rows, or exclude the rows with where'
     )
 
 

@@ -92,8 +92,8 @@ def test_error_and_log_of_a_refused_token_do_not_contain_its_signature(
     token_user.clock = datetime(2026, 11, 1, 0, 2)
     sentence = engine.refusal(*token_user.arguments)
     assert sentence.endswith(
-        f"check the right rds-db:connect of the job's role and the role rds_iam of"
-        f' "{token_user.name}". Nothing was published.'
+        f"check the right rds-db:connect of the job's role, and whether"
+        f' "{token_user.name}" has the role rds_iam. Nothing was published.'
     )
     said = sentence + json.dumps(engine.log)
     assert "X-Amz-Signature" not in said.replace("X-Amz-Signature=***", "")

@@ -18,7 +18,7 @@ from rolling_store import Store, sha256_of
 if TYPE_CHECKING:
     from rolling_publication import Plan
 
-_TRIES = 5  # each previous owner of the claim can change a file at most once during this run
+_TRIES = 5  # attempts to write a file, because each previous owner of the claim can change it once
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Claim:
         )
 
     def _check_created(self, file: File) -> None:
-        """If another run has taken over the claim, remove the file that this run has created, and end.
+        """If another run has taken over the claim, remove the created file, and raise an error.
 
         Keep the file if the claim of the other run contains the key of the file.
         """

@@ -88,8 +88,8 @@ def one_line(text: str) -> str:
 
 def _without_scheme(found: re.Match[str]) -> str:
     word, after = found[1].lower(), found[2]
-    # If a word contains +, - or ., only the part after the last of these characters can be a scheme. An
-    # exception are the many schemes of Microsoft Office that begin with ms-.
+    # If a word contains +, - or ., only the part after the last of these characters can be a scheme. The
+    # many schemes of Microsoft Office that begin with ms- are an exception.
     known = word.startswith("ms-") or re.split(r"[+.-]", word)[-1] in _SCHEMES
     if word in _NO_LINKS or (after is not None and (not known or not after.strip())):
         return found[0]
@@ -127,7 +127,9 @@ def counted(count: int, noun: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Return a value that a person gave for a run, in quotes. Hide a value that could be a message.
+    """Return a value that a person gave for a run, in quotes.
+
+    Hide a value that could contain a message to the reader of a mail.
 
     >>> harmless("1h"), harmless("call 555 0100 now")
     ('"1h"', 'the given value')

@@ -33,7 +33,7 @@ _SIGNS = ("leading", "trailing", "none")
 
 
 def check_files(spec: Extract, metrics: Mapping[str, bool]) -> None:
-    """Refuse an invalid `File`. `metrics` has the names of the metrics: true for a metric with a sum."""
+    """Refuse an invalid `File`. For each metric, `metrics` contains whether the metric has a sum."""
     files: list[tuple[str, object]] = [("file", spec.file)]
     if spec.files is not None:
         if not isinstance(spec.files, Mapping):
@@ -110,7 +110,7 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
 
 
 def _check_flat(what: str, template: str) -> None:
-    """Refuse a file name that can be the same in two periods within 40 years, if case is ignored.
+    """Refuse a file name that can be the same in two periods within 40 years. Case is ignored.
 
     A column's value and the revision may differ from period to period. So only the text before the first and
     after the last of these fields can distinguish two periods. If a digit is next to a revision, the name

@@ -45,7 +45,7 @@ class FrameRelations(Relations):
             return self._add("t0", f"CAST({_quoted(column)} AS bigint)")
         text = f"CAST({_quoted(column)} AS string)"
         if column.category == "N" and other.category == "N":
-            # Remove zeros at the end: 5.10 becomes 5.1. PostgreSQL writes a joined column like this.
+            # Remove zeros at the end: 5.10 becomes 5.1. PostgreSQL writes the joined column in this form.
             text = rf"regexp_replace(regexp_replace({text}, '(\\.[0-9]*?)0+$', '$1'), '\\.$', '')"
         return self._add("t0", text)
 
@@ -71,7 +71,7 @@ class FrameRelations(Relations):
             return self._add("t0", _quoted(column))
         if column.type == "date":
             return self._add("t0", f"datediff({_quoted(column)}, DATE'2000-01-01')")
-        return self.plain_label(column)  # as texts, timestamps sort like their values
+        return self.plain_label(column)  # timestamps as text have the same order as timestamps
 
     def number(self, column: Column) -> str:
         return super().number(column) if column.alias != "t0" else self._add("t0", _quoted(column))

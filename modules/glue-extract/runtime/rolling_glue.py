@@ -1,7 +1,7 @@
 """Check how this run was started. Anyone who may start a run can give it weaker settings than its job has.
 
-With another security configuration, a run writes no log, or a log with other encryption or none. With a
-session policy, a run has fewer rights, and could end in the middle of a restatement.
+With another security configuration, a run could write no log, or a log with another encryption or without
+encryption. With a session policy, a run has fewer rights, and could end in the middle of a restatement.
 """
 
 from __future__ import annotations

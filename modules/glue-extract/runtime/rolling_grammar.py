@@ -28,7 +28,7 @@ from rolling_tokens import ExpressionError, Token, decimal, tokens, unquoted
 if TYPE_CHECKING:
     from rolling_resolved import Column
 
-# A function from the parts of a name in an expression, for example ("Account", "Balance"), to the column.
+# A function that returns the column for the parts of a name, for example for ("Account", "Balance").
 Resolve = Callable[[tuple[str, ...]], "Column"]
 
 _RESERVED = (
@@ -71,7 +71,7 @@ _ZONED = ("timestamp", "time")
 
 _LONGEST = 10_000
 _DEEPEST = 40  # maximum number of levels of nested parentheses
-_MOST_OPERATORS = 150  # maximum number of operators in a row, each applied to the result before it
+_MOST_OPERATORS = 150  # maximum number of operators in a chain such as a + b + c + d
 
 
 def parse(text: str, resolve_name: Resolve) -> Node:
@@ -348,7 +348,9 @@ class _Parser:
         if self._take(")"):
             return Call(name, ())
         if self.next.word in ("*", "distinct"):
-            raise ExpressionError(f"calls the aggregate {name}(); the first field of Metric is its aggregate")
+            raise ExpressionError(
+                f"calls the aggregate {name}(); write the aggregate as the first field of a Metric"
+            )
         return Call(name, self._list())
 
     def _case(self) -> Node:

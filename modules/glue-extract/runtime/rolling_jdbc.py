@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pyspark import SparkConf, SparkContext
 
 # TieredStopAtLevel=1 turns off Java's second compiler. Java then decrypts 10 MB/s with AES-GCM and 50 MB/s
-# with ChaCha20. OpenSSL at the server prefers AES with 256 bits to ChaCha20, so the list does not offer it
-# for TLS 1.3. AES with 128 bits is in the list, because every server with TLS 1.3 supports it.
+# with ChaCha20. OpenSSL at the server prefers AES with 256 bits to ChaCha20, so the list for TLS 1.3 does
+# not contain AES with 256 bits. It contains AES with 128 bits, because every server with TLS 1.3 has it.
 _CIPHERS = (
     "TLS_CHACHA20_POLY1305_SHA256",
     "TLS_AES_128_GCM_SHA256",
@@ -48,8 +48,9 @@ _announced: set[str] = set()  # IDs of the applications whose start is in the lo
 def spark_starting() -> Iterator[None]:
     """Start Spark while PostgreSQL answers the first queries.
 
-    If Spark does not start, `spark_context` tries again and raises the error. The end of the block waits for
-    the start. So Spark writes nothing to the terminal after the error message of a failed run.
+    If Spark does not start, `spark_context` tries again and raises the error. The `with` block ends only
+    after the start is complete or has failed. So Spark writes nothing to the terminal after the error message
+    of a failed run.
     """
     with ThreadPoolExecutor(1) as pool:
         pool.submit(_context)

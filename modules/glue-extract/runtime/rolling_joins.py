@@ -15,7 +15,7 @@ from rolling_resolved import Column, Resolved, Step
 
 @dataclass(frozen=True, slots=True)
 class Must:
-    """A mandatory step: it must find a row, unless the join to `excuse` found no row either."""
+    """A mandatory step. It must find a row, except for an entity row for which `excuse` finds no row."""
 
     step: Step
     excuse: str | None

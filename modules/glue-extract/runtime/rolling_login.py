@@ -64,5 +64,5 @@ def _database(arguments: Arguments) -> Database:
         return rolling_database.from_url(arguments.database_url)
     if arguments.jdbc_url is not None and arguments.iam_user is not None:
         return rolling_database.from_token(arguments.jdbc_url, arguments.iam_user, arguments.ca_certificate)
-    assert arguments.connection is not None  # `parse` has checked this
+    assert arguments.connection is not None  # `parse` requires one way to log in
     return rolling_database.from_connection(arguments.connection)

@@ -40,7 +40,7 @@ class Run:
     complete: bool
     notes: tuple[str, ...] = ()  # facts about the source that a reader of the values must know
     warnings: tuple[str, ...] = ()  # unusual results that a reader should check
-    # by earlier period: how its files would differ now
+    # For each earlier period with late data: how its files would differ now.
     late_data: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -106,7 +106,7 @@ def _markers(store: Store, made: Plan) -> Json:
 
 
 def replaces(made: Plan) -> Json:
-    """Return the replaced revision. If this run is killed, the next run finds it in the claim."""
+    """Return the replaced revision for the claim, where the next run finds it if this run is killed."""
     return {} if made.committed is None else {"replaces": kept(made.committed)}
 
 

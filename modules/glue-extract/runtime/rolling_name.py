@@ -20,7 +20,7 @@ _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _DEVICES = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?:\.|$)", re.IGNORECASE)
 _ARCHIVES = (".tar.gz", ".tgz")
 _MARKERS = (".sha256", ".done")
-_LONGEST = 255  # in bytes, for most file systems
+_LONGEST = 255  # maximum length of a name in bytes, on most file systems
 _ZEROS = re.compile(r"0[0-9]+")
 _NUMBERS = ("rows", "records", "sum", "count", "revision")
 _WIDEST = 1000
@@ -150,7 +150,7 @@ def filled(
     encoding: str | None = None,
     where: str = "the name of a file",
 ) -> str:
-    """Return the template with the values of its fields. `number` formats the sum of a metric like the file.
+    """Return the template with the values of its fields. `number` formats the sum of a metric.
 
     With an encoding, a width is a number of bytes: `{field:>10}` has as many bytes as ten spaces. A number
     that is longer than its width raises ExtractError. With an encoding, a longer value of any type raises
@@ -162,7 +162,7 @@ def filled(
         if field is None:
             continue
         found = _FIELD.fullmatch(field)
-        assert found is not None  # checked
+        assert found is not None  # `check_template` has checked this
         name, key = found[1], found[2]
         value: str | date
         if name in ("sum", "count"):

@@ -22,7 +22,7 @@ class Names:
     spec: Extract
     catalog: Catalog
     tables: dict[str, CatalogTable]
-    aliases: dict[str, str]  # aliases that queries use for these tables, by the same names
+    aliases: dict[str, str]  # alias of each table in queries, with the same keys as `tables`
 
     def column(self, reference: str, *, of: str | None = None) -> Column:
         """Return a column that the role may read. Without `of`, `reference` is `Table.column` of the spec."""
@@ -73,8 +73,8 @@ def contract(sentence: str) -> ExtractError:
 def find_table(spec: Extract, name: str, catalog: Catalog) -> CatalogTable:
     """Return the table that the spec calls `name`: of the spec's schema, or "schema.table".
 
-    If several tables fit, none is preferred, not even the exact spelling. Otherwise a role that may create
-    tables could create one that replaces the table of the spec.
+    Refuse a name that fits several tables, even if one table has exactly this spelling. Otherwise a role that
+    may create tables could create a table that replaces the table of the spec.
     """
     usable = {each.name: each.usable for each in catalog.schemas}
     places = [(spec.schema, name)]
@@ -162,7 +162,7 @@ def check_readable(catalog: Catalog, tables: Iterable[CatalogTable]) -> None:
 
 
 def as_column(alias: str, row: CatalogColumn) -> Column:
-    """Return a column. Its type has no precision, and `digits` is the number of digits after the point.
+    """Return the column of a catalog row, with its type without precision and its digits after the point.
 
     >>> row = CatalogColumn("1", "Amount", "numeric(12,2)", "N", True, False, None)
     >>> as_column("t0", row)

@@ -1,4 +1,4 @@
-"""What the queries compute for each measure: partial aggregates, and metrics that do not merge."""
+"""What the queries compute for each measure: partial aggregates, or metrics that need single values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import rolling_joins
 from rolling_expression import Ref
 from rolling_resolved import Measure, Resolved
 
-# The aggregate that merges the partial aggregates of several segments, by partial aggregate.
+# For each partial aggregate, the aggregate that merges its values of several segments.
 MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "squares": "sum", "wide": "sum"}
 # Some squares have more digits than a decimal of Spark. Their sum is computed from products of digit groups.
 GROUPS, GROUP_DIGITS = 3, 13
@@ -75,7 +75,10 @@ def has_sum(measure: Measure) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Metrics with the same measure and window that do not merge. One query computes them for all periods."""
+    """Metrics that need single values, and have the same measure and window.
+
+    One query computes the metrics of a family for all periods. `metrics` are indexes into `Resolved.metrics`.
+    """
 
     measure: int
     window: int | str
@@ -83,7 +86,7 @@ class Family:
 
 
 def families(resolved: Resolved) -> tuple[Family, ...]:
-    """Return the families of the metrics that do not merge. A family contains the numbers of its metrics."""
+    """Return the families of the metrics that need single values."""
     found: dict[tuple[int, int | str], list[int]] = {}
     for number, metric in enumerate(resolved.metrics):
         if not metric.merges:

@@ -85,7 +85,7 @@ def zone(name: str) -> tzinfo:
         return UTC
     try:
         return ZoneInfo(name)
-    # the file is missing, a folder, or outside of the time zone database
+    # the name leads to no file, to a folder, or to a file outside of the time zone database
     except (KeyError, ValueError, OSError) as unknown:
         raise ExtractError(
             f'there is no time zone "{name}"; time_zone must be a name such as "Etc/GMT" or "Europe/Paris"',

@@ -179,7 +179,7 @@ def _cert(what: str, text: str) -> Cert:
     from pysequoia.packet import PacketPile, Tag
 
     if len(text) > _LONGEST:
-        # A text may be compressed. If it is too long, the unpacked key could fill the memory.
+        # A text may contain a compressed key. If the text is long, the unpacked key could fill the memory.
         raise _wrong(f"{what} has {len(text):,} characters; at most {_LONGEST:,} are allowed; {_MINIMAL}")
     blocks = list(_BLOCK.finditer(text))
     if not blocks:
@@ -276,7 +276,7 @@ def _private(what: str) -> ExtractError:
 
 
 def _unusable(what: str, error: RuntimeError) -> ExtractError:
-    # After its first line, the message contains a stack trace.
+    # The message contains a stack trace after its first line, so use only the first line.
     said = str(error).partition("\n")[0].strip().rstrip(".")
     return ExtractError(f"{what} cannot be used: {said}", kind="pgp", cause=said)
 

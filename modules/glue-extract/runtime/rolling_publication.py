@@ -20,9 +20,9 @@ So a run without `--restate` never replaces a file that was in a manifest.
 Four steps ensure this, even if runs are killed or run at the same time:
 
 1. *Claim.* A run writes the future manifest to `_manifests/<period>.claim`, on the condition that the claim
-   is still the one that it read. Two claims never have the same bytes, because each contains its run's ID.
-   The claim stays after the run, because the next run needs it for this condition. A claim with the content
-   of the manifest is settled.
+   has not changed since the run read it. Two claims never have the same bytes, because each contains the ID
+   of its run. The claim stays after the run, because the next run needs it for this condition. A claim with
+   the content of the manifest is settled.
 2. *Withdraw.* A restatement removes the manifest before it changes the first file, because the manifest
    names the old files. Between two revisions, the month is not published: no push starts. If the run is
    killed then, the check for missing months sends a mail. The bucket keeps the removed manifest as an old
@@ -73,7 +73,7 @@ class Plan:
     period: Period
     files: tuple[File, ...]
     versions: dict[str, str]  # versions of the files that exist in the target, by place
-    differing: frozenset[str]  # places with other bytes than the new file
+    differing: frozenset[str]  # places of existing files whose bytes differ from the new file
     contested: frozenset[str]  # places of files that the previous run meant to change, but this run keeps
     manifest: Json | None  # the existing manifest
     manifest_version: str | None
@@ -133,7 +133,8 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
     manifest_version = store.version(manifest_place(period))
     manifest = read(store, manifest_place(period)) if manifest_version is not None else None
     if claim == manifest or (manifest is not None and claim and claim.get("replaces") != kept(manifest)):
-        # The claim is settled. Or its run came too late: another run had already written the manifest.
+        # The claim is settled. Or the claim came too late, because another run had already written the
+        # manifest.
         claim = None
     versions: dict[str, str] = {}
     differing = set()
@@ -147,8 +148,8 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
     new = {store.key(file.place): file.sha256 for file in files}
     claimed = touched(claim)
     replaces = manifest or (cast("Json | None", claim.get("replaces")) if claim else None)
-    # These files may not exist yet. The run that wrote the claim can still write them until this run replaces
-    # the claim.
+    # The files in `stray` may not exist yet. The run that wrote the claim can still write them until this run
+    # replaces the claim.
     stray = set(claimed) - set(new)
     made = Plan(
         period=period,
@@ -207,7 +208,7 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
         for file in made.files:
             if file.place in made.missing and not store.create(file.place, file.path, file.sha256):
                 _expect(store, file)
-        return f"restored {len(made.missing)} missing of {_files(len(made.files))}; still {_revision(made)}"
+        return f"restored {_missing(made)}; the period still has {_revision(made)}"
     claim = Claim.make(store, made, manifest, scratch)
     if store.keeps_replaced is False and (made.differing or made.withdrawn):
         what = "the bucket has no versioning, so the replaced files are lost"
@@ -254,12 +255,12 @@ def forecast(store: Store, made: Plan) -> str:
     if made.idle:
         return nothing_to_write(made)
     if not made.is_new:
-        return f"would restore {len(made.missing)} missing of {_files(len(made.files))}"
+        return f"would restore {_missing(made)}"
     rows = sum(file.rows for file in made.files)
     text = (
-        f"would write {len(made.missing)} new, replace {len(made.differing)} and remove"
-        f" {len(made.withdrawn)} of {_files(len(made.versions) + len(made.missing) + len(made.withdrawn))},"
-        f" {rows} {'row' if rows == 1 else 'rows'}, as revision {made.revision + 1}"
+        f"would publish {rows} {'row' if rows == 1 else 'rows'} as revision {made.revision + 1}"
+        f" ({len(made.missing)} new, {len(made.differing)} replaced and {len(made.withdrawn)} removed of"
+        f" {_files(len(made.versions) + len(made.missing) + len(made.withdrawn))})"
     )
     if made.committed is not None:
         text += f": {told(made.committed, {store.key(file.place): file for file in made.files})}"
@@ -269,6 +270,11 @@ def forecast(store: Store, made: Plan) -> str:
 def _revision(made: Plan) -> str:
     assert made.committed is not None
     return f"revision {made.revision}, {str(made.committed.get('published_at', 'date unknown'))[:10]}"
+
+
+def _missing(made: Plan) -> str:
+    count = len(made.missing)
+    return f"{count} missing {'file' if count == 1 else 'files'} of {len(made.files)}"
 
 
 def _names(places: list[str]) -> str:

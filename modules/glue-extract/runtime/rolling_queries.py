@@ -49,8 +49,8 @@ class Bodies:
     aggregates: str | None  # None if the spec is a listing
     windows: tuple[str, ...]
     listing: str | None
-    broken: str | None  # it runs only if the aggregates have fewer rows than the control totals
-    # Spark needs them separately. Queries for PostgreSQL contain them in their text, so then it is empty.
+    broken: str | None  # for orphan rows; only run if the aggregates have fewer rows than the control totals
+    # The relations for Spark. Empty for PostgreSQL, because its queries contain the relations in their text.
     relations: tuple[Relation, ...]
 
 

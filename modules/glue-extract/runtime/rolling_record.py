@@ -45,7 +45,7 @@ may_start_formula = re.compile(rf"[\t\r\n{_START}]").search
 
 
 def begins_formula(field: str) -> bool:
-    """Return whether a field, also one in quotes, begins like a formula: a negative number, for example."""
+    """Return whether a field begins like a formula, for example with "-". Quotes at its start are ignored."""
     return field.lstrip('"')[:1] in _STARTS
 
 
@@ -196,7 +196,8 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
             if (
                 is_quoted[i]
                 or (not is_plain[i] and not never and special(value))
-                # The reader may use another separator. Then a negative number and the text are one cell.
+                # With another separator, a spreadsheet could read an earlier field such as -5 and this text
+                # as one cell, and run it as a formula. So the text is in quotes.
                 or (is_text[i] and not never and any(map(begins_formula, fields)))
             ):
                 value = '"' + value.replace('"', '""') + '"'

@@ -18,8 +18,8 @@ DRIVER = "org.postgresql.Driver"
 
 # SQLSTATEs whose messages contain no value: classes of connections, transactions, logins,
 # databases, recovery conflicts, resources, states, operators, the system, its configuration; then rights,
-# the depth of the stack, damaged tables and indexes. The rest of class 42, and 0A, 3F and 54, are left out:
-# a cast of a text to regclass, tsquery or jsonpath fails with these, and the message quotes the text.
+# the depth of the stack, damaged tables and indexes. The rest of class 42, and 0A, 3F and 54, are left out,
+# because casts of a text to regclass, tsquery or jsonpath fail with these SQLSTATEs and quote the text.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _SPOKEN = (
     *("08", "25", "28", "3D", "40", "53", "55", "57", "58", "F0"),
@@ -103,8 +103,8 @@ _BEGINNING = re.compile(
     r"(?:No space left on device|\[(?P<condition>[A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\])?"
 )
 
-# The message of the driver follows directly after such a beginning. Later in the text, a value of a row could
-# look like a message.
+# The driver's message follows directly after the text before `words`. Later in the text, a value of a row
+# could look like a message.
 _DRIVER_WORDS = re.compile(
     rf"(?:(?:{_CLASS}|Job aborted(?:{_TASK})?|Exception thrown in awaitResult): )*"
     r"(?:org\.postgresql\.util\.)?PSQLException: (?P<words>.*)"
@@ -362,5 +362,5 @@ def _kinds(texts: list[str], error: Exception) -> str:
 def _without_secret(text: str, database: Database) -> str:
     password = database.properties.get("password", "")
     text = text.replace(password, "***") if password else text
-    # the signature of an IAM token that is newer than the one in `database`
+    # Hide the signature of an IAM token, too, because the token may be newer than the password in `database`.
     return re.sub(r"X-Amz-Signature=\w+", "X-Amz-Signature=***", text)[:4000]

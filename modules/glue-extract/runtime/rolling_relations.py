@@ -19,8 +19,8 @@ from rolling_period import zone
 from rolling_resolved import Column, Resolved
 from rolling_span import Span
 
-# Which rows of the entity a query reads: the rows in the span; also all rows before the span; or also rows
-# without a date.
+# Which rows of the entity a query reads. WINDOW: the rows in the span. BEGINNING: the rows in the span and
+# all rows before the span. UNDATED: the rows in the span and the rows without a date.
 WINDOW, BEGINNING, UNDATED = "window", "beginning", "undated"
 
 
@@ -45,7 +45,7 @@ class Relation:
 class _Used:
     """The columns of one relation that queries use: SQL of PostgreSQL and the name of the column."""
 
-    names: dict[tuple[str, str | None], str] = field(default_factory=dict)  # by expression and Spark type
+    names: dict[tuple[str, str | None], str] = field(default_factory=dict)  # key: expression and Spark type
     types: dict[str, str] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
 
@@ -218,7 +218,7 @@ class Relations:
     def unbroken(self, aliases: Sequence[str], among: Sequence[str] | None = None) -> list[str]:
         """Return the conditions that every mandatory join to `aliases` has found its row.
 
-        With `among`, return only the conditions of these joins.
+        With `among`, return only the conditions of the joins to these aliases.
         """
         conditions = []
         for must in rolling_joins.mandatory(self.resolved, aliases):

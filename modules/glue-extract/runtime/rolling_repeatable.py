@@ -12,7 +12,7 @@ from rolling_tokens import ExpressionError
 # In a date, PostgreSQL reads these words as the time of the run, alone or with a time of day.
 _NOW = re.compile(r"\b(now|today|tomorrow|yesterday)\b", re.IGNORECASE)
 
-# These are parts of the SQL language and no functions of the catalog.
+# These belong to the grammar of SQL, so the engine does not look them up in the catalog.
 _LANGUAGE = (*CHOICES, "extract")
 # These depend on settings that are the same in every run, for example TimeZone and DateStyle.
 _SETTLED = (
@@ -56,7 +56,7 @@ class Function:
     volatility: str  # pg_proc.provolatile: i, s or v
     returns_set: bool
     least: int  # minimum number of arguments
-    most: int  # and can have
+    most: int  # maximum number of arguments
 
 
 def check_clocks(node: Node, *, is_text: bool = False) -> None:
@@ -117,7 +117,9 @@ def check_functions(node: Node, functions: Iterable[Function]) -> None:
                 f"calls {name}() with {arguments} arguments, but PostgreSQL has no such function"
             )
         if any(function.kind != "f" for function in found):
-            raise ExpressionError(f"calls the aggregate {name}(); the first field of Metric is its aggregate")
+            raise ExpressionError(
+                f"calls the aggregate {name}(); write the aggregate as the first field of a Metric"
+            )
         if any(function.returns_set for function in found):
             raise ExpressionError(f"calls {name}(), which returns several rows")
         if name not in _SETTLED and any(function.volatility != "i" for function in found):

@@ -34,7 +34,7 @@ class Table:
 class Column:
     """A column of a table."""
 
-    alias: str  # of its table
+    alias: str  # alias of the column's table
     name: str
     type: str  # from format_type, without precision: "timestamp with time zone"; for a domain, its base type
     category: str  # pg_type.typcategory
@@ -79,7 +79,7 @@ class Measure:
 
     value: Node | None
     where: Node | None
-    columns: tuple[Column, ...]  # columns of value and where
+    columns: tuple[Column, ...]  # columns that `value` and `where` use
     aliases: tuple[
         str, ...
     ]  # aliases of the tables on the way to these columns, in the order of the joins, without t0
@@ -97,7 +97,7 @@ class Metric:
     name: str
     aggregate: str  # one of: avg sum count count_distinct min max median p1 to p99 stddev
     measure: int  # index into Resolved.measures
-    window: int | str  # or YEAR_TO_DATE
+    window: int | str  # number of periods, or YEAR_TO_DATE
     scale: (
         int | None
     )  # digits after the point; None for whole numbers (count, or sum, min, max of whole numbers)
@@ -123,7 +123,7 @@ class Listing:
 
     columns: tuple[Column, ...]
     key: tuple[Column, ...]  # the entity's primary key
-    labels: tuple[str, ...] = ()  # of the columns
+    labels: tuple[str, ...] = ()  # names of the columns in the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +138,15 @@ class Resolved:
     grain: str
     recipient_label: str
     recipient: Column
-    group_by: Mapping[str, Column]  # by label; empty for a listing
+    group_by: Mapping[str, Column]  # keyed by label; empty for a listing
     measures: tuple[Measure, ...]
     metrics: tuple[Metric, ...]
     listing: Listing | None
     # columns of the file, in order: labels, metrics, "period", "window_start", "window_end"
     columns: tuple[str, ...]
-    where: Node | None  # of the extract
+    where: Node | None  # condition of the extract
     recipients_where: Node | None  # uses only columns of the recipient's table
-    unassigned: str | None  # set if there is an optional join on the way to the recipient
+    unassigned: str | None  # None without an optional join on the way to the recipient
     max_orphan_rows: int
     max_undated_rows: int
     defuse_formulas: bool
@@ -157,8 +157,8 @@ class Resolved:
         default_factory=dict
     )  # expressions of the spec, for messages and the manifest: "where", ...
     file: File = File()  # noqa: RUF009 (frozen)
-    files: Mapping[str, File] = field(default_factory=dict)  # by recipient
-    # Columns of the recipient's table, by the key in {recipient[key]}.
+    files: Mapping[str, File] = field(default_factory=dict)  # keyed by recipient
+    # Columns of the recipient's table, keyed by `key` of a field {recipient[key]}.
     recipient_columns: Mapping[str, Column] = field(default_factory=dict)
     # For aggregate_in="spark":
     partitions: int | None = None

@@ -69,8 +69,8 @@ class Facts:
     """The results of the small queries, `rolling_queries.Checks`.
 
     `recipients` has each name that gets a file, with the number of rows of the recipient's table with this
-    name. It is None if the recipient is a column of the entity. Then only the rows of the result have the
-    names.
+    name. It is None if the recipient is a column of the entity. In this case, the run finds the names of
+    recipients only in the rows of the result.
     """
 
     snapshot_time: str  # ISO 8601, UTC
@@ -247,7 +247,7 @@ def _rows_are_missing(resolved: Resolved, control: BySegment, totals: Sequence[L
 
 
 def _with_joined_measures(resolved: Resolved, found: Facts, lines: Sequence[Line]) -> Facts:
-    """Return the facts, with the totals of measures over joined tables that `lines` contain."""
+    """Return the facts with the totals of measures over joined tables. `lines` contain these totals."""
     missing = rolling_partials.uncontrolled(resolved)
     if not missing:
         return found

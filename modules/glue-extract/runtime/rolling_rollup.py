@@ -44,8 +44,8 @@ class Rollup:
         self._end = span.longest(period)[-1]
         longest = set(span.longest(period))
         windows = [set(span.numbers(period, pair.window)) for pair in self._pairs]
-        # Keyed by the number of a segment of the longest window, as text: the pairs of measure and window
-        # whose windows contain the segment.
+        # For each segment of the longest window, the indexes of the pairs whose windows contain the segment.
+        # The key is the number of the segment as text.
         self._in_window = {
             str(number): [i for i, window in enumerate(windows) if number in window] for number in longest
         }
@@ -59,7 +59,7 @@ class Rollup:
             self._metrics.append((pair, write))
 
     def _columns_of(self, measure: int) -> list[tuple[int, int, int]]:
-        """Return for each column of a measure its index in the line and in the aggregates, and its digits."""
+        """Return the columns of a measure: index in the line, index in the aggregates, and digits."""
         first, digits = self._segment + 1, self._digits[measure]
         found = []
         if rolling_partials.counts_rows(self._resolved.measures[measure]):
@@ -68,7 +68,7 @@ class Rollup:
             if partial.measure == measure:
                 place = _PLACES[partial.part]
                 scale = {COUNT: 0, SQUARES: 2 * digits}.get(place, digits)
-                if partial.part == "wide":  # in whole units of the last digit of a square
+                if partial.part == "wide":  # convert to units of the last digit of a square
                     scale = partial.place * rolling_partials.GROUP_DIGITS
                 found.append((i, place, scale))
         return found

@@ -66,7 +66,7 @@ class Session:
 
     connection: Connection
     source: Source
-    # The settings before the first query, by name. Before, it is empty.
+    # The settings of the session before the first query, by name. Empty until the session has read them.
     _settings: dict[str, str | None] = field(default_factory=dict)
 
     def execute(self, statement: str) -> None:
@@ -187,7 +187,7 @@ def local_settings(time_zone: str, limits: Mapping[str, str]) -> str:
         # Just-in-time compilation takes longer than it saves, unless a query runs for a minute.
         "jit": "off",
         "standard_conforming_strings": "on",
-        # With "on", format_type writes "date" with quotes.
+        # With the value "on", format_type would return the type date in quotes: "date".
         "quote_all_identifiers": "off",
     }
     values = ", ".join(f"({_literal(name)}, {_literal(value)})" for name, value in _NEWER.items())

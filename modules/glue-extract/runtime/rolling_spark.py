@@ -33,7 +33,7 @@ from rolling_span import Span
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_PARTITIONS = 32  # of a shuffle
+_PARTITIONS = 32  # number of partitions of a shuffle
 # Bytes of all tables that are broadcast although they have more than a few rows. A driver with 1 GB of
 # memory, Spark's default, has space for them.
 _BROADCAST = 256_000_000
@@ -80,7 +80,7 @@ def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
         "shuffle.partitions": "1" if is_small else str(_PARTITIONS),
         "adaptive.enabled": str(not is_small).lower(),
         "codegen.wholeStage": str(not is_small).lower(),
-        # A slow source may need more than five minutes, the default, for a table that is broadcast.
+        # The read of a broadcast table from a slow source can take longer than the default of five minutes.
         "broadcastTimeout": "-1",
     }
     for name, value in settings.items():

@@ -164,7 +164,7 @@ class Extract:
         """Return the table and the column of `Branch.idBranch`. A column alone is a column of the entity.
 
         A part before a dot is a table only if it is a table of the spec, because names of columns may contain
-        dots. Upper and lower case of a table may differ if only one table fits.
+        dots. The case of the table's name is ignored if only one table of the spec fits.
         """
         called = {name: join.name for join in self.joins for name in join.names}
         called |= {self.entity: self.entity_name, self.entity_name: self.entity_name}

@@ -47,7 +47,7 @@ def check(spec: object) -> None:
 
 
 def _has_sum(metric: Metric) -> bool:
-    """Return whether a file's totals have the sum of the metric's values, as far as the spec shows it."""
+    """Return whether a file's totals can have a sum of the metric's values. Their type is not known yet."""
     return metric.aggregate != "count_distinct" and metric.expression is not None
 
 
@@ -174,8 +174,8 @@ def _check_metric(name: str, metric: Metric) -> None:
             raise wrong(f'metric "{name}" has {what}={_kind(text)}, which is not a text')
     if metric.expression is None and aggregate != "count":
         raise wrong(
-            f'metric "{name}" has no expression; only "count" can be without an'
-            " expression, and then counts rows"
+            f'metric "{name}" has no expression; add an expression, or use "count"'
+            " to count rows"
         )
     if metric.expression is not None and not metric.expression.strip():
         raise wrong(f'metric "{name}" has an empty expression')

@@ -26,7 +26,7 @@ __all__ = ["BucketStore", "FolderStore", "Store", "open_store", "sha256_of"]
 T = TypeVar("T")
 
 _CHUNK = 1 << 20
-_PART = 64 << 20  # larger files are uploaded in parts; with 10,000 parts, the limit of S3, this is 640 GB
+_PART = 64 << 20  # bytes of a part, if a file is larger; S3 allows 10,000 parts, which are 640 GB
 _PARTS = 10_000
 _KEY = 1024  # bytes
 _KINDS = {"csv": "text/csv; charset=utf-8", "json": "application/json", "claim": "application/json"}
@@ -74,7 +74,7 @@ class Store(Protocol):
         ...
 
     def commit(self, source: str, version: str, place: str) -> bool:
-        """Copy this version of `source` to `place`. Return False if it has changed, or `place` has a file."""
+        """Copy this version of `source` to `place`. Return False if `source` changed or `place` exists."""
         ...
 
 
@@ -100,7 +100,7 @@ class BucketStore:
 
     The role needs s3:GetObjectVersion, s3:PutObject and s3:ListBucketVersions for the prefix, and
     s3:GetObject for claims. It needs s3:DeleteObject only for restatements. In a bucket with versioning, this
-    right hides a version and destroys none.
+    right allows a run to hide a version, but not to destroy it.
 
     Files are read with a version ID, so the role needs no s3:GetObject for them. Some arguments of Glue load
     code, and Glue reads without a version ID. So such an argument cannot load a file of the target.

@@ -46,7 +46,8 @@ def wide_squares(relations: Relations, index: int, place: int) -> str:
     product of every two groups whose places have the sum `place`.
     """
     width = GROUPS * GROUP_DIGITS
-    # In Spark, some expressions have fewer digits after the point: nullif(1, 0.5) has none.
+    # In Spark, a value can have fewer digits after the point than `spark_digits`. For example, the value of
+    # nullif(1, 0.5) has none. The cast adds the missing digits.
     value = f"CAST({relations.measure(index)} AS {decimal(relations.spark_digits(index))})"
     text = f"lpad(translate(CAST({value} AS string), '-.', ''), {width}, '0')"
     groups = [

@@ -62,7 +62,7 @@ class Measured(Protocol):
 
     @property
     def measured(self) -> Sequence[int]:
-        """The number of rows, then for each pair the number of values and their sum."""
+        """The number of rows, then for each pair of measure and window the number of values and their sum."""
         ...
 
 
@@ -87,8 +87,8 @@ class Tally:
         self._resolved = resolved
         self._digits = digits
         self._pairs = pairs_of(resolved)
-        # The number of rows, then for each pair the number of values and their sum, in units of the last
-        # digit.
+        # The number of rows, then for each pair of measure and window the number of values and their sum. The
+        # sum is in units of the last digit.
         self.measured = [0] * (1 + 2 * len(self._pairs)) if measured is None else list(measured)
 
     def add(self, rows: Measured) -> None:

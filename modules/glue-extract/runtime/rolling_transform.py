@@ -307,8 +307,8 @@ def _typed(found: Any, columns: Mapping[Column, Column]) -> Any:
 def _active(session: SparkSession) -> Iterator[None]:
     """Make a session the active one.
 
-    In Spark 3.5, a cast in `expr` obeys the settings of the session that is active when it is made. Without
-    ANSI mode, a cast that fails would become NULL.
+    In Spark 3.5, a cast in `expr` obeys the settings of the session that is active when `expr` makes the
+    cast. Without ANSI mode, a cast that fails would become NULL.
     """
     from pyspark.sql import SparkSession
 

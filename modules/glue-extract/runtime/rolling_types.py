@@ -95,7 +95,7 @@ def _check_operators(resolved: Resolved, names: Names) -> None:
 
 
 def _check_texts(resolved: Resolved, names: Names) -> None:
-    """Refuse to make a text of an array, a composite type or a range that is not PostgreSQL's own.
+    """Refuse columns that a run reads as text if the type is a user-defined array, composite type or range.
 
     The owner of the type can create a cast that runs a function. Spark gets such values as texts.
     """
@@ -107,7 +107,7 @@ def _check_texts(resolved: Resolved, names: Names) -> None:
     for column in columns:
         if "." in column.type and column.category in "ACR":
             raise contract(
-                f"{names.said(column)} has the type {column.type}, and a run makes no text of this type; use"
+                f"{names.said(column)} has the type {column.type}, which a run does not convert to text; use"
                 " a view that casts the column to a built-in type"
             )
 
@@ -121,7 +121,7 @@ def _check_enums(node: Node, names: Names) -> None:
     said = names.said(enums[0])
     operator = node.operator if isinstance(node, Binary) else node.name if isinstance(node, Call) else ""
     if operator in _ORDERS:
-        raise contract(f"{said} is an enum, whose values a run does not order; use a view with numbers")
+        raise contract(f"{said} is an enum, and a run cannot order its values; use a view with numbers")
     if operator in COMPARISONS or isinstance(node, In):
         labels = names.row_of(enums[0]).labels
         for each in found:
@@ -132,8 +132,9 @@ def _check_enums(node: Node, names: Names) -> None:
 def _operands(nodes: Iterable[Node]) -> Iterator[Column]:
     """Yield the columns that are operands of an operator or arguments of a function.
 
-    For arrays, composite types and ranges, the operand of a cast counts, too. Every role can create such a
-    type, and a cast of it that runs a function. Except for enums, only a superuser can create other types.
+    If the operand of a cast is an array, a composite type or a range, yield the operand, too. Every role can
+    create such a type, and a cast of this type that runs a function. Apart from these types and enums, only a
+    superuser can create types.
     """
     for node in nodes:
         if not isinstance(node, Is):
@@ -164,7 +165,7 @@ def _check_join(resolved: Resolved, step: Step) -> None:
 def _equals_several(left: str, right: str) -> bool:
     """Return whether a value of the type `left` can equal different values of the type `right`.
 
-    Then a unique index of the right column does not make a matching row the only one. PostgreSQL compares
+    If so, a row can match several rows, although the right column has a unique index. PostgreSQL compares
     `char(n)` with a text without the spaces at the end, and a float with another number as floats. It
     compares a time with a time zone in the zone of the session, where two local times can be one moment.
     """
@@ -175,7 +176,9 @@ def _equals_several(left: str, right: str) -> bool:
 
 
 def _compares_in_spark(left: Column, right: Column) -> bool:
-    """Return whether two values are equal if and only if their texts are, apart from zeros at the end.
+    """Return whether equal values always have equal texts, and different values different texts.
+
+    Zeros at the end of a number do not count.
 
     The result is false for a float and a numeric, for `char(n)` and text, and for types with their own
     equality (citext, intervals, networks).

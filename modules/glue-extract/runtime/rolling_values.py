@@ -21,8 +21,8 @@ _SHORT = 1000
 _SHOWN = 20  # digits after the point of a quotient that never ends, such as 1/3
 
 COUNT, SUM, MIN, MAX, SQUARES, LOW, HIGH = range(7)
-# Aggregates of one group over one window. The numbers above are their indexes. For count_distinct, LOW is the
-# number of distinct values.
+# Aggregates of one group over one window. COUNT to HIGH are their indexes. For count_distinct, the value at
+# LOW is the number of distinct values.
 Aggregates = Sequence[int]
 
 
@@ -108,10 +108,10 @@ def _too_long() -> ExtractError:
 
 
 def plain(number: int, digits: int, known: int | None = None, divisor: int = 1) -> str:
-    """Return a sum of `number` units as text. It is exact if it has a finite number of digits.
+    """Return a sum of `number` units as text. The text is exact if the sum has a finite number of digits.
 
-    The text does not depend on other values in the run. It has the number of digits that the type fixes,
-    `known`, or else no zeros at the end.
+    The text does not depend on other values in the run. If the type fixes the number of digits after the
+    point, `known`, the text has this number of digits. Otherwise it has no zeros at the end.
 
     >>> plain(950, 2, 2), plain(950, 2), plain(7, 0, 2), plain(1, 0, 0, 3)
     ('9.50', '9.5', '7.00', '0.33333333333333333333')
@@ -143,7 +143,7 @@ def formatter(metric: Metric, measure: Measure, digits: int) -> Callable[[Aggreg
 
     def exact(part: int) -> Callable[[Aggregates], str]:
         if measure.divisor == 1 and digits <= scale:
-            # Nothing to round.
+            # The values have no more digits than the metric, so no value is rounded.
             return lambda found: _point(found[part] * shift, scale) if found[COUNT] else ""
         return lambda found: rounded(found[part], unit, scale, digits) if found[COUNT] else ""
 

@@ -270,7 +270,7 @@ class _Digest:
 
 
 def _compressed(target: _Digest, compression: str | None, name: str, waiting: Path) -> IO[bytes]:
-    """Return a file that compresses its bytes into `target`, without a time and a file name of this machine.
+    """Return a file that compresses its bytes into `target`, without the current time and a local file name.
 
     `waiting` is the path of a temporary file for the content of a zip archive.
     """
@@ -305,7 +305,7 @@ class _Zipped:
         self._target = target
         self._member = zipfile.ZipInfo(name, _NO_TIME)
         self._member.compress_type = zipfile.ZIP_DEFLATED
-        self._member.create_system = 3  # Unix, so that the bytes are the same on every operating system
+        self._member.create_system = 3  # always Unix, so that the bytes do not depend on the operating system
         self._member.external_attr = 0o644 << 16
         self._waiting = waiting
         self._content = waiting.open("x+b")

@@ -172,7 +172,7 @@ def test_file_is_published_again_only_if_content_or_keys_change(
     assert gpg.decrypted(mine.read_bytes()).startswith(b"bank_name,")
     # A missing marker is restored without a restatement.
     path(engine, "Alpha_20261031.csv.pgp.sha256").unlink()
-    assert "restored 1 missing" in run().message
+    assert "restored 1 missing file" in run().message
 
     # The encrypted file of a former recipient is removed.
     loans.sql('UPDATE "Branch" SET "Bank_idBank" = (SELECT "idBank" FROM "Bank" WHERE "Name" = \'Alpha\')')

@@ -271,7 +271,8 @@ def test_missing_file_with_a_revision_is_restored_with_the_same_name(loans: Stor
     lost = engine.folder / "bank_name=Alpha/Alpha_20261031_r01.csv"
     data = lost.read_bytes()
     lost.unlink()
-    assert "restored 1 missing of 4 files; still revision 1" in engine("2026-10", file=FLAT).message
+    message = engine("2026-10", file=FLAT).message
+    assert "restored 1 missing file of 4; the period still has revision 1" in message
     assert lost.read_bytes() == data
 
 

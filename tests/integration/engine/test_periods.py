@@ -101,7 +101,7 @@ def test_dry_run_reports_its_plan_and_writes_nothing(store: Store, engine: Engin
     store.branch()
     delivered = engine("--period", "2026-10", "--dry-run")
     assert delivered.message == (
-        "2026-10: would write 1 new, replace 0 and remove 0 of 1 file, 1 row, as revision 1"
+        "2026-10: would publish 1 row as revision 1 (1 new, 0 replaced and 0 removed of 1 file)"
     )
     assert not engine.folder.exists()
 
@@ -114,7 +114,7 @@ def test_dry_run_reports_differences_from_the_published_period(store: Store, eng
     store.sql('DELETE FROM "Bank" WHERE "idBank" = %s', gone)
     before = {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()}
     assert engine("--period", "2026-10", "--dry-run").message == (
-        "2026-10: would write 0 new, replace 1 and remove 1 of 2 files, 1 row, as revision 2:"
+        "2026-10: would publish 1 row as revision 2 (0 new, 1 replaced and 1 removed of 2 files):"
         ' "Alpha_20261031.csv" differs (count of loans_count 0 -> 1, sum of loans_count 0 -> 9),'
         ' "Gone_20261031.csv" would be removed; only with --restate'
     )

@@ -218,7 +218,7 @@ def test_column_of_a_composite_or_range_type_is_refused_if_a_run_needs_its_text(
     )
     said = engine.refusal("--period", "2026-10", **changes)
     assert f'2026-10: "price" in {store.schema}."{table}" has the type {store.schema}.price' in said
-    assert ", and a run makes no text of this type; use a view that casts the column to a built-in" in said
+    assert ", which a run does not convert to text; use a view that casts the column to a built-in" in said
 
 
 def test_listing_key_of_a_composite_type_is_refused_for_a_transform(store: Store, engine: Engine) -> None:
@@ -229,7 +229,7 @@ def test_listing_key_of_a_composite_type_is_refused_for_a_transform(store: Store
     said = engine.refusal(
         "--period", "2026-10", group_by=None, metrics=None, rows={"loan": "Loans.idLoan"}, **TRANSFORMED
     )
-    assert "and a run makes no text of this type" in said
+    assert "which a run does not convert to text" in said
 
 
 @pytest.mark.parametrize("kind", ["price", "price[]", "prices"])
@@ -306,7 +306,7 @@ def test_change_of_a_type_during_a_run_runs_no_function_of_its_owner(
     [
         ("grade = 'C'", '"grade" in {schema}."Loans" has no value "C"'),
         ("grade IN ('A', 'a')", '"grade" in {schema}."Loans" has no value "a". Did you mean "A"?'),
-        ("grade < 'B'", '"grade" in {schema}."Loans" is an enum, whose values a run does not order;'),
+        ("grade < 'B'", '"grade" in {schema}."Loans" is an enum, and a run cannot order its values;'),
         ("grade BETWEEN 'A' AND 'B'", '"grade" in {schema}."Loans" is an enum, whose values a run does not'),
         (
             "'A'::{schema}.grade = grade",

@@ -144,7 +144,7 @@ def test_reason_is_given_if_spark_cannot_compute_an_expression_exactly(text: str
         ("kind = $1", "has a '$' that is not in quotes (character 8)"),
         ("amount > (SELECT 1)", "has a subquery; use a view instead of the table, or join the table"),
         ("sum(amount) OVER ()", "uses OVER, which is not supported; put the expression into a view"),
-        ("count(*)", "calls the aggregate count(); the first field of Metric is its aggregate"),
+        ("count(*)", "calls the aggregate count(); write the aggregate as the first field of a Metric"),
         (
             "public.secret(1)",
             "calls public.secret(); only built-in functions of PostgreSQL are allowed",

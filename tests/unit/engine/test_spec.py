@@ -148,7 +148,7 @@ def test_run_with_wrong_fields_ends_with_the_error_message(tmp_path: Path) -> No
         (metric(None, "Amount"), 'metric "x" has the aggregate None'),
         (
             metric("sum"),
-            'metric "x" has no expression; only "count" can be without an expression, and then counts rows',
+            'metric "x" has no expression; add an expression, or use "count" to count rows',
         ),
         (metric("sum", " "), 'metric "x" has an empty expression'),
         (metric("sum", 5), 'metric "x" has expression=5, which is not a text'),

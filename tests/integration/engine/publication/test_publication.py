@@ -82,7 +82,9 @@ def test_file_of_a_removed_recipient_is_deleted_and_listed_in_the_manifest(
 def test_missing_file_of_a_published_period_is_written_again(publisher: Publisher, tmp_path: Path) -> None:
     publisher(Alpha="a", Beta="b")
     remove(publisher, "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv")
-    assert publisher(Alpha="a", Beta="b") == ("restored 1 missing of 2 files; still revision 1, 2026-11-01")
+    assert publisher(Alpha="a", Beta="b") == (
+        "restored 1 missing file of 2; the period still has revision 1, 2026-11-01"
+    )
     assert publisher.text("Alpha") == "a"
 
 

@@ -48,8 +48,8 @@ _LOADING = (
     *("python-virtual-env", "python-virtual-env-storage-prefix"),
     *("extra-jars", "extra-files", "user-jars-first"),
 )
-# Arguments of Glue that the module always sets. In addition to "--conf", a run could pass the key
-# "--conf=...".
+# Arguments of Glue that the module always sets. The engine checks them, too, because a run could pass the key
+# "--conf=..." in addition to "--conf".
 _ALWAYS = ("conf", "extra-py-files", "scriptlocation", "job-language", "custom-loggroup-prefix")
 _FIXED = "fixed-arguments"
 _GUARDED = (*_OFF, *_FOLDERS, *_LOADING, *_ALWAYS, _FIXED)
@@ -117,14 +117,14 @@ def parse(argv: list[str]) -> Arguments:
         token = rest.pop(0)
         name, equals, value = _split(token)
         if not token.strip().startswith("--"):
-            continue  # the value of an argument that is not an argument of the engine
+            continue  # the token is the value of an argument that the engine ignores
         if token.partition("=")[0] != f"--{name}":
-            # The alerts find the arguments of a run only by their exact names.
+            # The alerts find the arguments of a run only by their exact names, so refuse spaces.
             raise _wrong("an argument has spaces around its name; write the name without spaces")
         known = name.lower()
         if known in given and known in (*_VALUES, *_FLAGS, "job_run_id", "job_name", *_GUARDED):
-            # Glue fixes the value of "--output". But a run could also pass the keys "--output=s3://x" and
-            # "--OUTPUT".
+            # A run cannot override "--output" in Glue, but could also pass the keys "--output=s3://x" and
+            # "--OUTPUT". So refuse an argument that is given twice.
             raise _wrong(f"--{name} is given twice; give it once")
         given.add(known)
         if known in _GUARDED:

@@ -38,7 +38,7 @@ __version__ = "0.1.0"
 
 @dataclass
 class _Progress:
-    """The progress of a run, for its last sentence."""
+    """The progress of a run. The error message of the run names the periods that were published before."""
 
     periods: tuple[Period, ...] = ()
     published: list[Period] = field(default_factory=list)

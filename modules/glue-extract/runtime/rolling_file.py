@@ -91,7 +91,7 @@ def place(label: str, recipient: str, period: Period, name: str, *, flat: bool =
 
 
 def check_names(recipients: Iterable[str]) -> None:
-    """Refuse recipients that would share a file name, also if a file system ignores upper and lower case."""
+    """Refuse recipients that would share a file name, also on a file system that ignores case."""
     taken: dict[str, str] = {}
     for recipient in sorted(recipients):
         name = file_name(recipient)

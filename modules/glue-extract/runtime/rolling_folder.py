@@ -103,7 +103,7 @@ class FolderStore:
 
     @contextlib.contextmanager
     def _opened(self, place: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
-        """Open the folder that contains a place. Return it with the name of the place in it.
+        """Open the folder that contains a place. Return the open folder and the name of the file.
 
         After `inside` has checked a path, another process could replace a folder of the path with a link. So
         each folder is opened relative to the folder before it, and no link is followed.

@@ -60,7 +60,7 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
         raise _wrong(f'{what}: compression={_kind(file.compression)} is not "gzip", "zip" or None')
     if file.encryption is not None:
         _check_pgp(what, file.encryption)
-    # The default name depends on compression and encryption, so they are checked before it.
+    # The default name depends on compression and encryption, so check these two before the name.
     check_template(f"{what}: name", file.template, NAME_FIELDS, {})
     for name, text in (("header_record", file.header_record), ("trailer_record", file.trailer_record)):
         if text is not None:

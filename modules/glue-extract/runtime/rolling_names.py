@@ -176,5 +176,5 @@ def as_column(alias: str, row: CatalogColumn) -> Column:
     elif name == "money":
         digits = 2  # see rolling_catalog.check_money
     elif name == "numeric" and precision:
-        digits = max(0, int(precision.partition(",")[2] or 0))  # numeric(6,-2) counts hundreds
+        digits = max(0, int(precision.partition(",")[2] or 0))  # numeric(6,-2) has a negative scale
     return Column(alias, row.name, name + rest, row.category, digits, row.not_null)

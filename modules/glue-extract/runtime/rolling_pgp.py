@@ -48,7 +48,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The name of a key, and the fingerprint that people compare with the recipient."""
+    """The name of a key, and its fingerprint, which an operator confirms with the recipient."""
 
     recipient: str
     name: str
@@ -174,7 +174,7 @@ def _folder(folder: Path) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _cert(what: str, text: str) -> Cert:
-    """Return the only key in a text. Refuse a second key, because nobody has compared it."""
+    """Return the only key in a text. Refuse a second key, because nobody has checked its fingerprint."""
     from pysequoia import Cert
     from pysequoia.packet import PacketPile, Tag
 

@@ -34,11 +34,11 @@ Four steps ensure this, even if runs are killed or run at the same time:
    run still owns the claim and if no manifest exists. So only the owner of the claim can publish.
 
 If a run finds a claim that is not settled, it takes the claim over at once, even if the other run still
-lives. With a lease, nobody could repair the month until the lease ends. If the other run lives, it ends with
-an error at its next step. A request of the other run may still arrive later, but its condition then fails,
-with one exception: a file that the other run wants to change and the new run keeps. So the new run writes the
-same bytes again, which gives the file another tag (`Store.retag`). If a restatement is killed, the next run
-completes it, with or without `--restate`, and with the same reason.
+runs. With a lease, nobody could repair the month until the lease ends. If the other run still runs, it ends
+with an error at its next step. A request of the other run may still arrive later, but its condition then
+fails. There is one exception: a file that the other run wants to change and the new run keeps. So the new run
+writes the same bytes again, which gives the file another tag (`Store.retag`). If a restatement is killed, the
+next run completes it, with or without `--restate`, and with the same reason.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Plan:
     files: tuple[File, ...]
     versions: dict[str, str]  # versions of the files that exist in the target, by place
     differing: frozenset[str]  # places of existing files whose bytes differ from the new file
-    contested: frozenset[str]  # places of files that the previous run meant to change, but this run keeps
+    contested: frozenset[str]  # places of files that the previous run meant to change, and this run keeps
     manifest: Json | None  # the existing manifest
     manifest_version: str | None
     claim: Json | None  # the existing claim, unless it is settled
@@ -126,8 +126,8 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
     """Compare the new files with the target, and refuse changes that are not allowed, before anything is
     written.
     """
-    # Read the version of the claim first. If the claim still has this version when this run claims, no other
-    # run has begun since, and everything that is read here is still true.
+    # Read the version of the claim first. If it is unchanged when this run writes its own claim, no other
+    # run has begun in the meantime, and everything that is read here is still true.
     claim_version = store.version(claim_place(period))
     claim = read(store, claim_place(period)) if claim_version is not None else None
     manifest_version = store.version(manifest_place(period))
@@ -183,7 +183,7 @@ def refused(store: Store, made: Plan) -> str | None:
     """Return why only a restatement may make these changes, or None if nothing prevents them."""
     names, are = _names(sorted(made.differing)), _is_are(len(made.differing))
     if made.claim is not None and not made.idle:
-        # A file is ours if the claim or the last manifest names its key. All other files are foreign.
+        # A run has written a file if the claim or the last manifest names its key. All others are foreign.
         ours = {*touched(made.claim), *digests(made.committed)}
         foreign = sorted(place for place in made.differing if store.key(place) not in ours)
         if not foreign:

@@ -35,11 +35,9 @@ def changed(result: Result, store: Store, made: Plan) -> str:
         elif key in name_of:
             found.append(f"{quoted(name)} was called {quoted(name_of[key])} in {before}")
         elif was != name:
-            found.append(f"{quoted(name)} has the same folder as {quoted(was)} in {before}")
+            found.append(f"{quoted(name)} has the folder that {quoted(was)} had in {before}")
     if others:
         table = resolved.table(resolved.recipient.alias)
-        also = f", and so is {listed(others[1:])}" if others[1:] else ""
-        found.insert(
-            0, f'{others[0]} is a different row of {table.schema}."{table.table}" than in {before}{also}'
-        )
+        are = "is a different row" if len(others) == 1 else "are different rows"
+        found.insert(0, f'{listed(others)} {are} of {table.schema}."{table.table}" than in {before}')
     return listed(found)

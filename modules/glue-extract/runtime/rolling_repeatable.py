@@ -12,9 +12,9 @@ from rolling_tokens import ExpressionError
 # In a date, PostgreSQL reads these words as the time of the run, alone or with a time of day.
 _NOW = re.compile(r"\b(now|today|tomorrow|yesterday)\b", re.IGNORECASE)
 
-# These belong to the grammar of SQL, so the engine does not look them up in the catalog.
+# These functions belong to the grammar of SQL, so the engine does not look them up in the catalog.
 _LANGUAGE = (*CHOICES, "extract")
-# These depend on settings that are the same in every run, for example TimeZone and DateStyle.
+# These functions depend on settings that are the same in every run, for example TimeZone and DateStyle.
 _SETTLED = (
     "concat",
     "concat_ws",
@@ -26,7 +26,7 @@ _SETTLED = (
     "to_timestamp",
 )
 
-# These can give another value in a later run, or to another role. For all other functions, the catalog shows
+# These functions can give another value in a later run, or to another role. For all others, the catalog shows
 # whether their values can change.
 CLOCKS = (
     *("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"),

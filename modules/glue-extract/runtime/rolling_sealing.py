@@ -4,8 +4,8 @@ If the same content is encrypted again, the bytes are different. So if the conte
 not changed, the run does not encrypt the file again. It copies the published file, and the publication treats
 the copy like any file.
 
-A restatement encrypts every file again. In this way it replaces a file that was forged together with its
-manifest: only the recipient can decrypt a published file, so a run cannot detect this.
+A restatement encrypts every file again. So it replaces a file that was forged together with its manifest. A
+run cannot detect such a file, because only the recipient can decrypt a published file.
 """
 
 from __future__ import annotations

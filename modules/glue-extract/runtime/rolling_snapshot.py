@@ -67,8 +67,8 @@ class Snapshot:
         source = self.session.source
         login = rolling_jdbc.properties(source.database.fresh(), source.application, source.limit)
         if not self.is_safe:
-            # Set at the login, because Spark asks for the columns of the query on a connection without
-            # sessionInitStatement.
+            # The login sets the search_path, because Spark asks for the columns of the query on a connection
+            # without sessionInitStatement.
             login["currentSchema"] = SEARCH_PATH
         if self.options:
             login["options"] = self.options

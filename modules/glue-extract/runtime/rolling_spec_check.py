@@ -174,8 +174,7 @@ def _check_metric(name: str, metric: Metric) -> None:
             raise wrong(f'metric "{name}" has {what}={_kind(text)}, which is not a text')
     if metric.expression is None and aggregate != "count":
         raise wrong(
-            f'metric "{name}" has no expression; add an expression, or use "count"'
-            " to count rows"
+            f'metric "{name}" has no expression; add an expression, or use "count" to count rows'
         )
     if metric.expression is not None and not metric.expression.strip():
         raise wrong(f'metric "{name}" has an empty expression')

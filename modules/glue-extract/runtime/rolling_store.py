@@ -191,8 +191,8 @@ class BucketStore:
         )
 
     def commit(self, source: str, version: str, place: str) -> bool:
-        # The source has no version ID. With a version ID, the condition would be true even after another run
-        # has replaced the claim, because the old version still exists. So the role needs s3:GetObject for
+        # `CopySource` has no version ID. With a version ID, the condition would be true even after another
+        # run has replaced the claim, because the old version still exists. So the role needs s3:GetObject for
         # claims.
         key = self.key(place)
         origin = {"Bucket": self._bucket, "Key": self.key(source)}

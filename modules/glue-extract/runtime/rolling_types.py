@@ -77,7 +77,7 @@ def _is_shown(column: Column) -> bool:
 def _check_operators(resolved: Resolved, names: Names) -> None:
     """Refuse to compare values of a type that has its own operators, for example citext.
 
-    The search_path has only pg_catalog, so PostgreSQL would silently use the operators for text there. Enums
+    The search_path has only pg_catalog, so PostgreSQL would silently use the operators for text. Enums
     have no operators of their own. A run compares them as texts, so it cannot order them.
     """
     sides = (side for step in resolved.steps for side in (*step.lefts, *step.rights))

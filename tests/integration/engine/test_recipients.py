@@ -75,7 +75,7 @@ def test_swapped_recipients_are_refused_unless_restated(store: Store, engine: En
     store.sql('UPDATE "Bank" SET "Name" = \'Alpha\' WHERE "idBank" = %s', other)
     store.sql('UPDATE "Bank" SET "Name" = \'Beta\' WHERE "Name" = \'x\'')
     assert engine.refusal("2026-09") == (
-        f'2026-09: "Alpha" is a different row of {store.schema}."Bank" than in 2026-08, and so is "Beta"; if'
+        f'2026-09: "Alpha", "Beta" are different rows of {store.schema}."Bank" than in 2026-08; if'
         " this is intended, publish the period with --restate --reason TEXT. Nothing was published."
     )
     delivered = engine("--period", "2026-09", "--restate", "--reason", "the names were swapped")
@@ -98,7 +98,7 @@ def test_new_recipient_does_not_get_the_folder_of_another_recipient(store: Store
     engine("2026-09")
     store.sql('DELETE FROM "Bank" WHERE "idBank" = %s', old)
     store.bank("FooBank")
-    assert '"FooBank" has the same folder as "Foo Bank" in 2026-09; if this' in engine.refusal("2026-10")
+    assert '"FooBank" has the folder that "Foo Bank" had in 2026-09; if this' in engine.refusal("2026-10")
 
 
 def test_dry_run_reports_a_renamed_recipient(store: Store, engine: Engine) -> None:

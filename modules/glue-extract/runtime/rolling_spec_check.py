@@ -173,9 +173,7 @@ def _check_metric(name: str, metric: Metric) -> None:
         if text is not None and not isinstance(text, str):
             raise wrong(f'metric "{name}" has {what}={_kind(text)}, which is not a text')
     if metric.expression is None and aggregate != "count":
-        raise wrong(
-            f'metric "{name}" has no expression; add an expression, or use "count" to count rows'
-        )
+        raise wrong(f'metric "{name}" has no expression; add an expression, or use "count" to count rows')
     if metric.expression is not None and not metric.expression.strip():
         raise wrong(f'metric "{name}" has an empty expression')
     window = metric.window

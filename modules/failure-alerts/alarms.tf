@@ -6,8 +6,8 @@ locals {
   _alarm_arn = "${local._arn.cloudwatch}:alarm:${var.name}-dead-letters"
 }
 
-# The alarm publishes directly to the topic. It does not use a state machine, because EventBridge
-# could not start one.
+# The alarm publishes directly to the topic. It does not start the state machine of the mails,
+# because EventBridge may have failed to start this state machine.
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name    = "${var.name}-dead-letters"
   alarm_actions = [aws_sns_topic.this.arn]

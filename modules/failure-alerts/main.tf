@@ -23,13 +23,13 @@ locals {
 ################################################################################
 
 locals {
-  # Failures and successes start the same state machine. It remembers which failures it has
-  # reported.
+  # Failures and successes start the same state machine, because a success must end the failure
+  # that the state machine has stored in its table.
   _events     = merge(var.failure_events.events, var.delivery.events)
   _recoveries = merge(var.failure_events.recoveries, var.delivery.recoveries)
 
-  # These names are not read from the rules: the policy of the queue must name the rules before they
-  # exist.
+  # These names are not read from the rules, because the policy of the queue must contain the ARNs of
+  # the rules before the rules exist.
   rule_names     = { for key in keys(local._events) : key => "${var.name}-${key}-failed" }
   recovery_names = { for key in keys(local._recoveries) : key => "${var.name}-${key}-recovered" }
   unwritten_name = "${var.name}-mail-unwritten"
@@ -103,14 +103,14 @@ resource "aws_cloudwatch_event_target" "recovery" {
 }
 
 ################################################################################
-# State machines of the alerts that failed
+# Failed state machines of the alerts
 ################################################################################
 
 # The rule publishes directly to the topic. A failed state machine cannot send a mail. The message
 # from EventBridge has no subject, and each of its lines is in quotation marks.
 resource "aws_cloudwatch_event_rule" "unwritten" {
   name        = local.unwritten_name
-  description = "Failed state machines of the alerts ${var.name}, which could not write a mail."
+  description = "Failed state machines of the alerts ${var.name}. They could not send a mail."
   state       = "ENABLED"
 
   event_pattern = jsonencode({

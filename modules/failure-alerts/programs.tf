@@ -31,7 +31,7 @@ locals {
         merge({ ErrorEquals = ["States.ALL"] }, local._backoff),
       ])
     },
-    # Retries of a call whose result the mail does not require.
+    # Retries of a call whose result is optional. If the call fails, the mail is sent anyway.
     {
       retry_once = jsonencode([
         { ErrorEquals = ["States.ALL"], IntervalSeconds = 1, MaxAttempts = 1 },

@@ -9,10 +9,10 @@ variable "failure_events" {
     - `job_name`          - Name of the Glue job. The mails contain a command that reruns a period
                             with this job.
     - `log_group`         - Log group of the job.
-    - `name`              - Name of the extract, which the mails contain.
+    - `name`              - Name of the extract. The mails contain this name.
     - `workflow_name`     - Name of the Glue workflow that starts the crawler and the job.
-    - `catch_up_schedule` - (Optional) Cron expression, in `time_zone`, of later runs that repeat a
-                            failed run.
+    - `catch_up_schedule` - (Optional) Cron expression of the runs that repeat a failed run, in
+                            `time_zone`.
     - `recoveries`        - (Optional) EventBridge patterns in JSON for successes, by key.
     - `time_zone`         - (Optional) IANA name of the time zone of the extract's schedules.
   EOT

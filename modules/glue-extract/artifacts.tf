@@ -6,15 +6,16 @@ locals {
   _artifacts      = "${var.artifacts.prefix}/${var.name}"
   artifacts_url   = "s3://${var.artifacts.bucket}"
   certificate_key = "${local._artifacts}/database-ca.pem"
-  # The crawler may also create folders two levels above this folder. That place must be in the
-  # extract's own prefix; see crawler.tf.
+  # The crawler may create folders in this folder and two levels above it. The folder two levels
+  # above must be in the extract's own prefix, so that the crawler writes to no other prefix. See
+  # crawler.tf.
   driver_folder = "${local._artifacts}/crawler/driver"
   driver_key    = "${local.driver_folder}/database-driver.jar"
 
-  # The command `python -m tools.empty_wheel` writes the file in this path.
+  # The command `python -m tools.empty_wheel` creates this file.
   _empty_path = "${path.module}/packages/extract_without_packages-1.0-py3-none-any.whl"
 
-  # The URL is null without a certificate or a driver.
+  # Without a certificate, certificate_url is null. Without a driver, driver_url is null.
   certificate_url = (
     var.database.verify_server ? "${local.artifacts_url}/${local.certificate_key}" : null
   )
@@ -83,8 +84,8 @@ resource "aws_s3_object" "certificate" {
   count = var.database.verify_server ? 1 : 0
 
   bucket = var.artifacts.bucket
-  # A bundle of certificates has 165,000 characters. The plan does not show its text, because other
-  # changes would be hard to find.
+  # A bundle of certificates has 165,000 characters. A plan hides the text of the bundle, because
+  # other changes would be hard to find after such a long text.
   content     = sensitive(var.database.ca_certificate)
   key         = local.certificate_key
   kms_key_id  = var.kms_key_arn

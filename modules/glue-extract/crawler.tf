@@ -142,9 +142,9 @@ locals {
     "arn:${local.partition}:iam::${local.account_id}:role/${local.role_names["crawler"]}",
   ])
 
-  # With a custom driver, the crawler runs a Glue job with its own role and exchanges files with the
-  # job. Glue does not document the name of the job. Its guides contradict each other about the
-  # prefix of the files: next to the jar, or two levels above the jar.
+  # With a custom driver, the crawler runs a Glue job with the crawler's role, and exchanges files
+  # with this job. AWS does not document the name of the job. The guides of AWS contradict each
+  # other about the prefix of the files: next to the jar, or two levels above the jar.
   # https://docs.aws.amazon.com/glue/latest/dg/define-crawler-configure-security-settings.html
   # https://docs.aws.amazon.com/glue/latest/dg/console-connections-jdbc-drivers.html
   _run_driver = concat(

@@ -24,9 +24,9 @@ locals {
   ]
 
   # This statement refuses credentials of other accounts, so that nobody can write data with the
-  # credentials of their own account. It limits no bucket, because all clients in the VPC use the
-  # endpoints, also for buckets of AWS. So a role of this account can write to another account's
-  # bucket, if both accounts allow it.
+  # credentials of their own account. The statement allows buckets of every account, because all
+  # clients in the VPC use the endpoints, also for buckets of AWS. So a role of this account can
+  # write to another account's bucket, if both accounts allow this.
   _own_account = {
     Sid       = "OwnAccount"
     Effect    = "Allow"

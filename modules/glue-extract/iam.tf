@@ -34,8 +34,8 @@ locals {
   _target_arn     = "arn:${local.partition}:s3:::${var.target.bucket}/${local._target_pattern}"
   _subnet_arn     = "${local._arn.ec2}:subnet/${var.network.subnet_id}"
 
-  # Patterns of the keys of files. "*" also matches slashes, so another statement denies writes to
-  # folders below.
+  # Patterns of the keys of files. "*" also matches slashes, so the statement DenyDeeperFolders
+  # denies writes to folders inside the folder of the files.
   _file_patterns = contains(var.flat_recipients, "*") ? ["${local._target_arn}/*=*/*"] : concat(
     ["${local._target_arn}/*=*/year=*/month=*/*"],
     [
@@ -61,7 +61,8 @@ locals {
       Principal = { Service = "glue.amazonaws.com" }
       Action    = "sts:AssumeRole"
       # AWS does not document whether Glue sends the account ID. With "IfExists", the condition
-      # applies only if Glue sends the ID. No other account can pass the role.
+      # applies only if Glue sends the ID. Without the ID, the role is also safe, because no other
+      # account can pass the role to Glue.
       Condition = { StringEqualsIfExists = { "aws:SourceAccount" = local.account_id } }
     }]
   })

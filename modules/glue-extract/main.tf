@@ -23,7 +23,7 @@ locals {
   target_url    = "s3://${var.target.bucket}/${var.target.prefix}"
   workflow_name = var.name
 
-  # The engine keeps the same characters of a name: letters and digits of any script.
+  # As the engine does, keep only the letters and digits of a name, of any script.
   recipient_names = {
     for key, recipient in var.recipients : key => replace(recipient, "/[^\\p{L}\\p{N}]/", "")
   }
@@ -175,7 +175,8 @@ resource "aws_glue_job" "this" {
       "--job-language" = "python"
       # A run can be started with another security configuration. The engine refuses such a run.
       "--job-security-configuration" = local.security_configuration_name
-      # Glue would use an argument of this name instead of the location in `command`.
+      # Without this entry, a run could set this argument, and Glue would run another script instead
+      # of the script in `command`.
       "--scriptLocation" = local._script_url
     },
   )

@@ -89,7 +89,7 @@ output "log_links" {
 output "security_group_id" {
   description = <<-EOT
     ID of the security group of the job and the crawler. The source must admit this group. If
-    `network.database_security_group_ids` is set, the module adds the rules for it.
+    `network.database_security_group_ids` is set, the module adds the necessary rules.
   EOT
   value       = aws_security_group.this.id
 }
@@ -163,13 +163,12 @@ output "failure_events" {
             state   = ["ERROR", "FAILED", "STOPPED", "TIMEOUT"]
           }
         })
-        # The events arrive only if CloudTrail has a trail in the region.
+        # CloudTrail sends the events of rotations only if the region has a trail.
         rotation = jsonencode({
           source      = ["aws.secretsmanager"]
           detail-type = ["AWS Service Event via CloudTrail"]
           detail = {
-            # All events of failures in "Log entries for rotation" of the Secrets Manager user
-            # guide.
+            # The Secrets Manager user guide lists these failures in "Log entries for rotation".
             eventName           = ["RotationAbandoned", "RotationFailed", "TestRotationFailed"]
             additionalEventData = { SecretId = [local.secret_arn] }
           }

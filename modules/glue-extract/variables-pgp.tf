@@ -38,7 +38,7 @@ variable "pgp" {
     condition = try(length(var.pgp.public_keys), 1) > 0 && alltrue([
       for keys in try(values(var.pgp.public_keys), []) : length(keys) > 0
     ])
-    error_message = "pgp: public_keys must have at least one recipient, and each must have a key."
+    error_message = "pgp: public_keys must have a recipient, and each recipient must have a key."
   }
 
   validation {

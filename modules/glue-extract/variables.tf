@@ -61,8 +61,8 @@ variable "network" {
     - `vpc_id`                      - ID of the VPC of the subnet.
     - `database_security_group_ids` - (Optional) IDs of the source's security groups, keyed by a
                                       name of your choice, so that an ID may be unknown at plan
-                                      time. The module adds a rule to each group that admits the job
-                                      and the crawler.
+                                      time. In each of these groups, the module adds a rule that
+                                      admits the job and the crawler.
   EOT
   type = object({
     availability_zone           = string
@@ -137,8 +137,9 @@ variable "target" {
   }
 
   validation {
-    # In one bucket, a role that may read the prefix of the target must not be able to read the
-    # artifacts. A role that may read the artifacts must not be able to read the target.
+    # If target and artifacts are in the same bucket, a role that may read the target must not be
+    # able to read the artifacts. A role that may read the artifacts must not be able to read the
+    # target.
     condition = var.artifacts.bucket != var.target.bucket || !anytrue([
       startswith("${var.artifacts.prefix}/", "${var.target.prefix}/"),
       startswith("${var.target.prefix}/", "${var.artifacts.prefix}/"),
@@ -176,7 +177,7 @@ variable "endpoints" {
 
   validation {
     condition     = var.endpoints == null || try(length(var.endpoints.route_table_ids), 1) > 0
-    error_message = "endpoints: route_table_ids must not be empty: S3 could not be reached."
+    error_message = "endpoints: route_table_ids must not be empty, or a run cannot connect to S3."
   }
 
   validation {

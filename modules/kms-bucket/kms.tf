@@ -18,8 +18,8 @@ locals {
         Condition = local._own_account
       }
       sns-from-eventbridge = {
-        # EventBridge needs both rights, else it silently drops the event. With a condition on the
-        # source, it drops the event, too.
+        # Without both rights, EventBridge silently drops events. It also drops events if this
+        # statement has a condition on the source.
         Sid       = "EventBridgeWritesToTopics"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
@@ -46,8 +46,8 @@ locals {
   ]
   _own_account = { StringEquals = { "aws:SourceAccount" = local.account_id } }
 
-  # Principals that the policy of the key names. Other roles of the account get access to the key
-  # from their IAM policies.
+  # Statements of the key policy for single principals. Other roles of the account get access to the
+  # key from their IAM policies.
   _key_principals = [
     for statement in [
       {
@@ -141,7 +141,7 @@ locals {
 resource "aws_kms_key" "this" {
   count = var.kms_key == null ? 1 : 0
 
-  description             = "Encrypts the bucket ${var.name} and the logs of its users."
+  description             = "Encrypts the bucket ${var.name} and logs of other modules."
   deletion_window_in_days = var.key_deletion_window_days
   enable_key_rotation     = true
   rotation_period_in_days = var.key_rotation_days

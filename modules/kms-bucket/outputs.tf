@@ -10,7 +10,8 @@ output "arn" {
 
 output "name" {
   description = <<-EOT
-    Name of the bucket. It is known only after the bucket is encrypted, versioned and private.
+    Name of the bucket. A resource that uses this output is created after the bucket is encrypted,
+    versioned and private.
   EOT
   value       = aws_s3_bucket.this.bucket
 

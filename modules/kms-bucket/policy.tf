@@ -17,8 +17,8 @@ locals {
   _write_key_actions = ["kms:GenerateDataKey", "kms:Decrypt"]
 
   # IAM accepts only characters up to U+00FF in policies (IAM User Guide, "IAM and STS quotas"). S3
-  # documents no other limit for bucket policies. In patterns, "?" replaces the other characters,
-  # because it matches any one character.
+  # does not document which characters a bucket policy may contain. In patterns, "?" replaces the
+  # other characters, because "?" matches any one character.
   _wide_letters = "/[^\\x{0}-\\x{FF}]/"
   _prefix_patterns = {
     for key, prefix in var.prefixes : key => replace(prefix, local._wide_letters, "?")
@@ -207,7 +207,8 @@ resource "aws_s3_bucket_policy" "this" {
     precondition {
       # S3 accepts a bucket policy of at most 20 KB (S3 User Guide, "Policies and permissions in
       # Amazon S3"). The statements above have less than 2 KB. They are not measured, because the
-      # ARN of the key is unknown until the key is created. In Base64, 3 bytes become 4 letters.
+      # ARN of the key is unknown until the key is created. The function length() counts characters,
+      # not bytes. So the condition measures the Base64 text, in which 3 bytes have 4 characters.
       condition = length(base64encode(jsonencode(local._given_statements))) <= 4 * ceil(18432 / 3)
       error_message = join(" ", [
         "readers, writers, additional_bucket_policy_json: the bucket's policy has more than the",
@@ -216,8 +217,8 @@ resource "aws_s3_bucket_policy" "this" {
     }
   }
 
-  # S3 refuses one of two changes to a bucket at the same time: "a conflicting conditional operation
-  # is in progress".
+  # If two changes to a bucket run at the same time, S3 refuses one of them: "a conflicting
+  # conditional operation is in progress".
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 

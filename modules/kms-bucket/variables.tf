@@ -75,8 +75,8 @@ variable "eventbridge_notifications" {
 
 variable "force_destroy" {
   description = <<-EOT
-    Whether destroying the bucket first deletes all files in it, including old versions. Refused
-    if the tags name a production environment.
+    Whether destroying the bucket first deletes all files in it, including old versions. Must be
+    false if the tags name a production environment.
   EOT
   type        = bool
   default     = false
@@ -106,8 +106,8 @@ variable "object_lock" {
     Retention period in which no version of a file can be deleted or changed. It can only be set
     when the bucket is created. A restatement is still possible, because it adds versions. If null,
     no file is locked.
-    - `mode`  - `GOVERNANCE`, if principals with a special right can delete locked versions, or
-                `COMPLIANCE`, if nobody can.
+    - `mode`  - `GOVERNANCE` or `COMPLIANCE`. With `GOVERNANCE`, principals with a special right can
+                delete locked versions. With `COMPLIANCE`, nobody can delete locked versions.
     - `days`  - (Optional) Retention in days. Set either `days` or `years`.
     - `years` - (Optional) Retention in years.
   EOT

@@ -6,7 +6,7 @@ resource "aws_iam_role" "push" {
   for_each = local.pushes
 
   name                 = local.role_names["connector/${each.key}"]
-  description          = "Lets the connector to ${each.key} read its files and its secret."
+  description          = "Lets a connector read the files and the secret of ${each.key}."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({

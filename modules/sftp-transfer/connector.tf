@@ -55,7 +55,7 @@ resource "aws_cloudwatch_event_rule" "published" {
   for_each = local._pushing
 
   name        = local.published_name
-  description = "A period of ${var.name} is published, so its files are sent to the recipients."
+  description = "Starts the transfer of the files when a period of ${var.name} is published."
   state       = "ENABLED"
 
   event_pattern = jsonencode({

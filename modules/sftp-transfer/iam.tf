@@ -4,8 +4,8 @@
 
 locals {
   # Role names are unique in an account. They contain the region, so that the same name can be used
-  # in two regions. `name` has no underscore, so no other role has a name that begins like the
-  # names of the recipients' roles.
+  # in two regions. `name` has no underscore. So only roles of recipients have names that begin with
+  # NAME_sftp_, NAME_push_ or NAME_send_.
   _role_names = merge(
     { for user in keys(local.users) : "recipient/${user}" => "${var.name}_sftp_${user}" },
     { for user in keys(local.pushes) : "connector/${user}" => "${var.name}_push_${user}" },
@@ -58,10 +58,10 @@ locals {
     }
   }
 
-  # The same patterns as regular expressions, with one element per character. `_beginnings` has the
-  # first characters of each expression, for every length that another expression has. This local is
-  # computed once for each recipient and length, not for each pair of recipients, because plans with
-  # many recipients would be slow.
+  # The same patterns as regular expressions, as lists with one element per character. `_lengths`
+  # has the length of each list. For each recipient and each of these lengths, `_beginnings` has the
+  # start of the recipient's expression, cut to this length. `_beginnings` is not computed for each
+  # pair of recipients, because then a plan with many recipients would be slow.
   _expressions = {
     for user, recipient in var.recipients : user => tolist([
       for character in regexall("(?s).", "${recipient.prefix}/") :
@@ -111,7 +111,8 @@ resource "aws_iam_role" "recipient" {
       Effect    = "Allow"
       Principal = { Service = "transfer.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # Only users of this server can assume the role. The server of another account cannot.
+      # Only users of this server can assume the role. Users of a server in another account cannot
+      # assume the role.
       Condition = {
         StringEquals = { "aws:SourceAccount" = local.account_id }
         ArnLike      = { "aws:SourceArn" = "${local._users_arn}/*" }

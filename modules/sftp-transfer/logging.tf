@@ -11,7 +11,7 @@ locals {
 }
 
 # The group with logins and downloads. Structured logs of AWS Transfer Family need no role. A shared
-# server writes to the group of the module that created it.
+# server writes to the log group of the module that created the server.
 resource "aws_cloudwatch_log_group" "this" {
   count = local.own || local._on_instance ? 1 : 0
 

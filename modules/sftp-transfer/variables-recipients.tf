@@ -104,7 +104,8 @@ variable "recipients" {
   }
 
   validation {
-    # IAM policies cannot contain characters above U+FFFF, and "?" may not match them.
+    # IAM policies cannot contain characters above U+FFFF, and AWS does not document that "?"
+    # matches such a character.
     condition = alltrue([
       for r in var.recipients : !can(regex("[^\\x{0000}-\\x{FFFF}]", r.prefix))
     ])

@@ -186,7 +186,8 @@ variable "endpoint" {
 
 variable "host_name" {
   description = <<-EOT
-    Custom host name, which stays when the server is replaced. If null, clients use a name of AWS.
+    Custom host name, which stays when the server is replaced. If null, clients use the host name
+    that AWS assigns to the server, or in mode "instance" an IP address.
     - `hosted_zone_id` - ID of the hosted zone in Route 53 in which the DNS record is created.
     - `name`           - Host name, for example "sftp.example.com".
   EOT
@@ -226,7 +227,7 @@ variable "host_name" {
 variable "instance" {
   description = <<-EOT
     Settings of the EC2 instance in mode "instance".
-    - `type`        - (Optional) Instance type with a Graviton processor. The smallest is enough for
+    - `type`        - (Optional) Instance type with a Graviton processor. The default is enough for
                       about eight recipients.
     - `update_day`  - (Optional) Weekday on which security updates are installed: Mon to Sun.
     - `update_hour` - (Optional) Full hour of the updates, in GMT. If an update requires a restart,

@@ -96,7 +96,7 @@ run "longest_names_are_within_all_limits" {
         aws_iam_role.states,
       ] : length(role.name) == 64 && can(regex("^loans-of-forty.*-[0-9a-f]{8}$", role.name))
     ])
-    error_message = "A longer role name is cut to 55 characters, a hyphen and 8 SHA-1 digits."
+    error_message = "A name over 64 characters becomes 55 characters, a hyphen and 8 SHA-1 digits."
   }
 }
 

@@ -174,7 +174,7 @@ run "failed_alert_and_undeliverable_event_are_reported" {
       for s in jsondecode(aws_kms_key.this[0].policy).Statement : s.Action
       if s.Principal == { Service = "cloudwatch.amazonaws.com" }
     ] == [["kms:Decrypt", "kms:GenerateDataKey*"]]
-    error_message = "CloudWatch must have these rights, or it drops the alarm's message."
+    error_message = "Without kms:Decrypt and kms:GenerateDataKey*, CloudWatch drops alarm messages."
   }
 }
 

@@ -222,7 +222,7 @@ run "outputs_have_the_values_that_other_modules_need" {
         }
       }
     }
-    error_message = "Every run or crawl that ends without success is a failure."
+    error_message = "A run or a crawl that ends without success causes a failure event."
   }
   assert {
     condition = {
@@ -239,7 +239,7 @@ run "outputs_have_the_values_that_other_modules_need" {
         detail      = { jobName = ["bank-loans"], state = ["SUCCEEDED"] }
       }
     }
-    error_message = "A successful crawl or run is a recovery."
+    error_message = "A successful run or crawl causes a recovery event."
   }
   assert {
     condition     = output.failure_events.log_group == output.log_groups["output"]
@@ -289,11 +289,11 @@ run "job_settings_are_passed_to_glue" {
       "--additional-python-modules"       = "pyarrow==21.0.0"
       "--python-modules-installer-option" = "--disable-pip-version-check"
     }
-    error_message = "With modules in extra_arguments, pip uses the index. A run can change neither."
+    error_message = "With modules in extra_arguments, pip uses the index. A run cannot change this."
   }
   assert {
     condition     = aws_glue_job.this.default_arguments == tomap({ "--statement-timeout" = "7200" })
-    error_message = "A run can override only the two timeouts."
+    error_message = "Of the given arguments, a run can override only --statement-timeout."
   }
   assert {
     condition = (
@@ -311,7 +311,7 @@ run "job_settings_are_passed_to_glue" {
       detail-type = ["Glue Job Run Status"]
       detail      = { jobName = ["bank-loans"] }
     }
-    error_message = "A run that takes too long is a failure event."
+    error_message = "A run that takes too long causes a failure event."
   }
 }
 

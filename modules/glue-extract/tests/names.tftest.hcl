@@ -127,7 +127,7 @@ run "role_name_over_64_characters_is_shortened" {
       == "${var.name}-schedule-ap-no-${substr(sha1("${var.name}-schedule-ap-northsouth-12"), 0, 8)}"
       && length(aws_iam_role.schedule.name) == 64
     )
-    error_message = "A longer name becomes its first 55 characters and 8 characters of its SHA-1."
+    error_message = "A name over 64 characters becomes 55 characters, a hyphen and 8 SHA-1 digits."
   }
 }
 

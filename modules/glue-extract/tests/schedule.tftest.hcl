@@ -108,7 +108,7 @@ run "job_starts_after_a_crawl_with_any_end_state" {
       && aws_glue_trigger.crawled[0].actions[0].job_name == "bank-loans"
       && aws_glue_trigger.crawled[0].predicate[0].logical == "ANY"
     )
-    error_message = "The trigger starts the job after each end of a crawl, in the same workflow."
+    error_message = "When a crawl ends, the trigger starts the job in the same workflow."
   }
   assert {
     condition = toset([
@@ -117,7 +117,7 @@ run "job_starts_after_a_crawl_with_any_end_state" {
       ]) == toset([
       for state in ["CANCELLED", "FAILED", "SUCCEEDED"] : "bank-loans-crawler EQUALS ${state}"
     ])
-    error_message = "The trigger waits for every state of a crawl that Glue supports."
+    error_message = "The trigger reacts to the crawl states CANCELLED, FAILED and SUCCEEDED."
   }
 }
 

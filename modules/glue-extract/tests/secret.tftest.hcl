@@ -91,7 +91,7 @@ run "certificate_and_kms_key_of_the_secret_add_only_their_own_rights" {
       aws_glue_connection.this.connection_properties["SKIP_CUSTOM_JDBC_CERT_VALIDATION"] == "true"
       && aws_glue_connection.this.connection_properties["JDBC_ENFORCE_SSL"] == "true"
     )
-    error_message = "Glue skips its validation, which fails on a bundle of certificates."
+    error_message = "Glue must not validate the certificates, because a bundle would fail."
   }
   assert {
     condition = alltrue([
@@ -148,7 +148,7 @@ run "custom_function_rotates_the_secret" {
         additionalEventData = { SecretId = [var.database.secret_arn] }
       }
     ]
-    error_message = "A failed rotation is a failure event, and a successful one a recovery event."
+    error_message = "Failed rotations are failure events. Successful rotations are recovery events."
   }
 }
 
@@ -209,7 +209,7 @@ run "existing_secret_is_not_rotated_by_default" {
       && output.secret_arn == var.database.secret_arn
       && output.user_name == null
     )
-    error_message = "The module reads an existing secret, and creates none."
+    error_message = "The module uses the existing secret and creates no secret."
   }
 }
 
@@ -236,7 +236,7 @@ run "iam_login_uses_no_secret" {
       "--iam-user"       = "bank_loans_reader"
       "--jdbc-url"       = "jdbc:postgresql://db.internal:5433/bank"
     }
-    error_message = "The engine gets the URL and the login, instead of a connection."
+    error_message = "The engine gets the URL and the login as arguments, and no connection."
   }
   assert {
     condition = {
@@ -309,7 +309,7 @@ run "rotation_in_govcloud_uses_the_application_of_its_partition" {
         "SecretsManagerRDSPostgreSQLRotationSingleUser",
       ])
     )
-    error_message = "The application is published in the AWS partition."
+    error_message = "In AWS GovCloud, the rotation function is from the partition aws-us-gov."
   }
 }
 

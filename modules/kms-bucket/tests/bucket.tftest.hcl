@@ -99,7 +99,7 @@ run "bucket_policy_denies_insecure_requests_and_allows_nothing" {
         Null = { "s3:x-amz-server-side-encryption-customer-algorithm" = "false" }
       }
     }
-    error_message = "TLS below 1.2 and other keys are denied. A missing key header is allowed."
+    error_message = "TLS below 1.2 and other keys are denied. Uploads without a key are allowed."
   }
   assert {
     condition = (
@@ -192,6 +192,6 @@ run "transitions_are_separate_lifecycle_rules" {
       ["transition-files", "loans/", ["90 GLACIER_IR"], []],
       ["transition-versions", "all", [], ["1 DEEP_ARCHIVE"]],
     ])
-    error_message = "The bucket has the default lifecycle rule, and one for each transition."
+    error_message = "The bucket has the default lifecycle rule and one rule for each transition."
   }
 }

@@ -101,7 +101,7 @@ run "replication_copies_encrypted_files_but_no_deletions" {
         Condition = { StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" } }
       }]
     )
-    error_message = "Only S3 can assume the role, for this account. It has the boundary."
+    error_message = "Only S3 can assume the role, for this account. The role has the boundary."
   }
 }
 
@@ -125,7 +125,7 @@ run "replicas_in_another_account_are_owned_by_that_account" {
       && one(one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination)
       .access_control_translation).owner == "Destination"
     )
-    error_message = "The bucket's account owns the copies."
+    error_message = "The account of the second bucket owns the copies."
   }
   assert {
     condition = contains(one([
@@ -171,7 +171,7 @@ run "replication_role_name_over_64_characters_is_shortened" {
         ), 0, 8),
       ])
     )
-    error_message = "A longer name becomes its first 55 characters and 8 characters of its SHA-1."
+    error_message = "A name over 64 characters becomes 55 characters, a hyphen and 8 SHA-1 digits."
   }
 }
 

@@ -3,8 +3,8 @@
 
 Runs with Python 3.9 of Amazon Linux 2023, without other packages. If AWS refuses a request or does not
 answer, the program ends, and systemd starts it again. The program continues after the last entry that AWS
-accepted, so no entry is lost. One case has no receipt: AWS accepts logs, but refuses the receipt of a
-download several times. The log then reports this download.
+accepted, so no entry is lost. A download gets no receipt if AWS accepts logs, but refuses the receipt
+several times. The log then reports this download.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BATCH, LONGEST = 500, 2000
 SECONDS = 5.0
 DAY = 86_400_000  # milliseconds
 TRIES = 10
-# S3 returns the time of a file in whole seconds, and a mount remembers a file for a moment.
+# S3 returns the time of a file in whole seconds, and a mount caches a file for a moment.
 SAFE = 2
 
 # Lines that sshd writes. sshd adds "[postauth]" if the root folder has no /dev/log.
@@ -50,7 +50,7 @@ class Download(NamedTuple):
     user: str
     address: str
     path: str
-    size: int  # number of bytes that were read, of which some can be the same
+    size: int  # number of bytes that were read; a byte that was read twice counts twice
     opened: int | None  # seconds since 1970, or None if the journal does not contain it
     time: str  # 2026-11-03T08:15:30Z, when the file was closed
 
@@ -105,8 +105,8 @@ class Sessions:
     def close(self, entry: dict[str, Any], path: str) -> None:
         """Remove one open file of a session.
 
-        A client can open the same file several times, and sshd does not log which one it closes. So the time
-        of the first open stays until the client has closed all of them.
+        A client can open the same file several times, and sshd does not log which open ends. So the time of
+        the first open stays until the client has closed the file as often as it has opened the file.
         """
         files = self.known.get(str(entry.get("_PID")), {}).get("files", {})
         first, count = files.pop(path, (None, 0))
@@ -135,7 +135,7 @@ def aws(*arguments: str) -> Any:
 
 
 def version(key: str, opened: int) -> tuple[str, int] | None:
-    """Return the ETag and size of a file, or None if the client may have opened another version.
+    """Return the ETag and size of a file, or None if the client may have opened an older version.
 
     Return None also if the file is gone, is a folder, or cannot be read. If a file does not exist, S3 answers
     403 to a role that may not list the whole bucket.
@@ -144,7 +144,7 @@ def version(key: str, opened: int) -> tuple[str, int] | None:
     command += ("--if-unmodified-since", written(opened - SAFE))
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if refused := re.search(r"\((403|404|412)\)", done.stderr):
-        changed = "it may have changed since it was opened"
+        changed = "the file may have changed after it was opened"
         why = changed if refused[1] == "412" else "S3 does not have the file or denies access"
         print(f"{key} has no receipt, because {why}.", file=sys.stderr)
         return None
@@ -162,7 +162,7 @@ def event(download: Download) -> dict[str, Any] | None:
         print(f"{download.path} has no receipt, because its recipient is not known.", file=sys.stderr)
         return None
     if download.opened is None:
-        why = "the journal does not say when it was opened"
+        why = "the journal does not contain the time when the file was opened"
         print(f"{download.path} has no receipt, because {why}.", file=sys.stderr)
         return None
     key = prefix.read_text() + os.path.normpath("/" + download.path.lstrip("/"))
@@ -191,7 +191,7 @@ def event(download: Download) -> dict[str, Any] | None:
 def aws_with(content: Any, *arguments: str) -> Any:
     """Write `content` to a file, and call AWS with this file as the last argument.
 
-    A command line would be too short for the content.
+    The content can be too long for a command line.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(content, file)
@@ -269,7 +269,7 @@ def create_stream() -> None:
 
 
 def follow(stream: TextIO, lines: queue.Queue[str]) -> None:
-    """Pass on each line as soon as it arrives. An empty line marks the end."""
+    """Put each line into a queue as soon as the line arrives. An empty text marks the end."""
     for line in stream:
         lines.put(line)
     lines.put("")

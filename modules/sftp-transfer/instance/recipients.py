@@ -78,7 +78,8 @@ def admit(name: str, prefix: str, keys: str, known: bool) -> None:
     unit = f"sftp-recipient@{name}.service"
     path = KEYS / name
     removed = path.exists() and not {*path.read_text().splitlines()} <= {*keys.splitlines()}
-    # The file remains until systemd restarts the unit. If this program fails before, its next run does so.
+    # This file stays until systemd restarts the unit. So if this program fails before the restart, the next
+    # run restarts the unit.
     restart = PREFIXES / f".{name}.restart"
     if removed or differs(PREFIXES / name, prefix):
         restart.touch()

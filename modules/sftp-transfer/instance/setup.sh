@@ -3,7 +3,7 @@
 set -euo pipefail
 
 # Turns off the SSH server of the image, because its settings can allow logins of people who are not
-# recipients, for example by EC2 Instance Connect. sftp-server.service starts a server of its own.
+# recipients, for example by EC2 Instance Connect. sftp-server.service starts a separate SSH server.
 systemctl mask --now sshd.service sshd.socket sshd-keygen.target
 
 groupadd --force --system recipients

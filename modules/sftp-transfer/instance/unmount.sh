@@ -1,6 +1,6 @@
 #!/bin/bash
-# Removes the remaining mount of a recipient, and ends its sessions, which would see only errors. Also
-# ends its logins, because sshd may have accepted a key that has been removed since then.
+# Removes the remaining mount of a recipient. Ends the recipient's sessions, because they would see only
+# errors. Also ends unfinished logins, because sshd may have read a public key before it was removed.
 set -euo pipefail
 
 while mountpoint -q "/srv/sftp/$1" || [[ $(stat "/srv/sftp/$1" 2>&1) == *"not connected"* ]]; do

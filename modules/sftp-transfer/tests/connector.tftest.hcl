@@ -31,8 +31,8 @@ override_resource {
   }
 }
 
-# The override replaces the real resource, because the provider would ask AWS to validate its
-# definition.
+# The override replaces the real resource, because the provider would ask AWS to validate the
+# definition of the state machine.
 override_resource {
   target          = aws_sfn_state_machine.dispatch
   override_during = plan

@@ -29,7 +29,8 @@ variables {
   bucket      = "bank-loans-data"
   kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
   endpoint    = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"] }
-  # This is not an input of the module. Each run below changes one of these values.
+  # The module has no input `push`. The runs below use this object in `recipients`, and some of them
+  # change one of its values.
   push = {
     folder            = "/in"
     secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"

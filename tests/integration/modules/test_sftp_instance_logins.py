@@ -240,7 +240,7 @@ def test_receipt_of_a_restated_file_needs_a_download_of_the_new_version(served: 
         assert served.client().run(f"get /{name}").returncode == 0
         assert (served.place / name).read_bytes() == b"wrong sums"
         new = s3.put_object(**where, Body=b"right sums")["ETag"].strip('"')
-        until(lambda: f"{name} has no receipt, because it may have changed" in served.log(), 40)
+        until(lambda: f"{name} has no receipt, because the file may have changed" in served.log(), 40)
         assert received(served, name) == []
 
         def again() -> bytes:

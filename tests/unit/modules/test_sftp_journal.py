@@ -273,14 +273,14 @@ def test_file_that_changed_after_it_was_opened_has_no_receipt(
     aws.modified = f"2026-11-03T{modified}Z"
     assert send(OPENED, *read("/a.csv")) == told
     shown = capsys.readouterr().err
-    assert ("FirstBank/a.csv has no receipt, because it may have changed" in shown) is not bool(told)
+    assert ("FirstBank/a.csv has no receipt, because the file may have changed" in shown) is not bool(told)
 
 
 def test_file_whose_open_is_not_in_the_journal_has_no_receipt(
     send: Tried, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert send(OPENED, closed("/a.csv")) == []
-    assert "/a.csv has no receipt, because the journal does not say" in capsys.readouterr().err
+    assert "/a.csv has no receipt, because the journal does not contain the time" in capsys.readouterr().err
 
 
 def test_empty_file_has_a_receipt(send: Tried) -> None:

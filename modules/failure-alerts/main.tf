@@ -28,8 +28,8 @@ locals {
   _events     = merge(var.failure_events.events, var.delivery.events)
   _recoveries = merge(var.failure_events.recoveries, var.delivery.recoveries)
 
-  # These names are not read from the rules, because the policy of the queue must contain the ARNs of
-  # the rules before the rules exist.
+  # These names are not read from the rules, because the policy of the queue must contain the ARNs
+  # of the rules before the rules exist.
   rule_names     = { for key in keys(local._events) : key => "${var.name}-${key}-failed" }
   recovery_names = { for key in keys(local._recoveries) : key => "${var.name}-${key}-recovered" }
   unwritten_name = "${var.name}-mail-unwritten"

@@ -28,7 +28,8 @@ locals {
 # module nor the default tags of the provider:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 
-# Each file of the engine is one object, because Glue accepts a list of files as well as a zip.
+# Each file of the engine is one object. The engine is not a zip file, because Glue also accepts a
+# list of files.
 resource "aws_s3_object" "runtime" {
   for_each = fileset("${path.module}/runtime", "*.py")
 

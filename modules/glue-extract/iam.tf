@@ -47,7 +47,7 @@ locals {
     ],
   )
 
-  # A KMS key can be used only through the service that needs it.
+  # Conditions that allow the use of a KMS key only through one AWS service.
   _via = {
     for service in ["s3", "secretsmanager", "sqs"] : service => {
       StringEquals = { "kms:ViaService" = "${service}.${local.region}.${local.dns_suffix}" }

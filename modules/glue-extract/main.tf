@@ -256,8 +256,8 @@ resource "aws_glue_trigger" "crawled" {
   predicate {
     logical = "ANY"
 
-    # The job does not depend on the catalog, so it starts after the crawl, whether it succeeded or
-    # not. A trigger can wait only for these states:
+    # The job does not depend on the catalog, so the job starts even if the crawl has failed. A
+    # trigger can wait only for these states of a crawl:
     # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-jobs-trigger.html
     dynamic "conditions" {
       for_each = ["CANCELLED", "FAILED", "SUCCEEDED"]

@@ -87,8 +87,8 @@ locals {
   _folders = distinct(concat(
     values(var.prefixes), values(var.readers)[*].prefix, values(var.writers)[*].prefix,
   ))
-  # Pairs of two prefixes, each cut to the same number of levels. In every pair, the first prefix
-  # has a character above U+00FF.
+  # Pairs of prefixes. In each pair, both prefixes are cut to the same number of levels, and the
+  # first prefix has a character above U+00FF.
   _folder_pairs = [
     for pair in flatten([
       for folder in local._folders : [

@@ -113,7 +113,7 @@ output "endpoint" {
 output "host_key_fingerprint" {
   description = <<-EOT
     Fingerprint of the server's host key, for the recipients. In mode "instance", it is null until
-    the first plan after the first start of the instance.
+    the instance has started for the first time and Terraform then refreshes the state.
   EOT
   value = local._on_instance ? one([
     for key, parameter in aws_ssm_parameter.host_key_fingerprint : parameter.insecure_value

@@ -46,7 +46,7 @@ variable "recipients" {
     condition = length(var.recipients) == length(distinct([
       for user in keys(var.recipients) : lower(user)
     ]))
-    error_message = "recipients: user names must differ in more than upper and lower case."
+    error_message = "recipients: user names must also be different in lowercase."
   }
 
   validation {

@@ -1,4 +1,4 @@
-# The runs plan with the real AWS provider, without a network. So they can check complete policies.
+# These tests plan with the real AWS provider, without a network, to check complete policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -76,7 +76,7 @@ run "daily_check_runs_at_the_deadline_hour" {
       && aws_scheduler_schedule.missing["this"].target[0].dead_letter_config[0].arn
       == aws_sqs_queue.dead_letters.arn
     )
-    error_message = "The input has the scheduled time. A start that fails goes to the queue."
+    error_message = "The input has the scheduled time. A failed start is sent to the queue."
   }
   assert {
     condition = jsondecode(

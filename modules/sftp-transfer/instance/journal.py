@@ -105,8 +105,9 @@ class Sessions:
     def close(self, entry: dict[str, Any], path: str) -> None:
         """Remove one open file of a session.
 
-        A client can open the same file several times, and sshd does not log which open ends. So the time of
-        the first open stays until the client has closed the file as often as it has opened the file.
+        A client can have the same file open several times, and sshd logs only that the client closed the
+        file. So the time of the first open stays until the client has closed the file as often as it has
+        opened the file.
         """
         files = self.known.get(str(entry.get("_PID")), {}).get("files", {})
         first, count = files.pop(path, (None, 0))
@@ -289,7 +290,7 @@ def main() -> None:
 
 
 def send_all(journal: subprocess.Popen[str], state: dict[str, Any]) -> None:
-    """Send entries in batches, and remember the last entry that AWS has accepted."""
+    """Send entries in batches, and save the position of the last entry that AWS has accepted."""
     assert journal.stdout
     lines: queue.Queue[str] = queue.Queue(maxsize=2 * BATCH)
     threading.Thread(target=follow, args=(journal.stdout, lines), daemon=True).start()

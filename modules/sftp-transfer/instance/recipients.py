@@ -111,7 +111,7 @@ def dismiss(name: str) -> None:
 
 
 def main() -> int:
-    """Update all recipients. Return 1 if at least one of them could not get a user."""
+    """Update all recipients. Return 1 if at least one recipient could not get a user."""
     failed = 0
     wanted, here = recipients(), members()
     for name in sorted(here - wanted.keys()):

@@ -1,4 +1,4 @@
-# The runs plan with the real AWS provider, without a network. So they can check complete policies.
+# These tests plan with the real AWS provider, without a network, to check complete policies.
 
 provider "aws" {
   region                      = "eu-west-1"

@@ -1,5 +1,5 @@
 # Limits of AWS, with 60 recipients and a name of 40 characters.
-# The runs plan with the real AWS provider, without a network. So they can check complete policies.
+# These tests plan with the real AWS provider, without a network, to check complete policies.
 
 provider "aws" {
   region                      = "eu-west-1"

@@ -1,4 +1,4 @@
-# The runs plan with the real AWS provider, without a network. So they can check complete policies.
+# These tests plan with the real AWS provider, without a network, to check complete policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -146,7 +146,7 @@ run "login_before_the_first_publication_shows_an_empty_folder" {
       one(aws_transfer_server.this[0].s3_storage_options).directory_listing_optimization
       == "ENABLED"
     )
-    error_message = "With this setting, the root folder need not exist in the bucket."
+    error_message = "The server optimizes listings, so an empty root folder causes no error."
   }
 }
 

@@ -33,7 +33,7 @@ def test_mail_about_a_failed_crawl_has_a_remedy_for_the_error(reason: str, remed
     all_remedies = {"driver_jar_path", "lakeformation grant-permissions", "crawler_role_arn"}
     assert all(remedy in told for remedy in remedies)
     assert not any(remedy in told for remedy in all_remedies - set(remedies))
-    assert "The job starts when the crawl has ended, also after a failure." in told
+    assert "The job starts after the crawl, even if the crawl fails." in told
 
 
 def test_mail_has_the_catch_up_schedule_with_the_time_zone() -> None:

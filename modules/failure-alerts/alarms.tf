@@ -14,9 +14,10 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_description = join(" ", [
     "An event of ${var.failure_events.name} could not be delivered, so nothing was started and no",
     "mail was sent about it. The event can be a failure, a scheduled start of the workflow or of",
-    "the catch-up run, or the start of a transfer, of a receipt or of a daily check. A message with",
-    "the event stays for 14 days in the queue ${var.name}-dead-letters. Read the ERROR_MESSAGE of",
-    "the message, fix the cause, start the target of the event by hand, then delete the message.",
+    "the catch-up run, or the start of a transfer, of a receipt or of a daily check. A message",
+    "with the event stays for 14 days in the queue ${var.name}-dead-letters. Read the",
+    "ERROR_MESSAGE of the message, fix the cause, start the target of the event by hand, then",
+    "delete the message.",
   ])
   comparison_operator = "GreaterThanThreshold"
   dimensions          = { QueueName = aws_sqs_queue.dead_letters.name }

@@ -28,7 +28,8 @@ def cli() -> str:
     parts = [
         "# Command-line tool",
         GENERATED,
-        "`extracts COMMAND --help` prints the same text. [Exit codes](exit-codes.md) explains the codes.",
+        "`extracts COMMAND --help` prints the same text. The page [Exit codes](exit-codes.md) explains the"
+        " exit codes.",
     ]
     for name, command in group.commands.items():
         arguments = [_name(one) for one in command.params if one.param_type_name == "argument"]
@@ -83,8 +84,8 @@ def answers() -> str:
                 " `extract.yaml` contains the answers. cookiecutter and `extracts new` ask the questions"
                 " marked with yes. All other questions have a default. `extracts new` has an option for each"
                 " question. With `--database-url`, `extracts new` also asks for the time zone if the date"
-                " column is a timestamp with time zone. `alert_email` has no default, so you must also set it"
-                " with `--no-input`.",
+                " column is a timestamp with time zone. `alert_email` has no default, so you must answer this"
+                " question even if you use `--no-input`.",
                 _table(("answer", "asked", "default", "question"), rows),
                 "## Choices",
                 _table(("answer", "choice", "meaning"), choices),

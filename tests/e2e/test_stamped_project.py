@@ -353,7 +353,7 @@ def test_project_tests_name_what_differs_from_the_spec(
         ("Terraform/main.tf", "Glue/etl.py", "Account"),
         ("Terraform/main.tf", "Glue/etl.py", "Other"),
     ):
-        assert f"{has} has the table '{table}' and {lacks} has not" in done.stderr
+        assert f"{has} has the table '{table}', but {lacks} does not" in done.stderr
     assert "`Etc/GMT`.', but Glue/etl.py requires '- A row of `Loans` belongs" in done.stderr
     assert "run: make readme" in done.stderr
     assert "failures=3)" in done.stderr

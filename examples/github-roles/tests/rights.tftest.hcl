@@ -151,7 +151,7 @@ run "policy_with_the_longest_names_is_within_the_size_limit" {
     condition = (
       length(aws_iam_role_policy.plan.policy) <= 10240 && length(aws_iam_policy.plan.policy) <= 6144
     )
-    error_message = "IAM refuses longer policies"
+    error_message = "the policies must not be longer than the limits of IAM"
   }
 }
 
@@ -195,7 +195,7 @@ run "plan_role_without_an_sftp_instance_cannot_read_instances" {
         for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Action
       ]) : can(regex("^ssm:|:DescribeInstance", a))
     ])
-    error_message = "the plan must not read instances or parameters"
+    error_message = "without sftp_instance, the plan must not read EC2 instances or SSM parameters"
   }
 }
 
@@ -239,7 +239,7 @@ run "plan_role_reads_only_the_state_and_the_programs_of_the_job" {
       "arn:aws:s3:::bank-loans-123456789012-eu-west-1-artifacts/artifacts/*",
       "arn:aws:s3:::terraform-states/bank-loans.tfstate",
     ])
-    error_message = "the plan must not read delivered files or other states"
+    error_message = "the plan must not read delivered files or states of other projects"
   }
 }
 
@@ -252,14 +252,14 @@ run "no_role_reads_a_secret_if_the_module_creates_no_secret" {
         for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Action
       ]) : contains(["kms:Decrypt", "secretsmanager:GetSecretValue"], a)
     ])
-    error_message = "the plan must not read a secret"
+    error_message = "without created_secret, the plan must not read any secret"
   }
   assert {
     condition = one([
       for s in jsondecode(aws_iam_role_policy.apply.policy).Statement : s.Resource
       if s.Action == "secretsmanager:GetSecretValue"
     ]) == "*"
-    error_message = "the apply must not read a secret"
+    error_message = "without created_secret, the apply must not read any secret"
   }
 }
 
@@ -276,21 +276,21 @@ run "roles_read_only_the_secret_that_the_module_creates" {
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Resource
       if contains(s.Action, "secretsmanager:GetSecretValue")
     ]) == ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-loans/reader-*"]
-    error_message = "the plan must not read other secrets"
+    error_message = "the plan must read only the secret that the module creates"
   }
   assert {
     condition = [
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement :
       s.Condition.StringLike["kms:EncryptionContext:SecretARN"] if contains(s.Action, "kms:Decrypt")
     ] == ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-loans/reader-*"]
-    error_message = "the plan must not decrypt values of other secrets"
+    error_message = "the plan must decrypt only the secret that the module creates"
   }
   assert {
     condition = one([
       for s in jsondecode(aws_iam_role_policy.apply.policy).Statement : s.NotResource
       if s.Action == "secretsmanager:GetSecretValue"
     ]) == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-loans/reader-*"
-    error_message = "the apply must not read other secrets"
+    error_message = "the apply must read only the secret that the module creates"
   }
 }
 
@@ -320,7 +320,7 @@ run "role_uses_the_key_of_the_state_only_through_s3" {
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement :
       [s.Resource, s.Condition.StringLike["kms:ViaService"]] if contains(s.Action, "kms:Decrypt")
     ] == [[["arn:aws:kms:eu-west-1:123456789012:key/states"], "s3.*"]]
-    error_message = "the plan must use the key only through S3"
+    error_message = "the plan must use the KMS key of the state only through S3"
   }
 }
 

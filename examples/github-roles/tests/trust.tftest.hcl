@@ -42,7 +42,7 @@ run "pull_requests_get_the_plan_role_if_no_plan_environment_is_set" {
         "repo:banking-group/bank-loans:ref:refs/heads/main",
       ]
     )
-    error_message = "without an environment, the role must trust pull requests and main"
+    error_message = "without plan_environment, the role must trust pull requests and main"
   }
 }
 
@@ -91,7 +91,7 @@ run "roles_trust_one_version_tag_by_default" {
 
   assert {
     condition     = can(regex("^refs/tags/v\\d+\\.\\d+\\.\\d+$", one(var.workflow_refs)))
-    error_message = "the default must be the tag of one version"
+    error_message = "the default of workflow_refs must be the tag of one version"
   }
 }
 
@@ -207,14 +207,14 @@ run "existing_identity_provider_is_used" {
 
   assert {
     condition     = length(aws_iam_openid_connect_provider.github) == 0
-    error_message = "an account can have only one provider for GitHub"
+    error_message = "the configuration must not create a second identity provider"
   }
   assert {
     condition = alltrue([
       for role in aws_iam_role.github :
       jsondecode(role.assume_role_policy).Statement.Principal.Federated == var.oidc_provider_arn
     ])
-    error_message = "the roles must trust the existing provider"
+    error_message = "the roles must trust the existing identity provider"
   }
 }
 

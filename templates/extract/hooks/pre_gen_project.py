@@ -30,15 +30,15 @@ LONGEST_LOCK_YEARS = 100
 # Longest project name that the modules accept. Terraform/main.tf shortens names of more than 24 characters
 # for buckets.
 SLUG_LENGTH = 40
-# PostgreSQL truncates identifiers of more bytes.
+# PostgreSQL truncates an identifier that has more bytes.
 IDENTIFIER_BYTES = 63
-# An area and a place, the form that the modules accept. Abbreviations such as EST have no daylight saving
-# time.
+# Form of the time zones that the modules accept: area and place. Abbreviations such as EST have no daylight
+# saving time.
 TIME_ZONE = r"UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+"
-# Columns of every file, and names of the folders year= and month= in its object key.
+# Columns of every file, and the keys of the folders year= and month= in the paths of files.
 RESERVED_NAMES = ("period", "window_start", "window_end", "year", "month")
 WINDOW = r"[1-9][0-9]{0,2}|1[01][0-9]{2}|1200"
-REGION = r"[a-z]{2}(-[a-z]{3,12}){1,2}-[1-9][0-9]?"  # does not match an availability zone
+REGION = r"[a-z]{2}(-[a-z]{3,12}){1,2}-[1-9][0-9]?"  # eu-west-1a, an availability zone, does not match
 # Pattern for a text that is inserted into a string of Terraform/main.tf.
 MODULE_SOURCE = r'(?!.*[$%]\{)(?!.*MODULE.*MODULE)[^"\\]*MODULE[^"\\]*'
 REPOSITORY = r"https://[A-Za-z0-9._/-]+"
@@ -83,7 +83,7 @@ def matched(text: str, regex: str, right: str) -> re.Match[str]:
 
 
 def identifier(text: str, what: str, example: str) -> str:
-    """Return the name of a table or column. Raise `Invalid` if it has other characters or is too long."""
+    """Return a table or column name. Raise `Invalid` if the name is too long or has a forbidden character."""
     name = text.strip()
     if not name:
         raise Invalid(f"the {what} is empty; write it as in the database, e.g. {example}")
@@ -105,7 +105,7 @@ def reference(text: str, tables: list[str], example: str) -> tuple[str, str]:
 def known(text: str, tables: list[str], example: str) -> str:
     """Return the name of a table. Raise `Invalid` if the extract does not read the table."""
     table = identifier(text, "table name", example)
-    # The list is empty if the entity or a join is invalid. That error is already reported.
+    # `tables` is empty if the entity or a join is invalid. Another message reports that error.
     if tables and table not in tables:
         raise Invalid(f"{shown(table)} is neither the entity nor a table in joins{nearest(table, tables)}")
     return table
@@ -160,7 +160,8 @@ def metric(tables: list[str]) -> tuple[str, str]:
 def expression(text: str) -> str:
     """Return the name in the metric `NAME = EXPRESSION`. The engine and PostgreSQL check the expression."""
     name, _, formula = (part.strip() for part in text.partition("="))
-    # A name in double quotes may only have these characters. So no answer can end the string in Glue/etl.py.
+    # A name in double quotes can contain only the characters of the pattern. So no answer can end the string
+    # in Glue/etl.py.
     plain = re.sub(r'"[^\W\d]\w*([ $-]\w+)*"', "x", formula)
     matched(name, r"[a-z_][a-z0-9_]{0,50}", "a valid name; use a to z, digits and _, e.g. amount = price * quantity")
     if not re.fullmatch(r"[\w .*+/(),$-]*", plain) or not re.search(r"\w", plain) or "--" in plain or "/*" in plain:
@@ -183,7 +184,7 @@ def choice(question: str, *choices: str, engine: str = "(?!)") -> str:
         # Short words such as median and min are similar by chance, so a hint needs a higher similarity.
         hint = nearest(chosen, list(choices), cutoff=0.8)
         if re.fullmatch(engine, chosen):  # the engine has more choices than the template
-            hint = f"; choose one of them, and write {chosen} in Glue/etl.py of the project"
+            hint = f"; choose one of these, then change it to {chosen} in Glue/etl.py of the project"
         raise Invalid(f"{shown(chosen)} is not one of {', '.join(choices)}{hint}")
     return chosen
 
@@ -218,7 +219,7 @@ def join(text: str, tables: list[str]) -> tuple[str, str]:
         for owner, column in ((start, left), (name, column)):
             side = f"{owner}.{identifier(column, 'column name', example)}"
             if side in compared:
-                raise Invalid(f"{shown(side)} is twice in one key; use each column once")
+                raise Invalid(f"{shown(side)} occurs twice in one key; use each column once")
             compared.append(side)
     return name, start
 
@@ -299,7 +300,8 @@ def contradictions(
         found += [("recipient", reason)] * (measured == recipient) + [("group", reason)] * (measured in groups)
     used = {*starts, *(source.rpartition(".")[0] for source in (dated, recipient, *groups))}
     used.update(tables_of_metric(answer("metric")))
-    # Report an unused join only if no column has to change: the change could make a column use the join.
+    # Report an unused join only if no other answer is wrong. The user could correct a wrong answer with a
+    # column of this join.
     return found or [
         ("joins", f"{shown(table)} is joined, but no other answer uses it; remove this join")
         for table in tables[1:]
@@ -330,13 +332,14 @@ def invalid_answers() -> dict[str, list[str]]:
     tables = [entity_table] if entity_table else []
     starts = []
     for piece in parts("joins", ";") if answer("joins").lower() != "none" else []:
-        # Even an invalid join names its table. Remember the table, so that later joins that start from it are
-        # not reported as invalid.
+        # Even an invalid join names its table. Remember the table, so that a later join that starts from this
+        # table is not reported as invalid.
         named = piece.partition(":")[0].rpartition(".")[2].strip()
         table, start = check("joins", join, piece, tables) or (named, "")
         tables.append(table)
         starts.append(start)
-    # An error in the entity or in a join is already reported. So do not check references to tables.
+    # After an error in the entity or in a join, the list of tables is not reliable. So do not check
+    # references to tables.
     if not entity_table or found.get("joins"):
         tables = []
     measured = check("metric", metric, [entity_table] if entity_table else [])

@@ -212,8 +212,8 @@ def test_answers_at_the_prompts_are_not_executed(
         ("joins", "Account: Loans.a = b, Loans.c = d", "is not a key"),
         ("joins", "Account: Loans.a = b and c = d", "is not a key"),
         ("joins", "Account: Loans.a = b; Client: Loans.a = b and Account.c = d", "is not a key"),
-        ("joins", "Account: Loans.a = b and Loans.a = d", '"Loans.a" is twice in one key'),
-        ("joins", "Account: Loans.a = b and Loans.c = b", '"Account.b" is twice in one key'),
+        ("joins", "Account: Loans.a = b and Loans.a = d", '"Loans.a" occurs twice in one key'),
+        ("joins", "Account: Loans.a = b and Loans.c = b", '"Account.b" occurs twice in one key'),
         ("joins", "Account: Loans.a = b and Loans.c = Client.d", "is not a column of Account"),
         ("joins", "Account: Loans.a = b and Loans. = d", "the column name is empty"),
         ("joins", "Account: Loans.a = b and Loans.c  d = e", "single spaces"),
@@ -252,8 +252,8 @@ def test_error_for_an_aggregate_that_is_no_answer_names_the_file_for_it(
     aggregate: str, refused: Callable[..., dict[str, list[str]]]
 ) -> None:
     reason = (
-        f'"{aggregate}" is not one of avg, sum, count, min, max; choose one of them, and write {aggregate} in'
-        " Glue/etl.py of the project"
+        f'"{aggregate}" is not one of avg, sum, count, min, max; choose one of these, then change it'
+        f" to {aggregate} in Glue/etl.py of the project"
     )
     assert refused(aggregate=aggregate) == {"aggregate": [reason]}
 

@@ -99,7 +99,7 @@ variable "subnet_id" {
 
 variable "alert_emails" {
   description = <<-EOT
-    Mail addresses that get the alerts. The owner of each must confirm its subscription.
+    Mail addresses that get the alerts. The owner of each address must confirm the subscription.
   EOT
   type        = set(string)
   default     = ["{{ answers.alert_email }}"]

@@ -91,8 +91,8 @@ docs: $(READY)
 	@PYTHONPATH=modules/glue-extract/runtime $(BIN)/python -m tools.drawings
 	@$(BIN)/python -m tools.reference
 
-# Prints the changes in the interfaces of the modules, and the smallest version that they need. With VERSION, checks that
-# this version is large enough.
+# Prints the changes in the interfaces of the modules, and the smallest version that these changes need. With
+# VERSION, checks that this version is large enough.
 interfaces: $(READY)
 	@$(BIN)/python -m tools.interfaces $(if $(VERSION),--version "$(VERSION)")
 

@@ -1,7 +1,7 @@
 # Rights of a plan: to read the state and the settings of the project's own resources. A plan reads
 # no delivered file, log, receipt or execution. An AWS managed policy such as ReadOnlyAccess would
 # let a branch read the whole account. If a project has more resources, add the rights that a plan
-# of them needs.
+# of these resources needs.
 
 locals {
   # Names of the project's resources. A pattern has "*" only after a character that no project's

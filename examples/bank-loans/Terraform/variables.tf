@@ -71,7 +71,7 @@ variable "subnet_id" {
 
 variable "alert_emails" {
   description = <<-EOT
-    Mail addresses that get the alerts. The owner of each must confirm its subscription.
+    Mail addresses that get the alerts. The owner of each address must confirm the subscription.
   EOT
   type        = set(string)
   default     = ["data-support@mybigbank.co.za"]

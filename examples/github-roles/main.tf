@@ -144,7 +144,7 @@ variable "created_secret" {
   nullable    = false
 
   validation {
-    condition     = !var.created_secret || var.plan_environment != null
+    condition = !var.created_secret || var.plan_environment != null
     error_message = join(" ", [
       "created_secret: also set plan_environment, because a plan reads the secret",
       "and runs code of a branch.",

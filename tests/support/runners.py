@@ -88,8 +88,8 @@ def recipe(command: str) -> tuple[str, ...]:
         capture_output=True,
         text=True,
         check=False,
-        # Make passes its settings and variables to child processes in the environment. With them, this make would
-        # use ARGS of an outer `make test ARGS=-v`, and print its folder.
+        # Make passes its settings and variables to child processes in the environment. With them, this make
+        # would use ARGS of an outer `make test ARGS=-v`, and print its folder.
         env={"PATH": os.environ["PATH"]},
     )
     return tuple(line.strip() for line in done.stdout.splitlines())

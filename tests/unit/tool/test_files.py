@@ -206,7 +206,7 @@ def test_private_folder_that_other_users_could_replace_is_refused(
     folder.parent.mkdir(parents=True)
     monkeypatch.setattr(os, "getegid", lambda: shared.stat().st_gid + 1)
     shared.chmod(mode)
-    with pytest.raises(ExtractsError, match=f"Other users can write to {shared}, and so"):
+    with pytest.raises(ExtractsError, match=f"Other users can write to {shared}, so they"):
         files.private_folder(folder).__enter__()
     for safe in (mode | stat.S_ISVTX, 0o755):  # in a sticky folder, only the owner may rename a folder
         shared.chmod(safe)

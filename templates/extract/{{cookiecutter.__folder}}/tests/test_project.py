@@ -64,7 +64,7 @@ class SpecTest(unittest.TestCase):
         assert recipient
         deployed, read = set(ast.literal_eval(tables[1])), set(self.extract.tables)
         assert deployed == read, "; ".join(
-            f"{has} has the table {table!r}, but {lacks} does not; correct the name, or add or remove the table"
+            f"{has} has the table {table!r}, but {lacks} does not; correct its name, or add or remove it"
             for has, lacks, more in (
                 ("Glue/etl.py", "Terraform/main.tf", read - deployed),
                 ("Terraform/main.tf", "Glue/etl.py", deployed - read),

@@ -13,10 +13,10 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_actions = [aws_sns_topic.this.arn]
   alarm_description = join(" ", [
     "An event of ${var.failure_events.name} could not be delivered, so nothing was started and no",
-    "mail was sent about it. The event can be a failure, a scheduled start of the workflow or of",
-    "the catch-up run, or the start of a transfer, of a receipt or of a daily check. A message",
-    "with the event stays for 14 days in the queue ${var.name}-dead-letters. Read the",
-    "ERROR_MESSAGE of the message, fix the cause, start the target of the event by hand, then",
+    "mail was sent about it. The event can be a failure or a recovery, a scheduled start of the",
+    "workflow or of the catch-up run, a file to send, a receipt to write, or the start of a daily",
+    "check. A message with the event stays for 14 days in the queue ${var.name}-dead-letters. Read",
+    "the ERROR_MESSAGE of the message, fix the cause, start the target of the event by hand, then",
     "delete the message.",
   ])
   comparison_operator = "GreaterThanThreshold"

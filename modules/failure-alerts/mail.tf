@@ -9,8 +9,8 @@ locals {
   _catch_up_schedule = var.failure_events.catch_up_schedule
   _push_arn_prefix   = var.delivery.push_arn_prefix
 
-  # How many hours the time zones of an area are ahead of GMT at most, for example 4 in Europe.
-  # Neither Terraform nor JSONata supports time zones, so all time zones of an area have one value.
+  # For each area, the largest number of hours that one of its time zones is ahead of GMT. Neither
+  # Terraform nor JSONata supports time zones, so all time zones of an area have the same number.
   _area_hours = {
     "Africa"    = 3
     "America"   = 0

@@ -168,7 +168,8 @@ output "failure_events" {
           source      = ["aws.secretsmanager"]
           detail-type = ["AWS Service Event via CloudTrail"]
           detail = {
-            # The Secrets Manager user guide lists these failures in "Log entries for rotation".
+            # These are all events of failures that the Secrets Manager user guide lists in "Log
+            # entries for rotation".
             eventName           = ["RotationAbandoned", "RotationFailed", "TestRotationFailed"]
             additionalEventData = { SecretId = [local.secret_arn] }
           }

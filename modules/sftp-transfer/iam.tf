@@ -4,8 +4,8 @@
 
 locals {
   # Role names are unique in an account. They contain the region, so that the same name can be used
-  # in two regions. `name` has no underscore. So only roles of recipients have names that begin with
-  # NAME_sftp_, NAME_push_ or NAME_send_.
+  # in two regions. `name` has no underscore. So only roles for single recipients have names that
+  # begin with NAME_sftp_, NAME_push_ or NAME_send_.
   _role_names = merge(
     { for user in keys(local.users) : "recipient/${user}" => "${var.name}_sftp_${user}" },
     { for user in keys(local.pushes) : "connector/${user}" => "${var.name}_push_${user}" },

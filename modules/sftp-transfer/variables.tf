@@ -94,8 +94,7 @@ variable "endpoint" {
                          of your choice.
     - `elastic_ip_ids` - (Optional) Allocation IDs of Elastic IP addresses, one per subnet, which
                          make the server reachable from the internet.
-    - `subnet_ids`     - (Optional) Subnets of a VPC endpoint. Mode "instance" needs exactly one
-                         subnet.
+    - `subnet_ids`     - (Optional) Subnets of a VPC endpoint, exactly one in mode "instance".
     - `type`           - (Optional) "VPC" or "PUBLIC". Every address can reach a "PUBLIC" endpoint.
     - `vpc_id`         - (Optional) VPC of the subnets.
   EOT

@@ -173,7 +173,7 @@ run "sixty_connectors_are_within_all_limits" {
         ) : length(pattern) <= 2048 && !strcontains(pattern, "wildcard")
       ])
     )
-    error_message = "One rule serves all recipients. Its pattern has at most 2,048 characters."
+    error_message = "One rule is enough. Patterns have at most 2,048 characters and no wildcard."
   }
   assert {
     condition = alltrue([

@@ -146,7 +146,7 @@ run "login_before_the_first_publication_shows_an_empty_folder" {
       one(aws_transfer_server.this[0].s3_storage_options).directory_listing_optimization
       == "ENABLED"
     )
-    error_message = "The server optimizes listings, so an empty root folder causes no error."
+    error_message = "The server optimizes listings, so a missing root folder causes no error."
   }
 }
 

@@ -83,7 +83,7 @@ def matched(text: str, regex: str, right: str) -> re.Match[str]:
 
 
 def identifier(text: str, what: str, example: str) -> str:
-    """Return a table or column name. Raise `Invalid` if the name is too long or has a forbidden character."""
+    """Return a schema, table or column name. Raise `Invalid` if the name is not valid."""
     name = text.strip()
     if not name:
         raise Invalid(f"the {what} is empty; write it as in the database, e.g. {example}")

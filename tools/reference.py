@@ -84,8 +84,8 @@ def answers() -> str:
                 " `extract.yaml` contains the answers. cookiecutter and `extracts new` ask the questions"
                 " marked with yes. All other questions have a default. `extracts new` has an option for each"
                 " question. With `--database-url`, `extracts new` also asks for the time zone if the date"
-                " column is a timestamp with time zone. `alert_email` has no default, so you must answer this"
-                " question even if you use `--no-input`.",
+                " column is a timestamp with time zone. `alert_email` has no default, so you must give this"
+                " answer even with `--no-input`.",
                 _table(("answer", "asked", "default", "question"), rows),
                 "## Choices",
                 _table(("answer", "choice", "meaning"), choices),

@@ -24,8 +24,9 @@ _VALUES = (
     *("pgp-keys", "pgp-keys-sha256", "job-security-configuration"),
 )
 _FLAGS = ("restate", "allow-incomplete", "dry-run")
-# The engine removes these characters from both ends of a value. facts.jsonata of failure-alerts removes the
-# same characters. If the engine removed other spaces, too, the alerts could not read the month of a run.
+# The engine removes these characters from both ends of every value except --reason. facts.jsonata of
+# failure-alerts removes them, too. If the engine removed other spaces, the alerts could not read the month of
+# a run.
 _BLANKS = " \t\n\r\f\v"
 
 # Arguments that Glue and its workflows add to the command line, and that resemble an argument of the engine.
@@ -48,14 +49,15 @@ _LOADING = (
     *("python-virtual-env", "python-virtual-env-storage-prefix"),
     *("extra-jars", "extra-files", "user-jars-first"),
 )
-# Arguments of Glue that the module always sets. The engine checks them, too, because a run could pass the key
-# "--conf=..." in addition to "--conf".
+# Arguments of Glue that the module always sets. The engine refuses a second value of such an argument,
+# because a run could pass the key "--conf=..." in addition to "--conf".
 _ALWAYS = ("conf", "extra-py-files", "scriptlocation", "job-language", "custom-loggroup-prefix")
 _FIXED = "fixed-arguments"
 _GUARDED = (*_OFF, *_FOLDERS, *_LOADING, *_ALWAYS, _FIXED)
 
-# Timeouts in seconds. The job ends after one hour. A statement times out earlier, so that the job can report
-# the statement. If a lock is held for longer than a minute, somebody probably works on the table.
+# Timeouts in seconds. By default, Glue stops a run after one hour. A statement times out earlier, so that the
+# job can report the statement. If a lock is held for longer than a minute, somebody probably works on the
+# table.
 _STATEMENT_TIMEOUT = 3000
 _LOCK_TIMEOUT = 60
 

@@ -37,7 +37,7 @@ class Block(NamedTuple):
 class Lines(NamedTuple):
     """Lines of a result that a COPY wrote, column by column.
 
-    One `Lines` object contains all consecutive lines with the same labels.
+    `lines_of` never divides consecutive lines with the same labels between two objects.
     """
 
     size: int

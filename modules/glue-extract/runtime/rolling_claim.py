@@ -18,7 +18,7 @@ from rolling_store import Store, sha256_of
 if TYPE_CHECKING:
     from rolling_publication import Plan
 
-_TRIES = 5  # attempts to write a file, because each previous owner of the claim can change it once
+_TRIES = 5  # attempts to write a file, because each previous owner of the claim may change it once
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def settled(node: Node) -> Node:
 
 
 def _rest(node: Node) -> Node:
-    """Return a copy of a node that is not arithmetic. `settled` replaces the nodes directly below it."""
+    """Return a copy of a node that is not arithmetic. The nodes directly below it are settled."""
     match node:
         case Binary(operator, left, right) if operator in COMPARISONS and _is_number(left, right):
             scaled, _ = _common([left, right])

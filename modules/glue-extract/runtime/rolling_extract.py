@@ -38,7 +38,7 @@ __version__ = "0.1.0"
 
 @dataclass
 class _Progress:
-    """The progress of a run. The error message of the run names the periods that were published before."""
+    """The progress of a run. The error message of a run names the periods that are already published."""
 
     periods: tuple[Period, ...] = ()
     published: list[Period] = field(default_factory=list)

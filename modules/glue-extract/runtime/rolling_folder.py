@@ -197,7 +197,7 @@ def inside(root: Path, place: str) -> Path:
 
 
 def is_left(path: Path) -> bool:
-    """Return whether no process needs this temporary file or folder any more.
+    """Return whether no process needs this temporary file or folder anymore.
 
     A process locks its temporary files and folders while it runs.
     """

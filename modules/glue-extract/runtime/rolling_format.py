@@ -22,7 +22,7 @@ class Csv:
     """
 
     delimiter: str = ","
-    quoting: str = "minimal"  # or "all", "nonnumeric" or "none"; if a field needs quotes, "none" is an error
+    quoting: str = "minimal"  # or "all", "nonnumeric", or "none", with which no field may need quotes
     line_ending: str = "\r\n"
     header: bool = True
     encoding: str = "utf-8"  # any text codec of Python

@@ -106,7 +106,7 @@ def _markers(store: Store, made: Plan) -> Json:
 
 
 def replaces(made: Plan) -> Json:
-    """Return the replaced revision for the claim, where the next run finds it if this run is killed."""
+    """Return the replaced revision. If this run is killed, the next run finds the revision in the claim."""
     return {} if made.committed is None else {"replaces": kept(made.committed)}
 
 

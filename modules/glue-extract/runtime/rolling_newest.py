@@ -14,7 +14,7 @@ from rolling_span import Span
 def period(resolved: Resolved, last: Period, session: Session) -> Period | None:
     """Return the period of the newest row before the end of `last`, or None if there is no such row.
 
-    Only rows that meet the conditions of the spec count.
+    Only rows that meet `where` of the extract count.
     """
     found = session.rows(query(resolved, last))
     return Period.parse(found[0][0]) if found and found[0][0] else None

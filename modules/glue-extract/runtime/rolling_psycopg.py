@@ -52,7 +52,7 @@ class PsycopgConnection:
 
     def execute(self, statement: str) -> None:
         with self._watched():
-            # psycopg sends a statement in bytes unchanged. In a str, psycopg would replace "%".
+            # The types of psycopg accept a statement that is not a literal only as bytes.
             self.connection.execute(statement.encode())
 
     def copy(self, query: str, path: Path) -> None:
@@ -74,7 +74,7 @@ class PsycopgConnection:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """Shut the connection down if the server is silent for longer than `limit` seconds.
+        """Shut the connection down if a statement still runs after `limit` seconds.
 
         If the network has lost the connection, libpq would wait for the server forever.
         """

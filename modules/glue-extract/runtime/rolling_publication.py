@@ -33,12 +33,13 @@ Four steps ensure this, even if runs are killed or run at the same time:
 4. *Commit.* The target copies the claim to the place of the manifest (`x-amz-copy-source-if-match`), if this
    run still owns the claim and if no manifest exists. So only the owner of the claim can publish.
 
-If a run finds a claim that is not settled, it takes the claim over at once, even if the other run still
-runs. With a lease, nobody could repair the month until the lease ends. If the other run still runs, it ends
+If a run finds a claim that is not settled, it takes the claim over at once, even if the other run is still
+active. With a lease, nobody could repair the month until the lease ends. If the other run is active, it ends
 with an error at its next step. A request of the other run may still arrive later, but its condition then
 fails. There is one exception: a file that the other run wants to change and the new run keeps. So the new run
 writes the same bytes again, which gives the file another tag (`Store.retag`). If a restatement is killed, the
-next run completes it, with or without `--restate`, and with the same reason.
+next run completes it, with or without `--restate`. The manifest keeps the reason of the killed run, unless
+the next run has its own reason.
 """
 
 from __future__ import annotations

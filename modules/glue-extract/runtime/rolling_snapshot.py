@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FEW_ROWS = 100_000  # maximum number of rows of a table that is read over one connection and broadcast
 _FETCHED_AT_ONCE = 10_000
-_MOST_PARTS = 32  # maximum if the spec has no `partitions`; by default, a server has 100 connections
+_MOST_PARTS = 32  # maximum if the spec has no `partitions`; by default, a server allows 100 connections
 
 _EXPORT = r"""SELECT pg_export_snapshot(), pg_postmaster_start_time()::text,
     (SELECT reset_val ~ '^pg_catalog *(, *pg_temp *)?$' FROM pg_settings WHERE name = 'search_path')::text,
@@ -48,9 +48,9 @@ class Snapshot:
     # Whether the role's own search_path has only schemas that nobody else can write to. If not, each login
     # must set another search_path, which a pooler may refuse.
     is_safe: bool = False
-    # Startup options for a login. With some settings of a role or database, Spark cannot find the columns of
-    # a query. The options replace these settings. A pooler may refuse options, so the text is empty if no
-    # setting must be replaced.
+    # Startup options for a login. With some settings of a role or database, Spark could not ask for the
+    # columns of a query. The options replace these settings. A pooler may refuse options, so the text is
+    # empty if no setting must be replaced.
     options: str = ""
 
     @classmethod

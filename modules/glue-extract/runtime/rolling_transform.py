@@ -305,7 +305,7 @@ def _typed(found: Any, columns: Mapping[Column, Column]) -> Any:
 
 @contextmanager
 def _active(session: SparkSession) -> Iterator[None]:
-    """Make a session the active session of Spark until the block ends.
+    """Make a session the active session of Spark during the block.
 
     In Spark 3.5, a cast in `expr` obeys the settings of the session that is active when `expr` makes the
     cast. Without ANSI mode, a cast that fails would become NULL.

@@ -27,7 +27,7 @@ Aggregates = Sequence[int]
 
 
 def scaled(text: str, digits: int) -> int:
-    """Return a number with `digits` digits after the point as a whole number, in units of the last digit.
+    """Return a number as a whole number, in units of 10 ** -`digits`.
 
     >>> scaled("-0.5", 2), scaled("7", 1), scaled("1.500", 1)
     (-50, 70, 15)

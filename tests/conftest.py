@@ -10,7 +10,7 @@ from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = ("tests.support.provider", "tests.support.stamping")
 
-# In test_oracle, each example runs the engine on many random sources, so an example is slow on purpose.
+# The examples of test_oracle share one `engine`, and each example runs the engine on many random sources.
 _quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 # Hypothesis does not shrink examples. It would take minutes, and the failure already shows the file that
 # differs.

@@ -105,7 +105,7 @@ def root(
 
 
 @pytest.mark.timeout(2400)  # slow: the provider makes several requests for each of several hundred resources
-def test_project_at_the_limits_is_applied_has_an_empty_second_plan_and_is_destroyed(
+def test_project_at_the_limits_is_applied_and_destroyed_and_has_an_empty_second_plan(
     root: Root, cloud: aws.Cloud
 ) -> None:
     root.setup()

@@ -197,7 +197,7 @@ def test_project_is_initialized_from_the_released_modules(newcomer: Newcomer, pr
 
 
 def test_editors_and_mypy_find_the_engine_of_the_project(newcomer: Newcomer, project: str) -> None:
-    # Spark needs about 300 MB on the disk, so the test does not install Spark.
+    # Spark needs several hundred MB on the disk, so the test does not install Spark.
     done = newcomer.run("make dev DEV_PACKAGES=mypy", place=project)
     assert done.returncode == 0, done.stdout + done.stderr
     checks = ".venv/bin/python -m mypy Glue/etl.py"

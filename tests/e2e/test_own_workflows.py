@@ -1,7 +1,7 @@
 """Run the workflows of this repository, step by step.
 
-In these tests, `make` only prints its commands, except for a release. One test builds the release and
-publishes it to a local registry.
+In these tests, `make` only prints its commands, except for `make release-files`, which builds the files of
+the release. The emulated GitHub stores a published release.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A test runs every command on a page, or this file says why no test runs the command."""
+"""Every command on a page runs in a test or in CI, or this file gives the reason why not."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def test_every_command_on_a_page_has_a_test_or_a_reason_for_no_test() -> None:
     for page, text in pages().items():
         for command in commands(text):
             told.setdefault(command, []).append(page)
-    # A command without arguments is only mentioned on a page. Another test runs the help of each command.
+    # `extracts NAME` without arguments only mentions a command. Another test runs the help of each command.
     mentions = {f"extracts {name}" for name in names}
     assert not {c: p for c, p in told.items() if c not in RUN.keys() | NOT_RUN.keys() | mentions}
     assert not RUN.keys() & NOT_RUN.keys()

@@ -108,7 +108,7 @@ def test_error_of_a_run_comes_after_the_messages_of_spark(store: Store, tmp_path
 
 
 def ended_in_spark(store: Store, url: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run `python etl.py` in a separate process. The run fails, because Spark does not get the driver."""
+    """Run `python etl.py`, which must fail, in a separate process. Its Spark has no PostgreSQL driver."""
     script = folder / "etl.py"
     spec = replace(LOANS, aggregate_in="spark", schema=store.schema)
     script.write_text(f"from rolling_extract import *\n\nrun({spec!r})\n")

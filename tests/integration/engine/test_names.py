@@ -94,7 +94,7 @@ def twice_null(loans: Store) -> None:
         (twice_null, '"Beta" has several values of "code" in SCHEMA."Bank"; correct the rows'),
     ],
 )
-def test_recipient_with_no_value_or_several_values_of_a_column_is_refused(
+def test_recipient_with_no_value_several_values_or_an_invalid_value_of_a_column_is_refused(
     loans: Store, engine: Engine, spoil: Callable[[Store], None], sentence: str
 ) -> None:
     spoil(loans)

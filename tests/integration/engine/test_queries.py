@@ -322,7 +322,7 @@ def test_floats_are_summed_as_their_printed_decimals(store: Store, reading: Read
 
 
 def test_function_gets_nulls_if_a_join_finds_no_row(store: Store, either: Read) -> None:
-    """If the join finds no row, the arguments are NULL. The result of coalesce is then not NULL."""
+    """If the join finds no row, the argument is NULL. A function such as coalesce may return a value."""
     store.connection.execute("insert into loan values (7, null, 4.00, '2026-10-02', 'c')")
     steps = (replace(ACCOUNT, optional=True), BANK)
     value = Call("coalesce", (Ref(RATE), Number("9")))

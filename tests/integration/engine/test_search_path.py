@@ -1,8 +1,8 @@
 """Operators, functions and types outside of pg_catalog do not change the values that a run computes.
 
-Up to PostgreSQL 14, every role may create operators, functions and types in the schema `public`. If
-such an object fits the types of a query exactly, PostgreSQL prefers this object and runs it with the rights
-of the reader.
+Up to PostgreSQL 14, every role may create operators, functions and types in the schema `public`. If such
+an object fits the types of a query exactly, PostgreSQL prefers this object and runs it with the rights of
+the reader.
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ def test_enum_in_a_schema_whose_name_begins_with_reg_is_written(store: Store, en
         store.sql(f"DROP SCHEMA {name} CASCADE")
 
 
-# Statements that the owner of an enum can run in one transaction. They would replace a label by another one.
+# Statements that the owner of an enum can run in one transaction. They would replace a label by another text.
 EXCHANGES = {
     "cast": "CREATE CAST (grade AS text) WITH FUNCTION steal(grade)",
     "implicit cast": "CREATE CAST (grade AS text) WITH FUNCTION steal(grade) AS IMPLICIT",
@@ -307,7 +307,7 @@ def test_change_of_a_type_during_a_run_runs_no_function_of_its_owner(
         ("grade = 'C'", '"grade" in {schema}."Loans" has no value "C"'),
         ("grade IN ('A', 'a')", '"grade" in {schema}."Loans" has no value "a". Did you mean "A"?'),
         ("grade < 'B'", '"grade" in {schema}."Loans" is an enum, and a run cannot order its values;'),
-        ("grade BETWEEN 'A' AND 'B'", '"grade" in {schema}."Loans" is an enum, whose values a run does not'),
+        ("grade BETWEEN 'A' AND 'B'", '"grade" in {schema}."Loans" is an enum, and a run cannot order'),
         (
             "'A'::{schema}.grade = grade",
             "has a cast to {schema}.grade; only PostgreSQL's own types are allowed",
@@ -324,7 +324,7 @@ def test_unsupported_comparison_of_an_enum_is_refused(
 
 
 def test_column_of_the_type_regclass_is_refused(store: Store, engine: Engine) -> None:
-    """The value is the name of a table. A role that can create a table can choose a name like a formula."""
+    """The value is a table name. A role that can create a table can name it like a formula."""
     store.sql('ALTER TABLE "Loans" ADD place regclass')
     said = engine.refusal("--period", "2026-10", group_by={"place": "Loans.place"})
     assert '"place", "place" in' in said

@@ -71,7 +71,8 @@ def test_only_the_user_reaches_the_ports_and_files_of_spark(way: str, tmp_path: 
     assert [found for found in answers if b"Expected SaslMessage" not in found] == []
 
 
-# At the exit, Python calls the function of the engine first, because the engine registers its function last.
+# At the exit, Python first calls the function that was registered last. If the engine registered a function
+# here, this function would end Spark before the notebook counts the rows.
 NOTEBOOK = """
 import atexit
 from pyspark import SparkContext

@@ -131,7 +131,7 @@ def test_options_request_without_a_signature_is_refused(cloud: aws.Cloud, path: 
 def test_request_without_a_signature_cannot_reach_another_service(cloud: aws.Cloud) -> None:
     """AWS answers the action Unsubscribe without a signature.
 
-    The host name is the name of a bucket, so an emulator could create the bucket.
+    The host name contains the name of a bucket, so the emulator could create the bucket.
     """
     bucket = f"other-{secrets.token_hex(4)}"
     arn = f"arn:aws:sns:{aws.REGION}:{aws.ACCOUNT}:topic:{uuid.uuid4()}"

@@ -49,7 +49,7 @@ def catalog_key_steps() -> tuple[Step, ...]:
 
 
 def driver_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """Return the additional steps with a custom driver. Glue runs a job. Its files have other prefixes."""
+    """Return the additional steps with a custom driver. Glue runs a job, whose files have other prefixes."""
     own_role = f"arn:aws:iam::{aws.ACCOUNT}:role/{role_name('rights', 'crawler')}"
     folders = [
         f"artifacts/rights/{folder}"

@@ -124,7 +124,7 @@ def collisions(resources: Planned, region: Callable[[str], str]) -> list[tuple[s
         name = [resource["change"]["after"].get(part) for part in NAMES[kind]]
         if kind in GLOBAL:
             names[kind, *name] += 1
-        elif any(name):  # if empty, AWS completes the name, or the name is the ID of another resource
+        elif any(name):  # AWS completes an empty name, or the name is the ID of another resource
             names[kind, region(address), *map(str, name)] += 1
     return [name for name, count in names.items() if count > 1]
 

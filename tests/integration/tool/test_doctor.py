@@ -28,7 +28,7 @@ __all__ = ["gpg"]
 READER = "patient_reader"
 EXAMPLE = Path(__file__).parents[3] / "examples/bank-loans"
 GUIDE = Path(__file__).parents[3] / "docs/how-to/encrypt-files.md"
-# Terraform code with everything that `doctor` reads. tests/e2e/test_demo.py checks a deployed example.
+# Terraform code with everything that `doctor` requires. tests/e2e/test_demo.py checks a deployed example.
 ROOT = """
 variable "region" { type = string }
 variable "subnet_id" { type = string }

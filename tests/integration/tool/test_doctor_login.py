@@ -1,4 +1,4 @@
-"""If the login of `extracts doctor` has more rights than the job, doctor runs no code of a table's owner."""
+"""If the login of `extracts doctor` is not the login of the job, doctor runs no code of a table's owner."""
 
 from __future__ import annotations
 

@@ -345,7 +345,7 @@ def test_answer_for_the_recipient_may_be_a_table_name(shops: str, extracts: Extr
     assert "Metric('sum', 'paid'" in found["metrics"]
     assert found["date_column"] == "sold_at"
     assert found["group_by"] == {"store_id": "stores.id", "store_name": "stores.store_name"}
-    assert "→ employees" not in done.stdout  # no path follows the circle of "stores" and "managers"
+    assert "→ employees" not in done.stdout  # no path follows the circle of "stores" and "employees"
 
 
 def test_nullable_join_is_reported(shops: str, entities: Callable[..., dict[str, Any]]) -> None:

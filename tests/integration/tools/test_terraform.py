@@ -142,7 +142,7 @@ def test_commands_share_a_provider_in_the_same_folder_and_environment(tmp_path: 
         )
         second = provider.processes[0].pid
         assert second != first
-        # An object in the folder has a file at a relative path, so the folder needs another provider process.
+        # The file of an object may have a relative path, so a folder with objects needs its own provider.
         copy = shutil.copytree(folder, tmp_path / "copy", symlinks=True)
         provider.attach(copy, settings | {"AWS_REGION": "eu-north-1"})
         assert provider.processes[0].pid == second

@@ -273,7 +273,7 @@ def test_multipart_upload_is_visible_only_when_complete(
     assert publisher(Alpha=text).startswith("published: 1 file")
     proxy.fault = None
     # Each of six requests is tried twice: the claim, the start of the upload, its two parts, its completion,
-    # and the manifest. The file exists only before the last two attempts.
+    # and the manifest. Only the checks before the two attempts for the manifest find the file.
     assert there == [*[False] * 10, *[True] * 2]
     assert publisher.texts() == {"Alpha": text}
     [entry] = (publisher.published() or {})["files"]

@@ -13,7 +13,7 @@ _EXTRAS = {"boto3": "aws", "pyspark": "spark"}  # the extra that installs each p
 
 
 def install(package: str) -> str:
-    """Return the command that installs a package of an extra, with this version of the tool."""
+    """Return the command that installs this version of the tool with the extra that has the package."""
     context = json.loads((templates() / "extract/cookiecutter.json").read_text(encoding="utf-8"))
     source = f"git+{context['_repository']}@v{__version__}"
     return f'pip install "terraform-aws-extracts[{_EXTRAS[package]}] @ {source}"'

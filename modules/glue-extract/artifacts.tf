@@ -6,8 +6,8 @@ locals {
   _artifacts      = "${var.artifacts.prefix}/${var.name}"
   artifacts_url   = "s3://${var.artifacts.bucket}"
   certificate_key = "${local._artifacts}/database-ca.pem"
-  # The crawler may create folders in this folder and two levels above it. The folder two levels
-  # above must be in the extract's own prefix, so that the crawler writes to no other prefix. See
+  # The crawler may create folders in this folder, in its parent and in the parent of its parent. All
+  # three must be in the extract's own prefix, so that the crawler writes to no other prefix. See
   # crawler.tf.
   driver_folder = "${local._artifacts}/crawler/driver"
   driver_key    = "${local.driver_folder}/database-driver.jar"

@@ -64,7 +64,7 @@ def _publish(
     rows = sum(file["totals"]["rows"] for file in files)  # type: ignore[index]
 
     def part(rows: int, total: str) -> dict[str, Any]:
-        """Return totals in the form of the manifest. A count of rows has no sum."""
+        """Return the totals of a file, as in the manifest. The metric `count` has no field `sum`."""
         values = {name: {"count": rows, **({} if name == "count" else {"sum": total})} for name in metrics}
         return {"rows": rows, "metrics": values}
 

@@ -103,7 +103,7 @@ class Provider:
 
 
 def _has_objects(root: Path) -> bool:
-    """Return whether a root or one of its modules has an S3 object. Only this type reads files here."""
+    """Return whether a root or one of its modules has an S3 object, the only resource that reads files."""
     index = root / ".terraform/modules/modules.json"
     called = json.loads(index.read_text())["Modules"] if index.is_file() else []
     folders = {root, *(root / module["Dir"] for module in called)}

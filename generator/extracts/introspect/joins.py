@@ -124,7 +124,10 @@ def _refusal(scope: Scope, tree: graph.Path, link: graph.Link | None) -> str:
         f" from {quoted(entity)}{joined};"
     )
     written = name if schema == "public" else f"{schema}.{name}"
-    return f"{said}. To count a row once for each of these rows, run: {view} Then use --entity {written}"
+    return (
+        f"{said}. To count each row of {entity.name} once for each matching row, run: {view}"
+        f" Then use --entity {written}"
+    )
 
 
 def _notes(scope: Scope, tree: graph.Path) -> Iterator[str]:

@@ -21,7 +21,7 @@ _NO_AMOUNT = frozenset(
     """.split()  # noqa: SIM905 (as a list it takes a line for each word)
 )
 _KEYS = ("id", "fk", "pk", "key", "no", "nr", "guid")
-# Ends of names for the same kind of columns, if the words have no separator, such as in `revisionnumber`.
+# Ends of names of such columns if their words have no separator, for example `number` in `revisionnumber`.
 _JOINED = (
     *("number", "flag", "status", "code", "rating", "sequence", "level", "promotion", "frequency", "type"),
     *("expmonth", "expyear"),

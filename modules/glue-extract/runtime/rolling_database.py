@@ -165,11 +165,11 @@ def from_connection(name: str) -> Database:
     """Return the database of a Glue connection. User and password are in the secret of the connection."""
     import boto3  # import only in a run on AWS
 
+    # botocore creates its error classes at run time, so `except` cannot name them. `aws_error` returns errors
+    # that are not from botocore unchanged.
     try:
         answer = boto3.client("glue").get_connection(Name=name, HidePassword=True)
-    except (
-        Exception
-    ) as error:  # botocore creates its error classes at run time; `aws_error` returns other errors unchanged
+    except Exception as error:
         raise aws_error(
             error, f'Glue connection "{name}"', "glue:GetConnection", kind="connection"
         ) from error

@@ -217,8 +217,8 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
     claim.withdraw(made)
     for file in made.files:
         claim.write(made, file)
-    # Remove a marker before its file, because a marker says that its file can be read. The name of a marker
-    # is the name of its file with a suffix, so the marker follows its file in `withdrawn`.
+    # Remove a marker before its file, because a marker says that its file can be read. `withdrawn` has each
+    # file before its marker, so the order is reversed.
     for key in reversed(made.withdrawn):
         claim.remove(store.place(key))
     claim.commit()

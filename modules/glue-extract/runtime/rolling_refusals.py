@@ -103,8 +103,8 @@ _BEGINNING = re.compile(
     r"(?:No space left on device|\[(?P<condition>[A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\])?"
 )
 
-# The driver's message follows directly after the text before `words`. Later in the text, a value of a row
-# could look like a message.
+# Matches from the start of the text, and `words` is the message of the driver. A search further on in the
+# text could find a value of a row that looks like a message.
 _DRIVER_WORDS = re.compile(
     rf"(?:(?:{_CLASS}|Job aborted(?:{_TASK})?|Exception thrown in awaitResult): )*"
     r"(?:org\.postgresql\.util\.)?PSQLException: (?P<words>.*)"

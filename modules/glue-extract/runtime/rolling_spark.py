@@ -96,7 +96,10 @@ class _Reader:
     snapshot: Snapshot
 
     def make_views(self, relations: Sequence[Relation], *, is_shared: bool = False) -> None:
-        """Make the view of each relation. With `is_shared`, several queries read the entity."""
+        """Make the view of each relation.
+
+        If `is_shared`, several queries read the entity. Then its rows are read from the source only once.
+        """
         transformed = [each for each in relations if each.name == "t0" and self.resolved.transform]
         for relation in transformed:
             self.snapshot.spark.sql(relation.sql).createOrReplaceTempView(relation.name)

@@ -165,9 +165,10 @@ def _check_join(resolved: Resolved, step: Step) -> None:
 def _equals_several(left: str, right: str) -> bool:
     """Return whether a value of the type `left` can equal different values of the type `right`.
 
-    If so, a row can match several rows, although the right column has a unique index. PostgreSQL compares
-    `char(n)` with a text without the spaces at the end, and a float with another number as floats. It
-    compares a time with a time zone in the zone of the session, where two local times can be one moment.
+    If so, a row can match several rows, even if the column on the right side has a unique index. PostgreSQL
+    ignores the spaces at the end of a `char(n)` if it compares the `char(n)` with a text. It compares a float
+    and another number as floats. If only one of two times has a time zone, the other is a local time of the
+    session, and two different local times can be the same moment.
     """
     if left in _FLOATS:
         return right not in (*_FLOATS, "smallint", "integer")

@@ -289,7 +289,7 @@ run "job_settings_are_passed_to_glue" {
       "--additional-python-modules"       = "pyarrow==21.0.0"
       "--python-modules-installer-option" = "--disable-pip-version-check"
     }
-    error_message = "With modules in extra_arguments, pip uses the index. A run cannot change this."
+    error_message = "If extra_arguments has Python modules, pip uses the package index. No run can change this."
   }
   assert {
     condition     = aws_glue_job.this.default_arguments == tomap({ "--statement-timeout" = "7200" })

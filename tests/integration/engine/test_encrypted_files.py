@@ -269,7 +269,7 @@ def test_recipient_without_a_key_is_refused_before_the_entity_is_read(
     assert not engine.folder.exists()
 
 
-def test_key_of_a_recipient_with_a_plain_file_is_refused(
+def test_key_is_refused_if_the_file_of_the_recipient_is_not_encrypted(
     loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
 ) -> None:
     for bank in ("Alpha", "Beta"):

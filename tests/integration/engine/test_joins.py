@@ -82,7 +82,7 @@ def test_recipient_unassigned_has_a_file_in_every_period(store: Store, engine: E
     )  # one run for both periods gives the same bytes
 
 
-def test_spec_may_set_the_name_of_the_recipient_unassigned(store: Store, engine: Engine) -> None:
+def test_spec_may_choose_another_name_for_the_unassigned_recipient(store: Store, engine: Engine) -> None:
     store.branch()
     delivered = engine("2026-10", joins=optional("Bank"), unassigned="No bank")
     assert delivered.lines("Nobank") == []
@@ -229,7 +229,9 @@ def test_table_may_be_joined_twice_with_an_alias(bare_store: Store, engine: Engi
         ("'it''s; -- no (comment' <> 'x' AND \"Amount\" IN (5, 70)", "37.50"),
     ],
 )
-def test_where_selects_the_rows_of_the_entity(store: Store, engine: Engine, where: str, figure: str) -> None:
+def test_condition_of_the_extract_selects_rows_of_the_entity(
+    store: Store, engine: Engine, where: str, figure: str
+) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
     store.loan(branch, "2026-10-02", 70)

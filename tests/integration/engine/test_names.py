@@ -326,7 +326,9 @@ def test_next_run_repairs_the_target_of_a_restatement_killed_at_any_call(
     assert killed > 15
 
 
-def test_files_in_a_bucket_have_the_flat_names(loans: Store, engine: Engine, cloud: Cloud) -> None:
+def test_files_in_flat_folders_have_the_same_names_in_a_bucket(
+    loans: Store, engine: Engine, cloud: Cloud
+) -> None:
     s3, bucket = cloud.client("s3"), "flat-names"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     with mock.patch.object(rolling_extract, "open_store", return_value=BucketStore(bucket, "flat", s3)):

@@ -221,7 +221,9 @@ def test_column_of_a_composite_or_range_type_is_refused_if_a_run_needs_its_text(
     assert ", which a run does not convert to text; use a view that casts the column to a built-in" in said
 
 
-def test_listing_key_of_a_composite_type_is_refused_for_a_transform(store: Store, engine: Engine) -> None:
+def test_listing_with_a_transform_and_a_key_of_a_composite_type_is_refused(
+    store: Store, engine: Engine
+) -> None:
     store.sql(
         """CREATE TYPE price AS (amount int); ALTER TABLE "Loans" ADD price price DEFAULT ROW(5);
         ALTER TABLE "Loans" DROP CONSTRAINT "Loans_pkey", ADD PRIMARY KEY ("idLoan", price)"""

@@ -222,7 +222,7 @@ def test_error_quotes_the_last_line_of_a_server_that_ended(tmp_path: Path) -> No
         pass
 
 
-def test_programs_of_wheels_can_replace_all_programs_of_the_machine() -> None:
+def test_setting_wheels_uses_only_programs_from_wheels() -> None:
     done = extracts("doctor", EXTRACTS_PROGRAMS="wheels", JAVA_HOME="")
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stdout.splitlines() if "(wheel" in line] != []

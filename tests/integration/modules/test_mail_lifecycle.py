@@ -1,4 +1,4 @@
-"""The deployment for the tests of mails: a second plan, changed inputs, and the end of the deployment."""
+"""The modules in the tests of mails: the second plan is empty, inputs can change, and destroy works."""
 
 from __future__ import annotations
 

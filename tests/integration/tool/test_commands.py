@@ -99,7 +99,9 @@ def test_failure_prints_one_line_on_stderr_and_exits_with_code_1(
 
 
 @FAILING
-def test_failure_is_the_same_without_standard_input(arguments: tuple[str, ...], extracts: Extracts) -> None:
+def test_failing_command_has_the_same_exit_code_and_message_without_standard_input(
+    arguments: tuple[str, ...], extracts: Extracts
+) -> None:
     closed = extracts(*arguments, closed=True)
     assert (closed.returncode, closed.stderr) == (1, extracts(*arguments).stderr)
 

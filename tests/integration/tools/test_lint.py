@@ -98,7 +98,7 @@ def test_bad_state_machine_is_found() -> None:
     assert str(finding).startswith('aws_thing.this: MACHINE: No state found named "Second"')
 
 
-def test_finding_is_accepted_only_in_the_kind_of_document_that_the_acceptance_names() -> None:
+def test_accepted_finding_is_still_reported_in_another_kind_of_document() -> None:
     star = Accepted("RESOURCE_STAR", "key", "the key itself")
     found = [Finding(policy(kind), "RESOURCE_STAR", "x") for kind in ("key", "identity")]
     assert lint.judge(found, [star]) == ["aws_thing.this: RESOURCE_STAR: x"]

@@ -32,7 +32,9 @@ def run_jobs(
     number: int,
     source: str,
 ) -> tuple[dict[str, Job], dict[str, Job]]:
-    """Run the jobs of a workflow. Return all jobs by name, and the jobs of this workflow by key.
+    """Run the jobs of a workflow, and of the workflows that it calls.
+
+    Return two dictionaries: all jobs by name, and only the jobs of this workflow by key.
 
     `permitted` has the permissions of the calling job, if a job calls the workflow.
     """

@@ -142,7 +142,7 @@ def test_download_with_a_path_that_sshd_shortened_gives_a_warning_and_no_receipt
     assert "has no receipt" in capsys.readouterr().err
 
 
-def test_download_after_the_end_of_its_session_has_no_user() -> None:
+def test_download_logged_after_the_end_of_its_session_is_recorded_without_a_user() -> None:
     closed = "session closed for local user first-bank from [203.0.113.7]"
     [found] = downloads(OPENED, closed, 'close "/a.csv" bytes read 12 written 0')
     assert found[0] == ""

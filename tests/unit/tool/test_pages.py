@@ -28,7 +28,7 @@ def test_page_that_replaces_an_open_page_is_readable_only_by_its_owner(
 
 
 @pytest.mark.parametrize("content", ["mine", MARK.format("history")])
-def test_file_that_takes_the_place_of_a_page_after_the_check_is_not_replaced(
+def test_page_is_not_written_over_a_file_that_was_created_after_the_check(
     content: str, tmp_path: Path
 ) -> None:
     page = tmp_path / "shared/report.html"

@@ -54,7 +54,7 @@ analyze;
 
 
 class Watch:
-    """Measure the highest resident sets of a process and its children, for each program and in total."""
+    """Measure the highest resident sets of a process and its children, per program and in total, in bytes."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

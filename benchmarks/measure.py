@@ -1,4 +1,4 @@
-"""Measure the time and the memory of a process, and the processor time of its PostgreSQL server.
+"""Measure wall time, processor time and memory of a process, and the processor time of its PostgreSQL server.
 
 If the machine also does other work, wall time has little meaning. The processor time covers the process, its
 children and all backends of the server, including parallel workers. Use the lowest value of several rounds.

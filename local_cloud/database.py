@@ -23,7 +23,7 @@ from extracts.errors import ExtractsError
 from local_cloud import certificates, processes, programs
 
 PREFIX = "extracts-postgresql-"  # prefix of the name of a server's data folder
-# The number of starts. A start fails if another process takes the port before the server binds the port.
+# Maximum number of starts. A start fails if another process takes the port before the server binds the port.
 ATTEMPTS = 3
 
 # The data is temporary, so it need not survive a power failure. All other settings are the defaults of

@@ -33,7 +33,7 @@ DEPRECATED = {
     },
     ("data", "aws_region"): {"id", "name"},
 }  # fmt: skip
-# Arguments that are deprecated since version 6.31 in every resource that has them.
+# Arguments that have been deprecated since version 6.31 in every resource that has them.
 DEPRECATED_EVERYWHERE = {"expected_bucket_owner"}
 
 Kind = tuple[str, str]  # for example ("resource", "aws_glue_job")

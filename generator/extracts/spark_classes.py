@@ -42,7 +42,7 @@ def can_be_made() -> bool:
 def make(variables: Mapping[str, str]) -> None:
     """Make the archive, which takes as long as three starts of Spark.
 
-    `variables` is the environment of the process that uses Spark.
+    The process that makes the archive gets `variables` as its environment.
     """
     path = _path()
     assert path is not None

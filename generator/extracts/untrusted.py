@@ -54,5 +54,5 @@ def event(line: str) -> dict[str, Any] | None:
 
 
 def is_count(value: object) -> TypeGuard[int]:
-    """Return whether a value is an integer that can be a number of rows or bytes."""
+    """Return whether a value is an integer, and not too large for a number of rows or bytes."""
     return type(value) is int and -_LIMIT < value < _LIMIT

@@ -12,7 +12,10 @@ from local_cloud.aws.common import Body, Response
 
 
 def close_alarm_descriptions() -> None:
-    """Return all attributes in DescribeAlarms. ministack omits many of them for the AWS provider."""
+    """Return all attributes in DescribeAlarms.
+
+    ministack omits many of them in the protocol that the AWS provider uses.
+    """
     original = cloudwatch._describe_alarms
 
     def members(name: str, values: list[str]) -> str:

@@ -20,7 +20,7 @@ UNSUBSCRIBE = (
 
 
 def close_sns_email() -> None:
-    """Put a message for an e-mail subscription into the mailbox, with the same text as a mail of SNS."""
+    """Put a message for an e-mail subscription into the mailbox, with the text and the encoding of SNS."""
     original = sns._fanout
 
     @functools.wraps(original)

@@ -66,7 +66,7 @@ def close_object_bodies() -> None:
     """Let a state machine read an object.
 
     In the result, `Body` is the content of the object as text. AWS's examples of `States.StringToJson` also
-    treat `Body` as text. ministack has no getObject, because AWS does not document the form of `Body`.
+    treat `Body` as text. ministack has no getObject, because its authors did not verify the form of `Body`.
     """
     stepfunctions._S3_OP_SPECS["GetObject"] = {
         "method": "GET",

@@ -101,7 +101,7 @@ def _send(connector: Body, order: Body, number: str) -> None:
 
 
 def _refused(connector: Body, path: str, folder: str) -> str:
-    """Send one file with the role of the connector. Return the reason of a failure, or an empty text."""
+    """Send one file with the role of the connector. Return the reason for a failure, or an empty text."""
     role = credentials(connector["AccessRole"], "transfer.amazonaws.com", connector["Arn"])
     if not role:
         return f"{connector['AccessRole']} does not trust {connector['Arn']}"

@@ -24,7 +24,7 @@ HOST_KEY_ALGORITHMS = (
 
 
 def refusal(connector: Mapping[str, Any], path: str, folder: str, role: Mapping[str, str]) -> str:
-    """Send the file with the role's credentials. Return the reason of a failure, or an empty text."""
+    """Send the file with the role's credentials. Return the reason for a failure, or an empty text."""
     try:
         secrets = client("secretsmanager", role)
         secret = secrets.get_secret_value(SecretId=connector["SftpConfig"]["UserSecretId"])

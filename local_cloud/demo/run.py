@@ -306,7 +306,8 @@ def stop(folder: Path) -> None:
     left = json.loads(note.read_text())
     processes.end(left["processes"])
     for place in map(Path, left["folders"]):
-        # Another program may have written this list, so remove only data folders of PostgreSQL from a demo.
+        # Another program may have written this list, so remove only folders with the name and the content of
+        # a PostgreSQL data folder of this package.
         if place.name.startswith(database.PREFIX) and (place / "data/PG_VERSION").is_file():
             shutil.rmtree(place, ignore_errors=True)
     note.unlink()

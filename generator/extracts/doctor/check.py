@@ -12,7 +12,7 @@ class Check:
 
     name: str
     state: Literal["ok", "notice", "failed", "skipped"]
-    text: str  # the facts that the check found, or the reason of the failure
+    text: str  # the facts that the check found, or the reason for the failure
     remedy: str = ""  # what to do about a failure or a notice
 
 

@@ -1,8 +1,8 @@
 """Check the PGP keys of the recipients with the engine of the project.
 
-This file runs as a separate process, because each project may have another version of the engine. The process
-reads a JSON object from standard input, which contains the keys of each recipient by name. The process writes
-a `Result` as JSON to standard output.
+This file runs as a separate process, because each project may have another version of the engine. From
+standard input, the process reads a JSON object with the keys of each recipient, keyed by name. The process
+writes a `Result` as JSON to standard output.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Values:
 
 
 def values(project: Path) -> tuple[Values, list[Check]]:
-    """Return the Terraform values and outputs of a project, and the checks of them.
+    """Return the Terraform values and outputs of a project, and the checks of both.
 
     `terraform console` evaluates the variables, because it reads all files and settings that set variables.
     """
@@ -136,7 +136,7 @@ def _one_line(expression: str) -> str:
 def server_verification(project: Path, database: Mapping[str, Any]) -> Iterator[Check]:
     """Check that the job verifies the certificate of the source. `database` is a variable of the project."""
     name = "source certificate"
-    # There is no file to check if `database` is unknown, or if it contains the PEM text as in projects from
+    # There is no file to check if `database` is unknown, or if it contains the PEM text, as in projects from
     # earlier versions of the template.
     if not database or database.get("ca_certificate"):
         return

@@ -62,7 +62,7 @@ def _starts(schedule: str, name: str, now: datetime) -> Check:
         said = f"{schedule} does not start once a month, so its start times are not checked"
         return skipped("schedule", said)
     minute, hour, day = map(int, found.groups())
-    # The engine uses these names for UTC on machines without a time zone database, and so does this check.
+    # Like the engine, use UTC for these names, because a machine may lack the time zone database.
     zone = UTC if name in ("Etc/GMT", "Etc/UTC", "GMT", "UTC") else ZoneInfo(name)
     starts = list(monthly(minute, hour, day, zone, now))
     if missing := [text for text, exists in starts if not exists]:

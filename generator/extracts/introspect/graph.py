@@ -172,7 +172,7 @@ def _guess(
 
     found = False
     # `billing_address_id` leads to Address. A column whose name has no word such as `id` leads to a table
-    # only if the column has the whole name of the table.
+    # only if the whole column name matches the name of the table.
     for first in range(len(about) if is_reference else min(1, len(about))):
         for link in leads(
             by_meaning.get(stem(about[first:]), ()), f"{column.name} contains the name of the table"

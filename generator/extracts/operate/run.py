@@ -42,7 +42,7 @@ def run(
     *,
     pause: float = _PAUSE,
 ) -> Run:
-    """Start a run with these arguments of the job, and wait until it ends. Call `say` with messages.
+    """Start a run with these arguments of the job, and wait until it ends. Call `say` with each message.
 
     Raise ExtractsError if AWS refuses to start the run. If the run fails, return it.
     """

@@ -25,7 +25,7 @@ AMOUNTS = {
     **{"numeric(20,2)": 2, "numeric(30,20)": 20, "money": 2},
     **dict.fromkeys(("numeric", "real", "double precision")),
 }
-# `discount` is a numeric(6,4) and `factor` is a numeric(8,3). All other columns have whole numbers.
+# `discount` is a numeric(6,4) and `factor` is a numeric(8,3). All other numbers except amounts are whole.
 OTHERS = {"discount": 4, "factor": 3}
 QUOTIENT = 60  # number of digits that PostgreSQL computes for the quotient of two columns
 MOST_JOINED, MOST = 19, 37  # maximum number of digits of a product in Spark, and of a sum in Spark

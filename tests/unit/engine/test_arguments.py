@@ -46,7 +46,7 @@ def test_restate_needs_a_reason() -> None:
             parse([*BASE, "--restate", *reason])
 
 
-def test_arguments_of_a_login_with_an_iam_user_are_accepted() -> None:
+def test_arguments_of_a_login_with_an_iam_token_are_accepted() -> None:
     url, pem = "jdbc:postgresql://h:5432/d", "s3://b/ca.pem"
     given = ["--jdbc-url", url, "--iam-user", "reader", "--ca-certificate", pem, "--output", "o"]
     arguments = parse(given)
@@ -60,7 +60,7 @@ def test_timeouts_are_in_seconds() -> None:
 
 
 @pytest.mark.parametrize("no", ["false", "0", "No"])
-def test_flag_with_the_value_false_or_no_is_off(no: str) -> None:
+def test_flag_with_the_value_false_0_or_no_is_off(no: str) -> None:
     assert not parse([*BASE, "--restate", no]).restate
 
 

@@ -80,7 +80,7 @@ def test_file_that_becomes_a_link_after_the_check_is_not_followed(
 def test_link_in_place_of_the_temporary_file_is_not_followed(
     store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the engine followed the link, a person who can write to the target could publish any file."""
+    """Otherwise, a person who can write to the target could publish any file of the user."""
     opened = FolderStore._room
 
     def swapped(given: FolderStore, place: str) -> AbstractContextManager[tuple[int, str]]:

@@ -149,7 +149,7 @@ def test_row_after_the_cutoff_is_not_counted() -> None:
         ("count_distinct", When(Comparison(">", AMOUNT, Number(Decimal(0))), Number(Decimal(1)), None), "1"),
     ],
 )
-def test_oracle_computes_the_aggregates_that_the_case_by_hand_lacks(
+def test_oracle_computes_the_aggregates_that_the_handmade_case_lacks(
     aggregate: str, expression: Any, figure: str
 ) -> None:
     case = replace(CASE, metrics={"it": Metric(aggregate, expression, 3)})

@@ -57,7 +57,7 @@ def test_truncated_quotient_that_is_slightly_below_a_half_is_rounded_up() -> Non
 @pytest.mark.parametrize(
     ("text", "digits", "number"), [("-0.5", 2, -50), ("7", 1, 70), ("1.500", 1, 15), ("-0.05", 2, -5)]
 )
-def test_number_as_text_is_converted_to_a_whole_number(text: str, digits: int, number: int) -> None:
+def test_number_as_text_is_converted_to_units_of_its_last_digit(text: str, digits: int, number: int) -> None:
     assert scaled(text, digits) == number
 
 
@@ -85,7 +85,7 @@ def test_number_that_is_too_long_is_reported_in_one_sentence() -> None:
         (100, 0, 0, 1, "100"),
     ],
 )
-def test_sum_is_converted_to_text_with_the_expected_digits(
+def test_sum_has_the_digits_of_its_type_or_no_zeros_at_the_end(
     number: int, digits: int, known: int | None, divisor: int, text: str
 ) -> None:
     assert plain(number, digits, known, divisor) == text

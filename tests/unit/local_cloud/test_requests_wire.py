@@ -53,8 +53,9 @@ SCALARS = {
 }
 
 
-# Another operation has the same method and path as each of these operations, so a request does not identify
-# them. AWS replaced the first four operations with newer operations. The last operation has its own endpoint.
+# Each of these operations has the same method and path as another operation, so a request does not identify
+# the operation. AWS replaced the first four operations with newer operations. The last one has its own
+# endpoint.
 INDISTINCT = {
     "GetBucketLifecycle",
     "GetBucketNotification",

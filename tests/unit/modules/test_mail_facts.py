@@ -199,7 +199,7 @@ def test_delivery_without_a_manifest_of_the_extract_marks_no_failure_as_recovere
         ("loans'$(id)/2026-09.json", "loans'$(id)", False),
     ],
 )
-def test_mail_does_not_show_a_manifest_key_that_contains_a_link_or_code(
+def test_mail_shows_a_manifest_key_only_if_it_contains_no_link_and_no_code(
     key: str, prefix: str, shown: bool
 ) -> None:
     found = facts(execution(input=sent(key)), config=CONFIG | {"manifest_prefix": prefix})

@@ -1,4 +1,4 @@
-"""If the server requests a password but the user did not set it, the error message says what to set."""
+"""If the server requests a password and the user has not set one, the error message says what to set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job `apply` makes the plan again. It applies the plan only if plan and files were approved."""
+"""The job `apply` makes the plan again. It applies the plan only if the plan and the files were approved."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_artifact_has_a_hash_of_each_sensitive_value_that_changes(artifact: dict
     # This value does not change. Only its mark changes to sensitive, so the text of the plan shows no change.
     marked = changes["terraform_data.marked"]
     assert marked["before"]["input"] == marked["after"]["input"] != "s3cret-5"
-    # The hash also depends on the whole plan, so nobody can test a guess of the value.
+    # The hash also depends on other parts of the plan, so nobody can test a guess of the value.
     assert created["login"][1] != "sha256:" + hashlib.sha256(b'"s3cret-6"').hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Documented limits of AWS that the models of botocore lack. Each module has one or two services."""
+"""Documented limits of AWS that the models of botocore lack. Most modules cover one or two services."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def each_is(path: str, accepts: Accepts, sentence: str) -> Complaint:
 
 
 def at_most(path: str, maximum: int, sentence: str, measure: Callable[[Any], int] = len) -> Complaint:
-    """Refuse a value for which `measure` returns more than `maximum`. By default, it returns the length."""
+    """Refuse a value for which `measure` returns more than `maximum`. The default measure is the length."""
     return each_is(path, lambda value: measure(value) <= maximum, sentence)
 
 

@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# The Terraform program of the demo and the tests: the program of the machine if it is new enough, otherwise that of a wheel.
+# Demo and tests use the installed Terraform if its version is new enough. Otherwise they use the Terraform of a Python
+# wheel.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts import programs; print(programs.terraform().path)')"
 
 .PHONY: demo demo-stop test test-unit test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups bench-formats lint tflint validate prose format docs

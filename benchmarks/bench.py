@@ -2,9 +2,9 @@
 
 `make bench` runs this program, and `make bench LOANS=1000000` runs it with another number of loans. This
 program is not a test. The source follows the banking model: loans of five years in the order of their
-creation, one account per client, and an index on the date. The floor is the time that PostgreSQL needs for
-the fastest aggregate query that we could write by hand. If the machine also does other work, compare the
-processor times: see `measure.py`.
+creation, one account per client, and an index on the date. In the results, "floor" is the time that
+PostgreSQL needs for the fastest aggregate query that we could write by hand. If the machine also does other
+work, compare the processor times: see `measure.py`.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ from "Branch" b join "Bank" k on k."idBank" = b."Bank_idBank" left join (
   group by 1
 ) f on f.branch = b."idBranch" order by 1, 2
 """
-# The queries that are written by hand run without JIT compilation. PostgreSQL would need half a second for it
-# and save no time.
+# The queries that are written by hand run without JIT compilation, because the compilation would take half a
+# second and make the queries no faster.
 BEST = "set jit = off"
 
 # This Spark program follows solutions that other authors have published for the same task. It reads the five
@@ -136,19 +136,21 @@ print(json.dumps({"rows": len(rows), "seconds": time.monotonic() - began}))
 """
 
 
-# Changes to the spec of the example: ONE leaves a single metric, and WIDE sets all windows to 12 months.
+# Two changes to the spec of the example: ONE removes all metrics except `amount_avg`, and WIDE sets the
+# windows of all metrics to 12 months.
 ONE = "metrics={'amount_avg': EXTRACT.metrics['amount_avg']}"
 WIDE = "metrics={n: dataclasses.replace(m, window=12) for n, m in EXTRACT.metrics.items()}"
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The size of a source with loans of `months` months. The last month is October 2026."""
+    """The size of a source. Its loans have dates in `months` months, of which the last is October 2026."""
 
     loans: int
     branches: int = 600
     months: int = 60
-    # With 0, there is one client for five loans, but at most 2 million clients and at least one per branch.
+    # 0 means the default: one client for every five loans, at most 2 million, and at least one client per
+    # branch.
     clients: int = 0
 
     @property
@@ -164,7 +166,8 @@ def loaded(shape: Shape) -> Iterator[database.Database]:
             load = LOAD.format(
                 loans=shape.loans, clients=shape.accounts, branches=shape.branches, months=shape.months
             )
-            # The foreign keys are correct, and checking them would take most of the time.
+            # Load without checks of the foreign keys. The keys are correct, and the checks would take most of
+            # the time.
             connection.execute("set session_replication_role = replica")
             connection.execute(load)
             connection.execute("set session_replication_role = origin")
@@ -200,7 +203,7 @@ def copied(served: database.Database) -> Cost:
 
 
 def started(cost: Cost) -> Cost:
-    """Return the cost with the whole wall time in `after_start`, so that this time includes the start-up."""
+    """Return the cost, but set `after_start` to the whole wall time, which includes the start-up."""
     return replace(cost, after_start=cost.wall)
 
 
@@ -247,7 +250,8 @@ def run(
 
 
 def other_way(program: str, served: database.Database, *arguments: str) -> Cost:
-    # Spark starts without the archive of Java classes that our tool makes for a faster start.
+    # Our tool makes an archive of Java classes, with which Spark starts faster. Other solutions do not have
+    # it.
     variables = {**os.environ, **spark.environment(Path(), archived=False)}
     cost, said = run([sys.executable, "-c", program, *arguments], served, variables)
     return replace(cost, after_start=float(json.loads(said[-1])["seconds"]))

@@ -38,7 +38,7 @@ class Cost:
 
 
 def least(costs: Sequence[Cost]) -> Cost:
-    """Return the cost that has the lowest value of each field."""
+    """Return a cost in which each field has its lowest value from the given costs."""
     return Cost(**{field.name: min(getattr(cost, field.name) for cost in costs) for field in fields(Cost)})
 
 

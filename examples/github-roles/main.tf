@@ -215,9 +215,10 @@ locals {
   provider_arn = coalesce(
     var.oidc_provider_arn, one(aws_iam_openid_connect_provider.github[*].arn)
   )
-  # GitHub's tokens have two forms of the subject. The form with IDs does not match a new repository
-  # that gets the name of a deleted one. All tokens of a repository have the same form, so the roles
-  # trust only this form.
+  # The subject of GitHub's token has one of two forms: only the names of owner and repository, or
+  # also their IDs. A new repository can get the name of a deleted repository, but not its ID. All
+  # tokens of a repository have the same form, so the roles trust only one form. `repository_ids`
+  # selects the form.
   # https://docs.github.com/en/actions/reference/security/oidc#immutable-subject-claims
   owner_and_name = split("/", var.repository)
   subject = var.repository_ids == null ? "repo:${var.repository}" : join("", [

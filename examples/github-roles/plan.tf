@@ -116,7 +116,8 @@ locals {
       Action = [
         "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies",
       ]
-      # Only the names of the recipients' roles have an underscore after the project's name.
+      # The pattern with an underscore matches the roles of the recipients. No other role has an
+      # underscore after the project's name.
       Resource = [
         for role in concat(values(local.role_names), ["${var.name}_*"]) :
         "${local.arn}:iam::${local.account}:role/${role}"
@@ -167,7 +168,8 @@ locals {
       Resource = ["${local.arn}:ssm:${var.region}::parameter/aws/service/ami-amazon-linux-latest/*"]
     }
     # A plan reads the values of two kinds of parameters: the fingerprint of the host key, and the
-    # public keys of the recipients. Of the secret with the host key, it reads only the settings.
+    # public keys of the recipients. The host key is in a secret. A plan reads the settings of the
+    # secret, but not its value.
     InstanceNamed = {
       Action = [
         "iam:GetInstanceProfile", "secretsmanager:DescribeSecret",
@@ -226,8 +228,8 @@ resource "aws_iam_role_policy" "plan" {
   })
 }
 
-# This is a separate managed policy, because the inline policies of a role have at most 10,240
-# characters in total:
+# These rights are in a managed policy, because AWS allows at most 10,240 characters in all inline
+# policies of a role:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 resource "aws_iam_policy" "plan" {
   name = "${replace(var.repository, "/", "-")}-plan"

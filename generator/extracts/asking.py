@@ -55,7 +55,8 @@ def choose(found: Finding, wrong: str) -> str:
 def _shown(question: str, offered: Sequence[str]) -> Sequence[str]:
     """Return the candidates in a readable form.
 
-    Candidates for the joins become paths, unless two of the paths have the same tables.
+    A candidate for the joins is shown as the path of its tables. If a candidate has no path, or if two
+    candidates have the same path, all candidates are shown unchanged.
     """
     if question != "joins":
         return offered
@@ -66,10 +67,10 @@ def _shown(question: str, offered: Sequence[str]) -> Sequence[str]:
 def from_database(
     url: str, given: Mapping[str, str], schema: str | None, *, interactive: bool, console: Console
 ) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
-    """Print the answers from the database. Return these answers, a project name, and names of options.
+    """Print the answers from the database. Return them, a project name, and the names of options to ask for.
 
-    The database cannot show the right values of these options, for example the time zone. So the tool prompts
-    the user for these values, although the options have defaults.
+    Each of these options has a default, but the database does not show whether the default is right, for
+    example for the time zone. So the tool asks the user for the values of these options.
     """
     read = catalog.read(url)
     answers, found = settling.settle(read, given, schema, choose if interactive else None, rows.repeats(url))

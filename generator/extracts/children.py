@@ -35,9 +35,9 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-# With this variable, Python does not import modules from the current folder or from the folder of a script.
-# The current folder may belong to another user. Programs inherit the variable, so it also protects a Python
-# process that cookiecutter, pip or Spark starts.
+# If this variable is set, Python does not import modules from the current folder or from the folder of a
+# script. This protects against a current folder that belongs to another user. Programs inherit the variable,
+# so it also protects Python processes that cookiecutter, pip or Spark start.
 _SAFE = {"PYTHONSAFEPATH": "1"}
 
 
@@ -139,9 +139,10 @@ def _follow(
 
 
 def _above_standard(descriptor: int) -> int:
-    """Return a descriptor of the same file with a number above 2.
+    """Return a descriptor whose number is above 2, for the same open file.
 
-    If a standard stream is closed, the system gives its number (0, 1 or 2) to the next file.
+    The numbers 0, 1 and 2 belong to the standard streams. If a standard stream is closed, the system gives
+    its number to the next file that the process opens.
     """
     if descriptor > 2:
         return descriptor

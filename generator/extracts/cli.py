@@ -131,7 +131,7 @@ def new(
             "--schema needs --database-url; without a database, write the schema with the table:"
             f" --entity {schema}.{table}"
         )
-    # A service may have no stdin.
+    # sys.stdin is None if the tool runs in a service without standard input.
     interactive = not no_input and sys.stdin is not None and sys.stdin.isatty()
     if database_url:
         shown = console(stderr=as_json)
@@ -385,7 +385,7 @@ commands.add(app)
 
 
 def main(command: Callable[[], None] = app) -> None:
-    """Run the command. A failure is a message on stderr and exit code 1."""
+    """Run the command. If it fails, print a message to stderr and exit with code 1."""
     try:
         command()
     except ExtractsError as error:

@@ -28,9 +28,9 @@ START = 512  # bytes at the start of a page; they contain the element that ident
 def inside(folder: Path, place: str) -> Path:
     """Return the path of `place` in `folder`. Do not open the path: use the functions of this module.
 
-    Raises ExtractsError unless the path is relative and stays inside the folder. It must not contain `..`,
-    symbolic links or a nested git repository, because git does not show changes of the nested repository in
-    the outer repository. The folder itself may be a link.
+    Raises ExtractsError unless `place` is a relative path that stays inside the folder. The path must not
+    contain `..` or symbolic links, but the folder itself may be a link. The path must not lead into a nested
+    git repository, because git does not show changes of a nested repository in the outer repository.
     """
     parts = PurePosixPath(place).parts
     if not parts or place.startswith("/") or ".." in parts or "\0" in place:
@@ -128,8 +128,9 @@ def write(
 ) -> None:
     """Create a file in a folder, or replace it. A replaced file keeps its mode.
 
-    With `private`, only the owner can read the file, whatever mode the old file has. With `replaces`, raise
-    ExtractsError if an existing file does not have these bytes near its start.
+    If `private` is set, only the owner can read the new file, whatever mode the old file has. If `replaces`
+    is set, an existing file must contain these bytes near its start. If it does not, the function raises
+    ExtractsError.
 
     The function writes another file and renames it, because the old file may be a hard link to a file
     elsewhere.
@@ -193,7 +194,7 @@ def remove_empty(folder: Path, place: str) -> None:
 def move(source: Path, folder: Path, place: str) -> None:
     """Move a file to the same place in another folder, and replace an existing file in this place.
 
-    Folders that do not exist are created for this user only.
+    The function creates missing folders, to which only this user has access.
     """
     with _opened(source, place) as (there, name), _opened(folder, place, create=0o700) as (here, _):
         os.replace(name, name, src_dir_fd=there, dst_dir_fd=here)
@@ -206,10 +207,10 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 def _opened(folder: Path, place: str, *, create: int = 0) -> Iterator[tuple[int, str]]:
     """Yield a descriptor of the folder that contains `place`, and the last part of `place`.
 
-    `create` is the mode of folders that do not exist. With 0, no folder is created.
+    The function creates missing folders with the mode `create`. If `create` is 0, it creates no folder.
 
-    `inside` reports clear errors. But a folder could become a link after the check of `inside`. So this
-    function opens each folder relative to the folder before it, without following links.
+    First, `inside` checks the path and reports clear errors. After this check, somebody could still replace a
+    folder by a link. So this function opens each folder relative to its parent folder, and follows no links.
     """
     inside(folder, place)
     *parents, name = PurePosixPath(place).parts
@@ -237,7 +238,7 @@ def _opened(folder: Path, place: str, *, create: int = 0) -> Iterator[tuple[int,
 
 
 def _secured(folder: Path) -> Path:
-    """Return the real path of a folder. No part of it is a link. Create missing folders for this user only.
+    """Return the path of a folder with all links resolved. Create missing folders for this user only.
 
     Raises ExtractsError if another user can replace a folder or a link on the path. The function starts at
     the root and follows each link itself. So nobody else can change a part of the path after its check.
@@ -271,9 +272,9 @@ _MOST_LINKS = 40  # the limit of Linux for one path
 
 
 def _refuse_replaceable(parent: Path, folder: Path) -> None:
-    """Refuse a folder on the path of `folder` if other users can rename a folder inside it.
+    """Raise ExtractsError if other users can rename a folder in `parent`, which is on the path of `folder`.
 
-    The function does not count the members of the user's own group as other users.
+    Members of the user's own group do not count as other users.
     """
     status = parent.lstat()
     _refuse_owner(parent, status, folder)
@@ -285,7 +286,7 @@ def _refuse_replaceable(parent: Path, folder: Path) -> None:
 
 
 def _refuse_owner(path: Path, status: os.stat_result, folder: Path) -> None:
-    """Refuse a part of the path of `folder` that belongs neither to root nor to the user."""
+    """Raise ExtractsError unless `path`, a part of the path of `folder`, belongs to root or to the user."""
     if status.st_uid not in (0, os.geteuid()):
         raise ExtractsError(
             f"{path} belongs to another user, who can replace {folder}; choose another place."
@@ -300,9 +301,10 @@ def private_folder(folder: Path) -> Iterator[Path]:
     """Lock a folder for this process. Other users can neither read the folder nor write to it.
 
     Yields the real path of the folder, in which no part is a link. Use only this path, because somebody may
-    change a link in the given path meanwhile. The folder is created if it does not exist. It is deleted at
-    the end if it is empty. Raises ExtractsError if the folder belongs to another user, if other users have
-    rights to it, if they can replace a folder or a link on its path, or if another process has locked it.
+    change a link in the given path while the lock is held. The folder is created if it does not exist. It is
+    deleted at the end if it is empty. Raises ExtractsError if the folder belongs to another user, if other
+    users have rights to it, if they can replace a folder or a link on its path, or if another process has
+    locked it.
     """
     created = not folder.exists()
     real = _secured(folder)

@@ -117,7 +117,7 @@ def status(sources: Sequence[str], template: str | None) -> Status:
 def update(
     sources: Sequence[str], template: str | None, to: Version | None, *, plan: bool, dry_run: bool
 ) -> Iterator[tuple[updating.Update, list[plans.Change] | None] | str]:
-    """Yield the update of each project with its changes in Terraform, or an error message.
+    """For each project, yield its update and the update's changes in Terraform, or yield an error message.
 
     An error in one project does not stop the others. Repositories are cloned into the working directory, or
     into a temporary folder for a dry run.

@@ -1,4 +1,4 @@
-"""Run git on untrusted repositories. git starts no program from the settings of such a repository."""
+"""Run git on untrusted repositories. The settings of a repository cannot make git start a program."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from extracts import children
 from extracts.errors import ExtractsError
 from extracts.terminal import printable
 
-# Safe values for the settings by which a repository could start a program through git.
+# A repository could make git start a program with these settings, so override them with safe values.
 _SAFE = (
     *("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.pager=cat", "core.askPass=true"),
     *("diff.external=", "log.showSignature=false"),
 )
-# GIT_ALLOW_PROTOCOL overrides all settings of a repository. Other protocols either start a program or are not
-# encrypted.
+# The protocols that `clone` allows. Any other protocol either starts a program or is not encrypted. The value
+# goes into GIT_ALLOW_PROTOCOL, which overrides all protocol settings of a repository.
 _NETWORK = "file:https:ssh"
-# Reading needs no network. In a partial clone, git would fetch missing objects, with a program from the
-# clone's settings.
+# Commands that only read may use no protocol. Otherwise, in a partial clone, git would fetch missing objects
+# and start a program that the settings of the clone name.
 _NO_NETWORK = ""
 
 
@@ -61,7 +61,7 @@ def merged(folder: Path, labels: tuple[str, str, str], names: tuple[str, str, st
     """Return the merge of three files in a folder, and whether the merge has no conflicts."""
     marks = [word for label in labels for word in ("-L", label)]
     done = _done(folder, _SAFE, ("merge-file", "-p", "--diff3", *marks, *names))
-    if not 0 <= done.returncode <= 127:  # the code is the number of conflicts; a higher code is an error
+    if not 0 <= done.returncode <= 127:  # codes up to 127 count conflicts; others are errors
         raise ExtractsError(f"git merge-file: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout, done.returncode == 0
 
@@ -74,16 +74,17 @@ def is_in_repository(folder: Path) -> bool:
 def _without_filters(folder: Path) -> list[str]:
     """Return settings that disable all filters.
 
-    A filter in the user's own settings can run a program that the repository's settings name.
+    This includes the filters in the user's own settings, because a repository can make such a filter run
+    another program.
     """
     listed = os.fsdecode(_run(folder, _SAFE, ("config", "--list", "--name-only", "-z")))
-    # Python encodes the arguments of git in the way in which os.fsdecode decodes its output, so every name
-    # stays the same.
+    # A name may have bytes that are not UTF-8. os.fsdecode keeps these bytes, and Python restores them when
+    # it passes the name to git again.
     names = listed.split("\0")
     filters = {match[1] for name in names if (match := re.fullmatch(r"(filter\..*)\.\w+", name, re.DOTALL))}
     for name in sorted(filters):
-        # In `-c name=value`, the name ends at the first "=". So for a filter with "=" in its name, git would
-        # change another setting.
+        # In `-c name=value`, git ends the name at the first "=". If the name of a filter has "=", git would
+        # set another setting and not disable this filter.
         if "=" in name:
             shown = printable(name.removeprefix("filter."))
             raise ExtractsError(

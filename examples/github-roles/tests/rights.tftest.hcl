@@ -99,8 +99,8 @@ run "no_role_has_rights_in_another_project_whose_name_contains_the_name_of_this_
   }
 
   assert {
-    # Test the ARN patterns against resources of other projects, whose names contain "bank-loans".
-    # In the names of these resources, "x" replaces "*".
+    # Make ARNs of other projects whose names contain "bank-loans", and test that no ARN pattern
+    # matches them. To make an ARN from a pattern, the test replaces "*" by "x".
     condition = alltrue(flatten([
       for given in [flatten([
         for policy in [

@@ -46,7 +46,7 @@ def examine(project: Path | None, database_url: str | None, *, test_mail: bool) 
 
 
 def show(check: Check, console: Console) -> None:
-    """Print a check on one line. A failure or a notice ends with the remedy."""
+    """Print a check on one line. The line of a failure or a notice ends with the remedy."""
     remedy = f" → {check.remedy}" if check.remedy else ""
     console.print(f"{MARKS[check.state]} {check.name:<20}{escape(check.text + remedy)}", soft_wrap=True)
 

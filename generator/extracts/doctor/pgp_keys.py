@@ -1,8 +1,8 @@
 """Check the PGP keys of the recipients with the engine of the project.
 
 This file runs as a separate process, because each project may have another version of the engine. From
-standard input, the process reads a JSON object with the keys of each recipient, keyed by name. The process
-writes a `Result` as JSON to standard output.
+standard input, the process reads a JSON object with one entry per recipient. The entry maps the names of the
+recipient's keys to the keys. The process writes a `Result` as JSON to standard output.
 """
 
 from __future__ import annotations

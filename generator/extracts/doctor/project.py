@@ -36,7 +36,7 @@ class Values:
 
 
 def values(project: Path) -> tuple[Values, list[Check]]:
-    """Return the Terraform values and outputs of a project, and the checks of both.
+    """Return the Terraform values and outputs of a project, and the results of the checks.
 
     `terraform console` evaluates the variables, because it reads all files and settings that set variables.
     """
@@ -103,7 +103,10 @@ def values(project: Path) -> tuple[Values, list[Check]]:
 
 
 def _arguments(main: Path) -> dict[str, str]:
-    """Return the expressions of some arguments of module "extract". `time_zone` has the default "Etc/GMT"."""
+    """Return some arguments of module "extract" as Terraform expressions.
+
+    If the module block does not set `time_zone`, its expression is "Etc/GMT".
+    """
     block = _EXTRACT.search(main.read_text(encoding="utf-8"))
     if block is None:
         return {}

@@ -88,15 +88,16 @@ def check(request: Request) -> Result:
         if request["role"] and request["role"] != login:
             from psycopg import sql
 
-            # A function of a table's owner could undo this statement and get the rights of the login. So the
-            # session then reads only the catalog.
+            # A function that belongs to the owner of a table could reset the role and get the rights of the
+            # login. So after `set role`, the session reads only the catalog, and does not check the
+            # expressions.
             connection.execute(sql.SQL("set local role {}").format(sql.Identifier(request["role"])))
             found["role"], found["probed"] = request["role"], False
         [(found["zone_there"],)] = connection.execute(
             "select exists (select from pg_catalog.pg_timezone_names where lower(name) = lower(%s))",
             [spec.time_zone],
         )
-        # The session is a session of the engine, so the errors have the wording of the engine.
+        # Use the engine's class for the session, so that the messages of errors are the same as in a run.
         database = rolling_database.from_url(request["database_url"])
         source = Source(database, rolling_psycopg.connect, spec.time_zone, "doctor", _SECONDS, _SECONDS)
         session = Session(rolling_psycopg.PsycopgConnection(connection, _SECONDS), source)

@@ -85,6 +85,6 @@ def _checked(script: Path, database_url: str | None, role: str | None) -> Result
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         return lines[-1] if lines else f"the check ended with code {done.returncode}"
-    # The result is the last line, because a spec may print something before it.
+    # Read only the last line, because the spec may print other lines before the result.
     answer: Result = json.loads(done.stdout.splitlines()[-1])
     return answer

@@ -62,7 +62,8 @@ def _starts(schedule: str, name: str, now: datetime) -> Check:
         said = f"{schedule} does not start once a month, so its start times are not checked"
         return skipped("schedule", said)
     minute, hour, day = map(int, found.groups())
-    # Like the engine, use UTC for these names, because a machine may lack the time zone database.
+    # These names mean UTC. Like the engine, do not look them up, because a machine may lack the time zone
+    # database.
     zone = UTC if name in ("Etc/GMT", "Etc/UTC", "GMT", "UTC") else ZoneInfo(name)
     starts = list(monthly(minute, hour, day, zone, now))
     if missing := [text for text, exists in starts if not exists]:
@@ -72,7 +73,7 @@ def _starts(schedule: str, name: str, now: datetime) -> Check:
 
 
 def monthly(minute: int, hour: int, day: int, zone: tzinfo, now: datetime) -> Iterator[tuple[str, bool]]:
-    """Yield the starts of the next months in local time, and whether this local time exists on that day.
+    """For each of the next months, yield the local time of the start, and whether this local time exists.
 
     >>> now = datetime(2027, 3, 1, tzinfo=UTC)
     >>> next(monthly(1, 0, 14, ZoneInfo("America/Havana"), now))

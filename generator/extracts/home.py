@@ -19,7 +19,8 @@ from extracts.resources import templates
 from extracts.terminal import one_line
 
 Version = tuple[int, int, int]
-# Each number has at most 9 digits, because Python refuses to convert text with more than 4,300 digits.
+# Each number of a version has at most 9 digits, because Python refuses to convert text with more than 4,300
+# digits to a number.
 _VERSION = re.compile(r"v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
 
 
@@ -61,11 +62,11 @@ class Home:
         return {v: note.strip() for v, note in found if _VERSION.fullmatch(v) and after < parse(v) <= to}
 
     def template(self, version: Version, folder: Path) -> Path:
-        """Unpack the template of a version into a folder, and return its path."""
+        """Unpack the template of a version into a folder. Return the path of the unpacked template."""
         return self.unpack(version, "templates/extract", folder)
 
     def unpack(self, version: Version, part: str, folder: Path) -> Path:
-        """Unpack a part of a version into a folder, and return its path."""
+        """Unpack a part of a version into a folder. Return the path of the unpacked part."""
         if version not in self.versions():
             known = ", ".join(map(spelled, self.versions())) or "none"
             raise ExtractsError(f"{self.source} has no version {spelled(version)}; its versions are {known}.")
@@ -98,11 +99,12 @@ def is_own(address: str) -> bool:
 
 
 def runnable(named: str, template: str | None, project: str) -> str:
-    """Return the repository whose template may run for an update.
+    """Return the repository of the template that an update uses.
 
-    Hooks of a template are programs, so the repository must be trusted. `named` comes from the project and is
-    not trusted by itself. `template` is the user's option. Raises ExtractsError if neither gives a trusted
-    repository.
+    The hooks of a template are programs, so the tool must trust the repository. `template` is the repository
+    in the option --template. The tool always trusts this repository. `named` is the repository that the
+    project names. The tool trusts it only if the tool was installed from there. Raises ExtractsError if the
+    tool trusts neither.
     """
     if template:
         return template

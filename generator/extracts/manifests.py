@@ -1,4 +1,4 @@
-"""Read the manifests in a folder. A manifest may be forged."""
+"""Read the manifests in a folder, and check their types, because a manifest may be forged."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from extracts import files, untrusted
 from extracts.errors import ExtractsError
 
-# The types of the manifest fields that the page shows. A list has one type for each item. An object with _ANY
-# has the same type for all fields. A number that is written as text may be missing.
+# The types of the manifest fields that the page shows. `[X]` is a list of items of type X. `{_ANY: X}` is an
+# object whose fields all have the type X. _NUMBER is a number in quotes. Only such a field may be missing.
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _ANY = "*"
 _TOTALS = {"rows": int, "metrics": {_ANY: {"count": int, "sum": _NUMBER}}}

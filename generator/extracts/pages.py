@@ -11,7 +11,7 @@ from pathlib import Path
 from extracts import files
 from extracts.errors import ExtractsError
 
-# Zero-width joiners. Persian names and some emojis need them.
+# Zero-width joiners are invisible, but stay in the text, because Persian names and some emojis need them.
 _JOINERS = "\u200c\u200d"
 # Unicode categories of format characters, surrogates, line separators and paragraph separators.
 _INVISIBLE = ("Cf", "Cs", "Zl", "Zp")

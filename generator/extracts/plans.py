@@ -47,7 +47,7 @@ class Change:
 
 
 def difference(made: update.Update) -> list[Change]:
-    """Plan copies of the project before and after the update. Return the difference between the plans."""
+    """Run `terraform plan` in copies of the project before and after the update. Return the difference."""
     with TemporaryDirectory(prefix="extracts-plans-") as scratch:
         before = _copied(made.project.folder, Path(scratch) / "before")
         after = _copied(made.project.folder, Path(scratch) / "after")

@@ -46,11 +46,11 @@ def spark_environment(project: Path) -> dict[str, str]:
 
 
 def tell_message(line: str, tell: Callable[[str], None]) -> None:
-    """Read a line of the log. If it has a message for the user, pass the message on."""
+    """Read a line of the log. If it contains a message for the user, call `tell` with the message."""
     entry = untrusted.event(line)
     if entry is None or "message" not in entry or entry.get("level") == "error":
         return
-    if entry["event"] == "published":  # a preview does not publish, so print only counts
+    if entry["event"] == "published":  # a preview publishes nothing, so show only the counts
         tell(f"{entry['period']}: {_counted(entry['files'], 'file')}, {_counted(entry['rows'], 'row')}")
         return
     before = "no earlier months: " if entry["event"] == "history_failed" else ""
@@ -70,7 +70,7 @@ def failure(log: Sequence[Mapping[str, Any]], stderr: str) -> str:
 def with_password(database_url: str) -> str:
     """Return the URL with the password from PGPASSWORD.
 
-    The process of the engine gets the password in this URL, because it does not inherit the variable.
+    The process of the engine gets the password in this URL, because it does not inherit PGPASSWORD.
     """
     password = os.environ.get("PGPASSWORD")
     place = re.fullmatch(r"(\w+://[^/?#@:]+)(@.*)", database_url)
@@ -135,14 +135,14 @@ def preview(
     script = project / "Glue/etl.py"
     if not script.is_file():
         raise ExtractsError(f"{project} is not an extract project: {script} does not exist.")
-    folder = page.parent.resolve() if page else None  # a link on the path may change during the run
+    folder = page.parent.resolve() if page else None  # resolve now: a link may change during the run
     # If the page is in the output folder, the record of the preview shows whether the page may be replaced.
     if page and (page.is_dir() or folder != output.resolve()):
         pages.check(page, "--report", "preview")
     elif page:
         files.inside(page.parent, page.name)
     with (
-        files.private_folder(output) as output,  # from here, no part of the path is a link
+        files.private_folder(output) as output,  # the new path contains no links
         preview_folder.staging(output, preview_folder.NEW) as staged,
         preview_folder.staging(output, preview_folder.HISTORY) as history_folder,
     ):
@@ -172,7 +172,7 @@ def preview(
         from extracts import report
 
         name = project.resolve().name
-        # In the output folder, the page is one of the files of the preview.
+        # A page in the output folder belongs to the files of the preview, so the next preview replaces it.
         if folder == output:
             shown = report.page(name, log, staged, history_folder, folder=staged)
             files.write(staged, page.name, shown.encode(), private=True)

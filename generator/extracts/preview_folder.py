@@ -17,7 +17,7 @@ from extracts import files, untrusted
 from extracts.errors import ExtractsError
 
 RECORD = ".extracts-preview"
-# Folder for unencrypted copies of encrypted files. It is inside the folder `HISTORY` of the earlier months.
+# Folder for unencrypted copies of encrypted files. It is inside HISTORY, the folder for the earlier months.
 READABLE = "readable"
 NEW = ".extracts-new"
 HISTORY = ".extracts-history"
@@ -65,7 +65,10 @@ def replace(output: Path, staged: Path) -> None:
 
 
 def _recorded(output: Path) -> dict[str, list[str]]:
-    """Return the files of the previous preview, and the digests that each of them can have."""
+    """Return the digests of each file of the previous preview.
+
+    A file has several digests if a preview was killed while it replaced the files.
+    """
     content = files.content(output, RECORD)
     if content is None:
         return {}

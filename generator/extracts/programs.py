@@ -68,7 +68,7 @@ class Program:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """Return the words of a command line that run the program."""
+        """Return the command that runs the program, as separate words."""
         return (str(self.path),)
 
 
@@ -106,7 +106,7 @@ def terraform() -> Program:
 
 
 def _runs(script: Path) -> bool:
-    """Return whether a script and the Python in its first line exist. That Python may have been deleted."""
+    """Return whether the script exists, and also the Python in its first line, which a user may delete."""
     if not script.exists():
         return False
     return Path(script.read_text().partition("\n")[0].removeprefix("#!")).exists()
@@ -217,7 +217,7 @@ def wheel(requirement: str, *, because: str) -> Path:
 
 def _terraform_version(binary: Path) -> str:
     environment = {**children.environment(), "CHECKPOINT_DISABLE": "1"}
-    # The variable can name a settings file that does not exist. Terraform would then print a warning.
+    # If TF_CLI_CONFIG_FILE names a file that does not exist, Terraform prints a warning.
     environment.pop("TF_CLI_CONFIG_FILE", None)
     return str(
         json.loads(_answer(binary, "version", "-json", variables=environment).stdout)["terraform_version"]

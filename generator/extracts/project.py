@@ -11,7 +11,7 @@ from extracts import files, git
 from extracts.errors import ExtractsError
 from extracts.home import Version, parse
 
-# A scheme, or a host with a colon, as in an address of git.
+# The start of a repository's address: a scheme such as `https://`, or a host and a colon.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|[^/:]+:", re.I)
 _REFERENCE = re.compile(
     r"^[ \t]*source[ \t]*=[ \t]*\"(?:git::)?(\S+?)(?:\.git)?//modules/[\w-]+\?ref=v(\d+\.\d+\.\d+)\"", re.M
@@ -71,8 +71,8 @@ def _read(folder: Path, name: str) -> Project:
 def found_in(source: str, clones: Path, *, keep: bool = False) -> list[tuple[Path, str]]:
     """Return the projects in a folder or a git repository, with their names for messages.
 
-    A repository is cloned below `clones`. With `keep`, the clone has the name and the history of the
-    repository.
+    A repository is cloned into a folder below `clones`. If `keep`, this folder has the name of the
+    repository, and the clone has its whole history.
     """
     if Path(source).exists() or not _ADDRESS.match(source):
         return [(path, str(path)) for path in below(Path(source))]
@@ -94,7 +94,10 @@ def found_in(source: str, clones: Path, *, keep: bool = False) -> list[tuple[Pat
 
 
 def below(folder: Path) -> list[Path]:
-    """Return the project in a folder, or the projects up to two levels below it. Do not follow links."""
+    """Return the folder if it is a project. Otherwise return the projects up to two levels below the folder.
+
+    The search does not follow links.
+    """
 
     def is_project(path: Path) -> bool:
         try:

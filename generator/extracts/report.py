@@ -25,7 +25,7 @@ RECIPIENTS = 40  # maximum number of recipients with their own section; all file
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a recipient: its entry in the manifest, and its first lines if the file is in the output."""
+    """A file of a recipient: its entry in the manifest and, if the output has the file, the first lines."""
 
     period: str
     entry: Json

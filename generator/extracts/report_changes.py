@@ -17,8 +17,8 @@ from decimal import Decimal
 from extracts.report_months import Group, Row
 from extracts.report_numbers import number
 
-MOVES = 6  # number of listed groups with the largest changes
-NAMED = 5  # maximum number of listed new groups, and of listed removed groups
+MOVES = 6  # maximum length of the list of groups with the largest changes
+NAMED = 5  # maximum length of the list of new groups, and of the list of removed groups
 
 
 @dataclass(frozen=True, slots=True)

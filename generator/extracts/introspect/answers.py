@@ -42,10 +42,12 @@ def settle(
     choose: Choose | None,
     repeats: candidates.Repeats = lambda _table, _columns: None,
 ) -> tuple[dict[str, str], list[Finding]]:
-    """Complete the given answers from the catalog. Return the answers, and how each of them was found.
+    """Check the given answers, and find the missing answers in the catalog.
+
+    Return all answers, and a finding for each answer, which says how the answer was found.
 
     The function calls `choose` for open questions. Without `choose`, an open question raises `Ambiguous`.
-    `repeats` returns whether values of a column occur twice.
+    `repeats` returns whether several rows of a table have the same values in some columns.
     """
     first = _settled(lambda known: entity(catalog, known.get("entity"), schema), "entity", given, choose)
     if first.answer is None:
@@ -75,7 +77,7 @@ def settle(
         _take([("group", lambda known: group(own, known))], asked, found, choose)
         _refuse_open(found)
     if not given_joins and needed(asked) - {own.entity.name, *starts(asked["joins"])}:
-        # The chosen group-by columns need a table that is not on the path to the recipient.
+        # The group-by columns need a table that is not on the path to the recipient, so find the joins again.
         _take([("joins", lambda known: joins(own, known, given=False))], asked, found, choose)
         _refuse_open(found)
     return {question: asked[question] for question in found}, list(found.values())
@@ -122,7 +124,7 @@ def _settled(step: Step, question: str, given: Mapping[str, str], choose: Choose
 
 
 def entity(catalog: Catalog, given: str | None, schema: str | None) -> Finding:
-    """Find the table with one row per fact. The answer includes the schema, except for public."""
+    """Find the table with one row per fact. The answer contains the schema, unless the schema is public."""
     if schema is not None and schema not in catalog.schemas:
         raise ExtractsError(f"schema: {missing('schema', schema, catalog.schemas)}")
     if given is None:
@@ -231,7 +233,7 @@ def _dated(scope: Scope, table: Table, column: Column, because: str) -> Finding:
 
 
 def recipient(scope: Scope, given: str | None) -> Finding:
-    """Find the recipient: a column that names the rows of the last table on a path from the entity."""
+    """Find the recipient: a column whose values name the rows of the last table on a path from the entity."""
     if given is not None:
         said, equals, source = given.rpartition("=")
         found = sources("recipient", scope, source.strip(), with_key=False)
@@ -270,7 +272,7 @@ def _recipient(name: str, table: Table, column: str) -> Candidate:
 
 
 def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
-    """Find the group by: the key and the name of the last table before the recipient's table on the path."""
+    """Find the group by: the key and name columns of the table before the recipient's table on the path."""
     taken = [*rules.reserved_names(), answers["recipient"].partition("=")[0].strip()]
     if (given := answers.get("group")) is not None:
         columns: list[str] = []
@@ -290,7 +292,8 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
     # Tables behind a bridge are not candidates, because joins to them may multiply rows.
     near = {entity.id: entity, **graph.reachable(scope.links, entity.id)}
     offered = [_row(scope, table, answers["recipient"]) for table in near.values() if table is not entity]
-    # If no other table is reachable, read rows to find columns with the same value in several facts.
+    # If the joins can reach no other table, the tool reads rows to find columns whose values several facts
+    # share.
     own = [column.name for column in candidates.names(entity, scope.links)]
     offered += [
         Candidate(renamed("", entity, column, [*taken]), entity, (column,))

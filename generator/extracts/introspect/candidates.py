@@ -16,15 +16,15 @@ from extracts.introspect.words import REFERENCE, referred, singular, words
 Repeats = Callable[[Table, tuple[str, ...]], bool | None]
 """Return whether several rows of a table have the same values in these columns, or None if unknown."""
 
-# Words in names of columns for the time when a row was written, not when the fact happened. Such columns are
-# listed last.
+# Words in names of columns that contain the time when a row was written, not the time of the fact. Such
+# columns are listed last.
 _BOOKKEEPING = frozenset(
     """
     audit changed create created deleted inserted loaded modified modifieddate update updated
     """.split()  # noqa: SIM905 (as a list it takes a line for each word)
 )
-# Words in names of columns for another time than the time of the fact: planned times, much later times, or
-# dates in a person's life.
+# Words in names of columns that do not contain the time of the fact, but a planned time, a much later time,
+# or a date in a person's life.
 _LATER = frozenset(
     """
     birth birthdate deliver delivered delivery due duedate end enddate expected planned required return
@@ -67,12 +67,12 @@ class Entity:
 
 
 def entities(catalog: Catalog, schemas: Sequence[str], links: graph.Links) -> list[Entity]:
-    """Return the tables with a date column and something to sum or count, the likeliest entity first.
+    """Return the tables that can be an entity, the likeliest first.
 
-    The date may be in a table that foreign keys lead to. For example, order lines have the date of their
-    order. Tables that no foreign key leads to come first, the largest of them first. Tables whose date
-    columns only record when a row was written come later, and views come last. A table without a number needs
-    a date column and a foreign key.
+    Most of these tables have a date and a number. The date may be in a table that foreign keys lead to. For
+    example, order lines have the date of their order. A table without a number must have a date column and a
+    foreign key. The result begins with the tables to which no foreign key refers, the largest table first.
+    Tables whose date columns only record when a row was written come later, and views come last.
     """
     found = []
     for table in catalog.tables:
@@ -134,9 +134,10 @@ def is_bookkeeping(column: Column) -> bool:
 
 
 def names(table: Table, links: graph.Links) -> list[Column]:
-    """Return the text columns that can name a row: the only column with a name like `name`, or all of them.
+    """Return the text columns whose values can name a row.
 
-    Personal data, free texts and secrets come last.
+    If exactly one column has a name like `name`, and it has no personal data, return only this column.
+    Otherwise return all text columns. Columns with personal data, free text or secrets come last.
     """
     leading = graph.foreign_keys(links, table)
     texts = [
@@ -171,7 +172,7 @@ def is_personal(column: Column) -> bool:
 def recipients(table: Table, links: graph.Links, repeats: Repeats) -> list[str]:
     """Return the columns whose values can be recipients, the likeliest first.
 
-    The order is: unique names, the key, values that several rows share, personal data.
+    The order is: columns with unique values, a key of one column, other columns, columns with personal data.
     """
     texts = names(table, links)
     plain = [column for column in texts if not is_personal(column)]
@@ -244,7 +245,7 @@ def key(table: Table) -> tuple[str, ...]:
 
 
 def row_columns(table: Table, links: graph.Links) -> list[str]:
-    """Return the group-by columns for a row of the table: its key, and its only column that can be a name."""
+    """Return the group-by columns of a table: its key, and the name column if there is only one candidate."""
     called = names(table, links)
     return list(dict.fromkeys([*key(table), *([called[0].name] if len(called) == 1 else [])]))
 
@@ -253,7 +254,7 @@ def index_advice(table: Table, date: Column) -> str:
     """Return the statements that create a missing index, or an empty text if no index is needed."""
     if table.kind in ("view", "foreign table") or (table.rows is not None and table.rows < SMALL):
         return ""
-    # PostgreSQL has no single statement that creates an index of a partitioned table concurrently.
+    # PostgreSQL refuses `concurrently` for the index of a partitioned table.
     how = "" if table.kind == "partitioned table" else " concurrently"
     return " ".join(
         f"create index{how} on {quoted(heap.schema, heap.name)} ({quoted(date.name)});"
@@ -262,7 +263,7 @@ def index_advice(table: Table, date: Column) -> str:
 
 
 def grants(tables: Sequence[Table], role: str, *, whole: bool = False) -> list[str]:
-    """Return GRANT statements for these tables, or with `whole` for all tables of their schemas."""
+    """Return GRANT statements for these tables or, if `whole`, for all tables of the same schemas."""
     unusable = dict.fromkeys(table.schema for table in tables if not table.is_open)
     names = [f"all tables in schema {quoted(schema)}" for schema in dict.fromkeys(t.schema for t in tables)]
     if not whole:

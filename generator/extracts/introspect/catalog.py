@@ -1,7 +1,8 @@
 """Read the catalog of a database: tables, columns, keys and row counts, but no rows.
 
-The module runs six statements in one read-only transaction, for any number of tables. The server limits their
-time. The statements read `pg_catalog`, because `information_schema` hides tables that the role may not read.
+The module runs six statements in one read-only transaction, for any number of tables. The server cancels a
+statement that takes too long. The statements read `pg_catalog`, because `information_schema` hides tables
+that the role may not read.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "materialized
 NUMBERS = ("smallint", "integer", "bigint", "numeric", "money", "real", "double precision")
 DATES = ("date", "timestamp without time zone", "timestamp with time zone")
 
-# The queries exclude partitions and inheritance children, because queries of the parent read their rows. The
-# queries also exclude tables of extensions.
+# The queries exclude partitions and inheritance children, because a query of the parent table also returns
+# their rows. The queries also exclude tables of extensions.
 _SEEN = """
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
@@ -103,8 +104,9 @@ join pg_catalog.pg_class c on c.oid = t.oid and c.relkind = 'r'
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 order by n.nspname, c.relname
 """
-# PostgreSQL copies a foreign key of a partitioned table to each partition. `conparentid` of a copy names the
-# original. A foreign key that every partition declares counts as a foreign key of the partitioned table.
+# PostgreSQL copies a foreign key of a partitioned table to each partition. The query excludes these copies:
+# their `conparentid` is not 0. A foreign key that partitions declare themselves counts as one foreign key of
+# the partitioned table.
 _FOREIGN_KEYS = """
 select coalesce(pg_catalog.pg_partition_root(c.conrelid), c.conrelid)::bigint, c.confrelid::bigint,
        array(select a.attname::text from unnest(c.conkey) with ordinality k(number, place)
@@ -146,11 +148,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Heap:
-    """A part of a table with its own rows and indexes: the table itself, or an inheritance child."""
+    """The table itself, or one of its inheritance children. Each has its own rows and its own indexes."""
 
     schema: str
     name: str
-    indexed: frozenset[str]  # the first column of each index that can find a range of values
+    indexed: frozenset[str]  # for each index that can find a range of values, its first column
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ class Table:
         return self.schema, self.name
 
     def unindexed(self, column: str) -> tuple[Heap, ...]:
-        """Return the parts of the table in which a search for a range of this column needs a full scan."""
+        """Return the parts of the table that have no index to find a range of values in this column."""
         if column == self.partitioned_by:
             return ()
         return tuple(heap for heap in self.heaps if column not in heap.indexed)
@@ -228,7 +230,7 @@ def read(url: str) -> Catalog:
         indexes: dict[int, list[tuple[tuple[str, ...], bool, bool, bool]]] = {}
         for oid, key, width, primary, unique, ranged in connection.execute(_INDEXES):
             numbers = [int(number) for number in key.split()][:width]
-            if oid in names and all(numbers):  # number 0 means an expression instead of a column
+            if oid in names and all(numbers):  # ignore an index with an expression: its number is 0
                 indexed = tuple(names[oid][number] for number in numbers)
                 indexes.setdefault(oid, []).append((indexed, primary, unique, ranged))
         children: dict[int, list[Heap]] = {}
@@ -273,7 +275,7 @@ def _unreadable(column: Column) -> Column:
 
 @contextmanager
 def connected(url: str) -> Iterator[psycopg.Connection]:
-    """Open one read-only transaction. Errors of the driver become ExtractsError, without passwords."""
+    """Open one read-only transaction. Raise an error of the driver as ExtractsError, without the password."""
     import psycopg
 
     if not url.startswith(("postgresql://", "postgres://")):
@@ -289,7 +291,8 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
             connection.execute(f"set local statement_timeout = '{SECONDS}s'")
             connection.execute(f"set local lock_timeout = '{SECONDS}s'")
             connection.execute("set local search_path = pg_catalog, pg_temp")
-            # A row-level security policy could run functions of the table's owner.
+            # A row-level security policy could run functions of the table's owner. With this setting, a query
+            # fails instead of applying a policy.
             connection.execute("set local row_security = off")
             yield connection
     except psycopg.Error as error:
@@ -326,7 +329,7 @@ def is_here(host: str) -> bool:
 
 
 def without_password(url: str) -> str:
-    """Return the URL without its password, for messages. Users set the password in PGPASSWORD.
+    """Return the URL without its password, for messages. A user can set the password in PGPASSWORD instead.
 
     >>> without_password("postgresql://me:secret@db:5432/bank?password=secret&sslmode=require")
     'postgresql://me@db:5432/bank?sslmode=require'

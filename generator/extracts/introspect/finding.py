@@ -1,4 +1,4 @@
-"""The answer to one question of the template, or its candidates, and the tables that an answer may name."""
+"""The answers to the template's questions, the candidates, and the tables that an answer may name."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def single(question: str, offered: Sequence[Candidate], what: str, *, given: boo
 def one_reading(question: str, name: str, tables: Sequence[Table]) -> None:
     """Raise ExtractsError if several tables match a name, even if one of them has exactly this name.
 
-    The engine does the same. Otherwise a role that may create tables could create a table with a similar
-    name, and the tool could use this table instead of the table that the user means.
+    The engine does the same. Without this rule, a role that may create tables could create a table with a
+    similar name, and the tool could use this table instead of the table that the user means.
     """
     if len(tables) > 1:
         could = ", ".join(quoted(table) for table in tables)
@@ -164,7 +164,7 @@ class Scope:
 
 
 def scope(catalog: Catalog, entity: str, repeats: candidates.Repeats) -> Scope:
-    """Return the scope for the entity, which is written as in an answer: `Loans` or `sales.Loans`."""
+    """Return the scope for an entity. `entity` has the form of an answer: `Loans` or `sales.Loans`."""
     schema, dot, name = entity.rpartition(".")
     wanted = (schema if dot else "public", name)
     [table] = [table for table in catalog.tables if table.id == wanted]
@@ -177,7 +177,7 @@ def scope(catalog: Catalog, entity: str, repeats: candidates.Repeats) -> Scope:
 
 
 def reference(question: str, scope: Scope, text: str) -> tuple[Table, Column]:
-    """Return the column that `TABLE.COLUMN` or a column of the entity names.
+    """Return the column that the text names: `TABLE.COLUMN`, or `COLUMN` for a column of the entity.
 
     The names in the text may have upper or lower case.
     """
@@ -217,7 +217,7 @@ def sources(question: str, scope: Scope, text: str, *, with_key: bool) -> list[t
 
 
 def renamed(given: str, table: Table, column: str, taken: list[str]) -> str:
-    """Return `NAME = TABLE.COLUMN`, and add NAME to `taken`. Without a given name, make a new name."""
+    """Return `NAME = TABLE.COLUMN`, and add NAME to `taken`. If `given` is empty, make a name."""
     name = made = given or column_name(table.name, column)
     number = 2
     while not given and name in taken:

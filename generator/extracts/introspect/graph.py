@@ -1,4 +1,4 @@
-"""The graph of tables and foreign keys of a database. Guesses replace foreign keys that are not declared."""
+"""The graph of a database's tables and foreign keys. Foreign keys that are not declared are guessed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _NAMELESS = frozenset((*REFERENCE, "name", "type", "kind", "status", "date", "va
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A foreign key, or a guess at one. Many rows of `start` refer to one row of `target`.
+    """A declared or a guessed foreign key. Many rows of `start` refer to one row of `target`.
 
-    A link to a bridge table has the other direction: from one row of `start` to several rows of the bridge
-    table.
+    A link to a bridge table has the opposite direction: several rows of the bridge table refer to one row of
+    `start`.
     """
 
     start: Table
@@ -68,7 +68,7 @@ def text(links: Sequence[Link], schema: str) -> str:
 
 
 def unusable_name(links: Sequence[Link]) -> str:
-    """Return the first name in the links that is not allowed in an answer, or an empty text."""
+    """Return the first name in the links that an answer must not contain, or an empty text."""
     names = (
         (what, name)
         for link in links
@@ -83,11 +83,11 @@ def unusable_name(links: Sequence[Link]) -> str:
 
 
 def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
-    """Return the foreign keys of all tables, and guesses, keyed by the table where they start.
+    """Return the declared and the guessed foreign keys of all tables, keyed by the table where they start.
 
-    A guess links only tables of the same schema and the same owner. Otherwise a role that may create tables
-    could create a table that matches a guess. When the tool reads this table, functions of the table's owner
-    could run with the rights of the tool's role.
+    A guess links only tables of the same schema and the same owner. Without this rule, a role that may create
+    tables could create a table that matches a guess. When the tool reads this table, functions of the table's
+    owner could run with the rights of the tool's role.
     """
     found: dict[Id, list[Link]] = {table.id: [] for table in catalog.tables}
     declared = set()
@@ -111,7 +111,7 @@ def foreign_keys(links: Links, table: Table) -> list[str]:
 
 
 def _guesses(tables: Sequence[Table]) -> Iterator[Link]:
-    """Yield links that names and types suggest. The search by name is fast for many tables."""
+    """Yield links that names and types suggest. Dictionaries of names make this fast for many tables."""
     by_meaning: dict[tuple[str, ...], list[tuple[Table, str]]] = {}
     by_key: dict[str, list[tuple[Table, str]]] = {}
     by_composite_key: dict[str, list[tuple[Table, tuple[str, ...]]]] = {}
@@ -130,7 +130,7 @@ def _guesses(tables: Sequence[Table]) -> Iterator[Link]:
 def _own_key(table: Table) -> str:
     """Return the column that identifies a row: the key, or a column with the name of a key.
 
-    A view has no key.
+    Return an empty text if the table has no such column. In a view, only a column with a unique index counts.
     """
     single = [key[0] for key in table.keys if len(key) == 1]
     if table.primary_key:
@@ -171,8 +171,8 @@ def _guess(
             yield Link(table, (column.name,), target, (key,), f"{why}; no foreign key is declared")
 
     found = False
-    # `billing_address_id` leads to Address. A column whose name has no word such as `id` leads to a table
-    # only if the whole column name matches the name of the table.
+    # The column `billing_address_id` leads to the table Address. A column whose name has no word such as `id`
+    # leads to a table only if the whole column name matches the name of the table.
     for first in range(len(about) if is_reference else min(1, len(about))):
         for link in leads(
             by_meaning.get(stem(about[first:]), ()), f"{column.name} contains the name of the table"
@@ -251,7 +251,7 @@ def ends(links: Links, start: Id) -> list[Table]:
 
 
 def paths(links: Links, start: Id, goal: Id) -> list[Path]:
-    """Return the paths from one table to another that visit no table twice, the shortest first.
+    """Return the paths from `start` to `goal`, the shortest first. No path visits a table twice.
 
     First, the function uses only declared foreign keys. If they give no path, the function also uses
     guesses. If there is still no path, the function also uses bridge tables.

@@ -70,7 +70,7 @@ def needed(answers: Mapping[str, str]) -> set[str]:
 
 
 def _grown(tree: graph.Path, path: graph.Path) -> graph.Path | None:
-    """Return the tree with the path added, or None if both reach the same table by different joins."""
+    """Return the tree with the added path, or None if path and tree join the same table differently."""
     known = {link.target.name: link for link in tree}
     if any(known.get(link.target.name, link) != link for link in path):
         return None
@@ -83,7 +83,7 @@ def _grown(tree: graph.Path, path: graph.Path) -> graph.Path | None:
 
 
 def _multiplying(scope: Scope, tree: graph.Path) -> graph.Link | None:
-    """Return the first join whose target is known to have several rows with the same key."""
+    """Return the first join that multiplies rows: its target has several rows with the same key."""
     for link in tree:
         if not link.is_certain and scope.repeats(link.target, link.target_columns):
             return link
@@ -91,7 +91,7 @@ def _multiplying(scope: Scope, tree: graph.Path) -> graph.Link | None:
 
 
 def _refusal(scope: Scope, tree: graph.Path, link: graph.Link | None) -> str:
-    """Return why the joins multiply rows. Propose a view for users who want to multiply the rows."""
+    """Return the error message for joins that multiply rows. The message can propose a view instead."""
     assert link is not None
     entity, bridge, schema = scope.entity, link.target, scope.entity.schema
     key = ", ".join(link.target_columns)
@@ -147,9 +147,9 @@ def _notes(scope: Scope, tree: graph.Path) -> Iterator[str]:
 
 
 def checked(scope: Scope, text: str) -> tuple[str, tuple[Table, ...]]:
-    """Return the given joins and their tables, if all names exist.
+    """Return the given joins and their tables. Raise ExtractsError if a name does not exist.
 
-    The template checks the form of the joins.
+    The function does not check the form of the joins, because the template checks it.
     """
     known = {scope.entity.name: scope.entity}
     for piece in _pieces(text):

@@ -21,14 +21,15 @@ _NO_AMOUNT = frozenset(
     """.split()  # noqa: SIM905 (as a list it takes a line for each word)
 )
 _KEYS = ("id", "fk", "pk", "key", "no", "nr", "guid")
-# Ends of names of such columns if their words have no separator, for example `number` in `revisionnumber`.
+# Endings of such names if the words of the name are not separated, for example `number` in `revisionnumber`.
 _JOINED = (
     *("number", "flag", "status", "code", "rating", "sequence", "level", "promotion", "frequency", "type"),
     *("expmonth", "expyear"),
 )
 # Words in names of rates. A sum of rates is possible but rarely useful, so rates are listed last.
 _RATES = ("rate", "percent", "pct", "discount", "ratio", "share", "factor", "margin")
-# Names of prices, without the words of the table's name: `item_price` of order_items counts as `price`.
+# Names of price columns. Words of the table's name do not count, so in the table order_items, the column
+# `item_price` is a price.
 _PRICES = (
     "unitprice",
     "price",

@@ -18,8 +18,8 @@ from extracts.terminal import one_line
 
 LISTED = 15  # maximum number of entities in the table, so that the report fits on a screen
 NARROW = 16  # minimum width of a column of the table, in characters
-NAMED = 3  # maximum number of paths in the report, and of candidates for a path
-FULL = 3  # number of entities whose paths are in the JSON report, unless --entity chooses one
+NAMED = 3  # maximum number of paths in the report, and maximum number of candidates of each path
+FULL = 3  # number of entities with paths in the JSON report, if the option --entity is not used
 
 
 class Join(TypedDict):
@@ -170,7 +170,7 @@ def _path(links: graph.Links, entity: candidates.Entity, path: graph.Path) -> Pa
 def _recipients(table: Source, links: graph.Links) -> Sequence[str]:
     """Return the columns that can name a recipient, without personal data.
 
-    If there are none, return the key.
+    If the table has no such column, return its key.
     """
     named = [c.name for c in candidates.names(table, links) if not candidates.is_personal(c)]
     return named or candidates.key(table)
@@ -179,8 +179,8 @@ def _recipients(table: Source, links: graph.Links) -> Sequence[str]:
 def show(report: Report, console: Console, *, everything: bool = False) -> None:
     """Print the report: the likeliest entities in a table, and the paths from the first entity.
 
-    The report fits on one screen. With `everything`, it has all entities, including views, all columns and
-    all paths.
+    Without `everything`, the report fits on one screen. With `everything`, the report has all entities
+    (including views), all columns and all paths.
     """
     unread, seen = len(report["unreadable"]), report["tables"]
     grants = " ".join(report["grants"])
@@ -236,7 +236,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
 
 
 def _table(listed: Sequence[Described], title: str, width: int, *, everything: bool) -> Table:
-    """Return the table of entities with the columns that fit the width. `everything` adds all columns."""
+    """Return the table of entities. Without `everything`, the table has only the columns that fit `width`."""
     table = Table(title=title, title_justify="left")
     table.add_column("table", no_wrap=True)
     table.add_column("rows", justify="right")

@@ -6,15 +6,15 @@ from extracts.errors import ExtractsError
 from extracts.introspect.candidates import Repeats, quoted
 from extracts.introspect.catalog import Table, connected
 
-LARGE = 5_000_000  # a test of a table with more rows would take too long
+LARGE = 5_000_000  # a table with more rows is not tested, because the test would take too long
 
 
 def repeats(url: str) -> Repeats:
     """Return a function that reports whether several rows of a table have the same values in some columns.
 
-    If there is a unique index, the function needs no query. It returns None for large tables and views, and
-    after a missing right or a timeout. Each query has its own connection, because a prompt may wait long
-    between two queries.
+    If the columns have a unique index, the function needs no query. It returns None for a large table, for a
+    view, if a right is missing, and after a timeout. Each query has its own connection, because the user may
+    need much time for a prompt between two queries.
     """
     known: dict[tuple[Table, tuple[str, ...]], bool | None] = {}
 
@@ -41,5 +41,5 @@ def _repeated(url: str, table: Table, columns: tuple[str, ...]) -> bool | None:
         with connected(url) as connection:
             [(repeated,)] = connection.execute(query.encode())
     except ExtractsError:
-        return None  # unknown, for example after a timeout; each run checks the values, too
+        return None  # not known, for example after a timeout; the engine checks the values in each run
     return bool(repeated)

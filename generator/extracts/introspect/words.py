@@ -11,8 +11,8 @@ from slugify import slugify
 
 from extracts.terminal import one_line
 
-# A foreign-key column adds words in REFERENCE to the name of its target table. PREFIXES are prefixes of table
-# names.
+# The name of a foreign-key column is often the name of the target table and a word in REFERENCE, for example
+# `branch_id`. PREFIXES are prefixes of table names.
 REFERENCE = frozenset(("id", "ids", "fk", "ref", "key", "code", "no", "nr", "num", "number", "uuid", "pk"))
 PREFIXES = frozenset(("tbl", "table", "t", "dim", "fact", "fct", "ref", "lkp", "lookup", "mst", "stg", "tab"))
 

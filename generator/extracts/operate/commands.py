@@ -1,4 +1,4 @@
-"""The commands `run`, `history` and `resend`. Other modules of this package do their work."""
+"""The commands `run`, `history` and `resend`. Each command calls another module of this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find a deployed project by its Terraform outputs, and explain refusals of AWS."""
+"""Find a deployed project by its Terraform outputs, and explain why AWS refuses a call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from extracts.doctor import account
 from extracts.errors import ExtractsError
 
 PERIOD = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
-# IAM names these actions differently than the API does.
+# These actions have one name in the API and another name in IAM.
 _ACTIONS = {
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
@@ -76,7 +76,10 @@ def deployment(project: Path) -> Deployment:
 
 
 def _region(outputs: Mapping[str, Any]) -> str | None:
-    """Return the region from an ARN in the outputs. None stands for the region of the credentials."""
+    """Return the region in the ARN of the alert topic, or None if the outputs do not have this ARN.
+
+    With None, boto3 uses the region in the user's settings.
+    """
     arn = re.match(r"arn:[^:]+:[^:]+:([a-z0-9-]+):", str(outputs.get("alert_topic_arn", "")))
     return arn[1] if arn else None
 
@@ -85,7 +88,7 @@ def _region(outputs: Mapping[str, Any]) -> str | None:
 def explained(what: str) -> Iterator[None]:
     """Turn an error of AWS into one message. If AWS refuses a call, the message names the missing right.
 
-    `what` is the object of the calls, for example "the job bank-loans".
+    `what` is the resource that the calls use, for example "The job bank-loans". The message begins with it.
     """
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 

@@ -159,7 +159,7 @@ def _file(entry: Mapping[str, Any], receipts: Mapping[str, list[Collection]]) ->
 
 
 def _receipts(deployed: Deployment) -> dict[str, list[Collection]]:
-    """Return the downloads of each file, by key. Only projects with an SFTP server have receipts."""
+    """Return the downloads by the S3 key of the file. Only projects with an SFTP server have receipts."""
     table = deployed.outputs.get("sftp_receipts_table")
     if not table:
         return {}
@@ -259,7 +259,7 @@ def remarks(one: Published, periods: Iterable[Published]) -> str:
     found = [] if one.complete else ["published before the end of the month"]
     found += [one.reason] if one.reason else []
     found += one.warnings
-    # If several runs found late data, the manifest of the newest run contains the current difference.
+    # Several later periods may report late data for this period. The last one reports the current difference.
     late = [other.late_data[one.period] for other in periods if one.period in other.late_data]
     found += [f"late data: {late[-1]}"] if late else []
     return " ".join("; ".join(found).split())  # one line, even if the manifest contains line breaks

@@ -10,7 +10,7 @@ from typing import Any
 from extracts.errors import ExtractsError
 from extracts.operate.deployment import Deployment, explained
 
-_PAUSE = 5.0  # seconds between two queries of the state
+_PAUSE = 5.0  # seconds between two requests for the state of the execution
 
 
 def resend(

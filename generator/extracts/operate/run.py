@@ -44,7 +44,7 @@ def run(
 ) -> Run:
     """Start a run with these arguments of the job, and wait until it ends. Call `say` with each message.
 
-    Raise ExtractsError if AWS refuses to start the run. If the run fails, return it.
+    Return the run, even if the run failed. Raise ExtractsError if AWS refuses to start the run.
     """
     job = str(deployed.output("job_name", "names the job"))
     glue = deployed.client("glue")
@@ -71,7 +71,10 @@ def run(
 
 
 def _log(deployed: Deployment, run_id: str) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield the new events of the run's log at each iteration. The log begins seconds after the start."""
+    """Yield the new events of the run's log at each iteration.
+
+    The first lists are empty, because AWS creates the log some seconds after the start of the run.
+    """
     logs = deployed.client("logs")
     groups = deployed.output("log_groups", "gives the log groups of the job")
     given: dict[str, Any] = {

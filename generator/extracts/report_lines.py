@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from extracts.report_months import Group, Metric, Month, Shown
 from extracts.report_numbers import number
 
-WHOLE = 1_000  # maximum number of rows of a file whose groups are all listed
-# Maximum number of values in the files whose groups are all listed. The page then stays below about 10 MB.
+# A file is small if it has at most this number of rows. The page lists all groups of small files.
+WHOLE = 1_000
+# If all small files together have more values than this number, the page lists no file completely. This limit
+# keeps the page below about 10 MB.
 VALUES = 600_000
-LISTED = 100  # number of listed rows of a larger file
+LISTED = 100  # The page lists this number of rows of a large file.
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """A group, and the text of each metric in each period.
 
-    The text is None if the file does not have the group.
+    The text is None if the file of the period does not contain the group.
     """
 
     group: Group
@@ -32,7 +34,11 @@ class Line:
 
 
 def whole(months: Sequence[Month], recipients: Sequence[str], metrics: int) -> frozenset[str]:
-    """Return the recipients whose files are listed completely: all small files, if they fit on the page."""
+    """Return the recipients whose files the page lists completely.
+
+    These are all recipients with small files. If the files together have too many values for the page, the
+    function returns no recipients.
+    """
     largest: Counter[str] = Counter()
     values = dict.fromkeys(recipients, 0)
     for month in months:
@@ -51,10 +57,10 @@ def lines(
     recipient: str,
     wanted: Collection[Group] | None,
 ) -> list[Line]:
-    """Return the groups of a recipient. With `wanted`, return only these groups.
+    """Return the groups of a recipient, or only the groups in `wanted` if it is not None.
 
-    The groups of the latest file come first, in the order of the file. If `columns` of the spec leaves out a
-    column of the key, several rows can have the same group. Then each row has its own line.
+    The groups of the latest file come first, in the order of the file. Several rows of a file can have the
+    same group if `columns` of the spec omits a group-by column. Then each of these rows has its own line.
     """
     found: dict[tuple[Group, int], Line] = {}
     for month in reversed(months):
@@ -73,7 +79,7 @@ def lines(
 
 
 def matter(what: Shown, latest: Month, recipient: str, moved: Collection[Group]) -> frozenset[Group]:
-    """Return the groups of a large file to list: the groups in `moved`, then the largest groups."""
+    """Return the groups of a large file that the page lists: those in `moved`, and the largest groups."""
     by = size(what.metrics)
     largest = heapq.nlargest(
         LISTED,
@@ -87,6 +93,9 @@ def matter(what: Shown, latest: Month, recipient: str, moved: Collection[Group])
 
 
 def size(metrics: Sequence[Metric]) -> int:
-    """Return the index of the metric that ranks the groups: a count, or a sum, or else the first metric."""
+    """Return the index of the metric that ranks the groups.
+
+    This is the first count. If there is no count, it is the first sum. Otherwise it is the first metric.
+    """
     kinds = [metric.aggregate for metric in metrics]
     return next((kinds.index(kind) for kind in ("count", "sum") if kind in kinds), 0)

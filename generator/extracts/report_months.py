@@ -17,7 +17,8 @@ from extracts.preview_folder import READABLE
 
 Json = Mapping[str, Any]
 Group = tuple[str, ...]
-_LINES, _BEGINNING = 4, 4_000  # maximum number of lines, and of bytes, that show the beginning of a file
+# The page shows the beginning of a file: at most 4 lines, from the first 4,000 bytes of the file.
+_LINES, _BEGINNING = 4, 4_000
 
 AGGREGATES = {
     "avg": "average of",
@@ -43,9 +44,9 @@ class Metric:
 
     @property
     def of(self) -> tuple[object, ...]:
-        """Return expression, window and filter of the metric.
+        """Return the expression, the window and the filter of the metric.
 
-        If they are equal for two metrics, both metrics aggregate the same rows and values.
+        Two metrics aggregate the same values of the same rows if all three parts are equal.
         """
         return self.expression, self.window, self.where
 
@@ -83,9 +84,9 @@ class Month:
     period: str
     folder: Path
     manifest: Json
-    # The same month in the default format, if the files in `folder` have another format.
+    # A copy of the month in the default format, if the files in `folder` have another format.
     plain: Month | None = None
-    # The same month without encryption and compression, if the files in `folder` are encrypted.
+    # A copy of the month without encryption and compression, if the files in `folder` are encrypted.
     readable: Month | None = None
 
     @property
@@ -113,7 +114,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The group-by columns and metrics that the files contain. `columns=` of the spec may leave out some."""
+    """The group-by columns and metrics that the files contain.
+
+    If the spec has `columns=`, the files contain only the columns and metrics in `columns=`.
+    """
 
     labels: tuple[str, ...]
     metrics: tuple[Metric, ...]
@@ -147,7 +151,10 @@ class Shown:
 
 
 def published(folder: Path, asked: Sequence[str] | None = None) -> list[Month]:
-    """Return the published months in a folder, the earliest first. With `asked`, return only these months."""
+    """Return the published months in a folder, the earliest first.
+
+    If `asked` is not None, return only the published months in `asked`.
+    """
     return [
         Month(path.stem, folder, manifests.read(folder, path.stem))
         for path in sorted((folder / "_manifests").glob("*.json"))
@@ -156,7 +163,7 @@ def published(folder: Path, asked: Sequence[str] | None = None) -> list[Month]:
 
 
 def combined(history: Path, output: Path, asked: Sequence[str]) -> list[Month]:
-    """Return the earlier months and the requested months, the earliest first."""
+    """Return the earlier months in `history` and the requested months in `output`, sorted by period."""
     earlier = {month.period: month for month in published(history)}
     readable = {month.period: month for month in published(history / READABLE)}
     found = [
@@ -175,7 +182,7 @@ def axis(months: Sequence[Month]) -> list[str]:
 
 
 def prescribed(spec: Json, recipient: str) -> Json:
-    """Return the file that the spec prescribes for a recipient."""
+    """Return the definition of a recipient's file from the spec."""
     found: Json = (spec["files"] or {}).get(recipient) or spec["file"]
     return found
 
@@ -183,8 +190,8 @@ def prescribed(spec: Json, recipient: str) -> Json:
 def beginning(month: Month, file: Json, spec: Json) -> str:
     """Return the first lines of a file as text, without compression.
 
-    For an encrypted file, return the first lines of its unencrypted copy. Without this copy, return the names
-    of the keys that encrypt the file.
+    For an encrypted file, return the first lines of its unencrypted copy. If there is no unencrypted copy,
+    return a sentence with the names of the keys that encrypt the file.
     """
     encryption, form = file.get("encryption"), prescribed(spec, file["recipient"])
     if not encryption:
@@ -206,5 +213,5 @@ def _first_lines(path: Path, form: Json) -> str:
         data = stream.read(_BEGINNING)
     text = data.decode(form["format"]["encoding"], "ignore").removeprefix("\ufeff")
     lines = text.splitlines()
-    # The last of these lines may be incomplete, because only the beginning of the file is read.
+    # Only the beginning of a large file is read. The last of the lines may be incomplete, so it is omitted.
     return "\n".join(lines[:_LINES] if len(data) < _BEGINNING else lines[:-1][:_LINES])

@@ -1,7 +1,7 @@
 """Format numbers, periods and sparklines for the page of a preview.
 
-A value of a metric keeps all characters that it has in the file. Numbers that the page itself counts have
-thousands separators.
+The page shows each value of a metric with the same characters as in the file. Other numbers, such as numbers
+of rows, have thousands separators.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Marks:
         return cls(form.get("decimal", "."), form.get("thousands", ""))
 
     def write(self, text: str | None) -> str:
-        """Return a number of the default format in the notation of the file.
+        """Convert a number from the default format to the number format of the file.
 
         Return a dash for a missing value.
 
@@ -62,7 +62,9 @@ def difference(now: Decimal, before: Decimal, marks: Marks) -> str:
 
 
 def percent(now: Decimal, before: Decimal) -> str:
-    """Return a relative change as a percentage with one decimal, or an empty text if it has no meaning.
+    """Return a relative change as a percentage with one decimal.
+
+    Return an empty text if the values are equal, or if no meaningful percentage exists.
 
     >>> percent(Decimal("1.5"), Decimal(1)), percent(Decimal(1), Decimal(0)), percent(Decimal(1), Decimal(1))
     ('+50.0\xa0%', '', '')
@@ -98,7 +100,7 @@ def sparkline(values: Sequence[str | None]) -> tuple[str, float, float]:
     floats = [float(value) if value else None for value in values]
     known = [value for value in floats if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    path, x, y = "", -9.0, -9.0  # without values, the last point is outside the picture
+    path, x, y = "", -9.0, -9.0  # if there are no values, the last point is not visible
     for before, value, after, place in zip(
         [None, *floats], floats, [*floats[1:], None], range(len(floats)), strict=False
     ):

@@ -33,8 +33,8 @@ SCRIPTS = (
 def render(*, data: dict[str, Any], **shown: Any) -> str:
     """Return the HTML of the page."""
     style = f"/* {_asset(LICENSE)} */\n" + "\n".join(map(_asset, STYLES))
-    # The page is valid HTML and valid XML. In a CDATA section, an XML parser reads a script as text. For a
-    # browser, the CDATA marks are comments of the script.
+    # The page must be valid HTML and valid XML, so each script is in a CDATA section. XML parsers read this
+    # section as text. A browser ignores the CDATA marks, because they are in comments of the script.
     scripts = [f"//<![CDATA[\n{_asset(name)}\n//]]>" for name in SCRIPTS]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("extracts", "page"),
@@ -77,9 +77,9 @@ def _embedded(data: dict[str, Any]) -> Markup:
 
 
 def _printable(text: str) -> str:
-    """Replace invisible characters, and characters that XML does not allow.
+    """Return a text in which U+FFFD replaces invisible characters and characters that XML does not allow.
 
-    Names may contain such characters.
+    Values from the source may contain such characters.
     """
     return "".join(
         "\ufffd" if unicodedata.category(c) in ("Cc", "Cs", "Cn") and c not in "\n\t" else c

@@ -1,4 +1,4 @@
-"""The template's rules for answers, from the hook of the template."""
+"""Check answers with the functions in the hook of the template, which contains the rules for answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TO_COME = "\0"
 
 @functools.cache
 def _hook() -> types.ModuleType:
-    """Return the hook as a module, with empty answers instead of cookiecutter's variable."""
+    """Return the hook as a module. An empty dictionary replaces its placeholder `{{cookiecutter}}`."""
     file = templates() / "extract/hooks/pre_gen_project.py"
     source = file.read_text(encoding="utf-8").replace("{{cookiecutter}}", "OrderedDict()")
     hook = types.ModuleType("extracts_template_hook")
@@ -34,7 +34,10 @@ def wrong(answers: Mapping[str, str], private: Mapping[str, str]) -> dict[str, l
 
 
 def unusable_name(name: str, what: str) -> str:
-    """Return why an answer cannot contain this name of a table, column or schema, or else an empty text."""
+    """Return the reason why an answer cannot contain a name of a table, column or schema.
+
+    Return an empty text if the answer can contain the name.
+    """
     hook = _hook()
     try:
         kept = hook.identifier(name, f"{what} name", "Amount" if what == "column" else "Loans")
@@ -44,13 +47,13 @@ def unusable_name(name: str, what: str) -> str:
 
 
 def equalities(condition: str) -> list[str]:
-    """Return each equality of a join `TABLE: START.COLUMN = COLUMN and START.COLUMN = COLUMN`."""
+    """Return each `COLUMN = COLUMN` of a join with the condition `START.COLUMN = COLUMN and START. ...`."""
     found: list[str] = _hook().equalities(condition)
     return found
 
 
 def tables_of_metric(answer: str) -> list[str]:
-    """Return the tables that the metric `NAME = EXPRESSION` names."""
+    """Return the tables whose names are in the expression of the metric `NAME = EXPRESSION`."""
     found: list[str] = _hook().tables_of_metric(answer)
     return found
 
@@ -62,7 +65,7 @@ def nearest_zone(name: str) -> str:
 
 
 def reserved_names() -> tuple[str, ...]:
-    """Return the names of columns and key parts that every file has."""
+    """Return the reserved names: columns of every file, and folders such as `year=` in the path of a file."""
     reserved: tuple[str, ...] = _hook().RESERVED_NAMES
     return reserved
 

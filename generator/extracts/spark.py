@@ -17,9 +17,10 @@ from extracts.errors import ExtractsError
 def environment(
     libraries: Path, *, cores: str = "*", settings: Sequence[str] = (), archived: bool = True
 ) -> dict[str, str]:
-    """Return variables for a process that imports `libraries`. `settings` are `name=value` for Spark.
+    """Return variables for a process that imports Python modules from the folder `libraries`.
 
-    With `archived`, Java uses the archive of Spark's classes, if there is one.
+    Each item of `settings` is a setting of Spark in the form `name=value`. If `archived` is true and the
+    archive of Spark's classes exists, Java uses the archive.
     """
     local = ["spark.ui.enabled=false", "spark.authenticate=true"]
     local += ["spark.driver.host=127.0.0.1", "spark.driver.bindAddress=127.0.0.1"]

@@ -34,7 +34,8 @@ def archive() -> Path | None:
 def can_be_made() -> bool:
     """Return whether the archive is missing and can be made with this Java in this folder."""
     path = _path()
-    # The archive of Java's own classes, which our archive extends. A reduced Java does not have it.
+    # Our archive extends the archive of Java's own classes. A reduced Java does not contain that archive, so
+    # our archive cannot be made.
     base = programs.java_home() / "lib/server/classes.jsa"
     return path is not None and not path.is_file() and os.access(path.parent, os.W_OK) and base.is_file()
 
@@ -55,7 +56,8 @@ def make(variables: Mapping[str, str]) -> None:
         done = children.run(children.python("extracts.spark_warm_up"), variables=given, folder=Path(folder))
         if done.returncode or not made.is_file():
             raise ExtractsError(f"Java could not create an archive of Spark's classes: {done.stderr[-500:]}")
-        # Write the archive to disk first. After a power failure, an incomplete archive would crash Java.
+        # Write the archive to disk before it gets its final name. Otherwise the archive could be incomplete
+        # after a power failure, and Java would crash.
         with made.open("rb") as file:
             os.fsync(file.fileno())
         for old in path.parent.glob("classes-*.jsa"):
@@ -64,7 +66,10 @@ def make(variables: Mapping[str, str]) -> None:
 
 
 def options() -> str | None:
-    """Return the Java options for the archive, quoted as Spark splits them, or None without an archive."""
+    """Return the Java options for the archive, or None if there is no archive.
+
+    Spark splits the text at spaces as a shell does, so the path is quoted.
+    """
     path = archive()
     return None if path is None else f"-XX:SharedArchiveFile={shlex.quote(str(path))} {_QUIET}"
 

@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any
 
-_SECONDS = 20  # time limit of the query for the newest date; without an index the query reads the whole table
+# Time limit of the query for the newest date. If the date has no index, the query reads the whole table.
+_SECONDS = 20
 _EVER = "9998-12"
 
 
 def with_rows(run: Callable[..., None]) -> Callable[..., None]:
-    """Return the engine's `run`, but with the newest complete month that has rows as default month."""
+    """Return the engine's `run` with another default month: the newest complete month that has rows."""
 
     def prepared(extract: Any, *positional: Any, **named: Any) -> None:
         if not positional and not named and not {"--period", "--from", "--to"} & set(sys.argv):
@@ -31,14 +32,15 @@ def with_rows(run: Callable[..., None]) -> Callable[..., None]:
 def _chosen(extract: Any, argv: Sequence[str]) -> list[str]:
     """Return the arguments for the newest complete month with rows.
 
-    Return no arguments if this month is the default month, or if there is no such month.
+    Return no arguments if no complete month has rows, or if the newest of these months is the default month
+    of the engine.
     """
     from rolling_errors import ExtractError
     from rolling_period import last_complete, zone
 
     try:
         last = str(last_complete(datetime.now(UTC), zone(extract.time_zone)))
-    except (ExtractError, AttributeError):  # the run itself reports what is wrong with the spec
+    except (ExtractError, AttributeError):  # the run reports the error in the spec later
         return []
     found = newest(extract, argv, last)
     if found in (None, last):
@@ -96,7 +98,7 @@ def newest(extract: Any, argv: Sequence[str], last: str) -> str | None:
             resolved = rolling_resolve.read(extract, session)
             found = rolling_newest.period(resolved, Period.parse(last), session)
     except ExtractError as error:
-        if error.kind == "unreachable":  # end now, because a run would retry for half a minute
+        if error.kind == "unreachable":  # a run would try to connect for half a minute
             sys.exit(f"{error.sentence}. Nothing was written.")
         return None
     return None if found is None else str(found)

@@ -70,10 +70,10 @@ def main() -> None:
 
 
 def _span(first: str, request: dict[str, Any], *, is_default: bool) -> list[str]:
-    """Return the arguments of a run for the page, or nothing if the page needs no further run.
+    """Return the arguments of an additional run, or an empty list if no additional run is needed.
 
-    The page reads files in the default format. If the spec has another format, this run writes the requested
-    months in the default format, too.
+    The additional run writes the earlier months. The page reads files in the default format. If the spec has
+    another format, the additional run also writes the requested months again.
     """
     history, arguments = request["history"], request["arguments"]
     if is_default or not request["page"]:
@@ -92,7 +92,10 @@ def _is_encrypted(extract: Any) -> bool:
 
 
 def _readable(file: Any) -> Any:
-    """Return the definition of a file without encryption and other options that make its lines unreadable."""
+    """Return the definition of a file, changed so that the page can read the lines of the file.
+
+    The changed definition has no encryption, no compression and no options for names and folders.
+    """
     return dataclasses.replace(file, name=None, compression=None, markers=(), flat=False, encryption=None)
 
 
@@ -118,7 +121,7 @@ def _run(
 
 
 class _Copy(io.StringIO):
-    """Keep the output, and pass it on without delay."""
+    """Keep the output, and also print it at once."""
 
     def __init__(self, to: TextIO) -> None:
         super().__init__()
@@ -146,7 +149,8 @@ def _with_spark(run: Callable[..., None]) -> Callable[..., None]:
                 os.environ.update(spark.environment(Path(rolling_extract.__file__).parent))
             except ExtractsError as error:
                 sys.exit(str(error))
-        # From here, only this user can read new files. Java is already unpacked, so all users can use Java.
+        # Only this user can read the files that the run creates. Java was unpacked before this line, so all
+        # users can read the files of Java.
         os.umask(0o077)
         run(extract, *positional, **named)
 

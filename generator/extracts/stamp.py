@@ -33,8 +33,8 @@ def stamp(
     made = [path for path in output.iterdir() if path not in before and path.is_dir()]
     if done.returncode or len(made) != 1:
         raise ExtractsError(_reason(done.stderr))
-    # If pip has installed the template, pip has also compiled its Python files. Delete the copies of the
-    # compiled files.
+    # If pip installed the template, pip also compiled the Python files of the template. Cookiecutter copied
+    # the compiled files to the project. Delete these copies.
     for folder in [*made[0].rglob("__pycache__")]:
         shutil.rmtree(folder)
     return made[0]

@@ -60,7 +60,7 @@ def say(text: object, file: TextIO | None = None) -> None:
 
 def console(*, stderr: bool = False) -> Screen:
     """Return a console with the terminal's width, or 120 columns without a terminal."""
-    from extracts.screen import Screen  # imported here, because rich doubles the time of a start
+    from extracts.screen import Screen  # import rich only if needed, because it is slow
 
     found = Screen(highlight=False, stderr=stderr)
     return found if found.is_terminal else Screen(highlight=False, width=120, stderr=stderr)

@@ -53,15 +53,15 @@ def mirror() -> Path | None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the environment for Terraform. It leaves out the user's workspace and default arguments."""
+    """Return the environment for Terraform, without the user's log level, default arguments and workspace."""
     ours = {k: v for k, v in os.environ.items() if k not in {"TF_LOG", "TF_CLI_ARGS", "TF_WORKSPACE"}}
     return ours | quiet(folder)
 
 
 def quiet(folder: Path) -> dict[str, str]:
     """Return variables that prevent prompts of Terraform. If needed, write a settings file to `folder`."""
-    # Each command reads the schemas of all AWS resources. With the default settings of Go's garbage
-    # collector, a command takes 50% more processor time.
+    # Terraform reads the schemas of all AWS resources for each command. With the default setting of Go's
+    # garbage collector, a command takes 50% more processor time. GOGC changes this setting.
     collector = {"GOGC": os.environ.get("GOGC", "400")}
     variables = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"} | collector
     # Keep the user's settings, because they may configure a mirror. Ignore a settings file that does not

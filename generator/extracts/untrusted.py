@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any, TypeGuard
 
-# The JSON of the engine and of the template has fewer levels. The limit protects code that walks through a
-# value recursively.
+# Maximum number of nested levels in a JSON text. The engine and the template write fewer levels. A recursive
+# function would fail on a value with too many levels.
 _LEVELS = 100
-# Computations with numbers below this limit give numbers with few digits. Python refuses to print a number
-# with more than 4,300 digits.
+# Limit of a number in a JSON text. Python refuses to print a number with more than 4,300 digits. Sums and
+# products of numbers below the limit have far fewer digits.
 _LIMIT = 10**18
 
 

@@ -1,4 +1,4 @@
-"""The emulated AWS. Each service has a file. For each feature that the emulator lacks, a function adds it."""
+"""The emulated AWS. Each service has a file with functions that add the features that ministack lacks."""
 
 from local_cloud.aws.cloud import ACCOUNT, REGION, Cloud, serve, start_schedule
 

@@ -55,7 +55,7 @@ class Cloud:
 
     @property
     def refusals(self) -> list[str]:
-        """Return one sentence for each request until now that AWS would have refused."""
+        """Return one sentence for each recorded request that AWS would have refused."""
         return record.read(self.folder / "aws.log")
 
     def client(self, service: str) -> Any:
@@ -140,10 +140,10 @@ def serve(
             "EXTRACTS_EMULATOR_TLS": f"{files.certificate}{os.pathsep}{files.key}",
             "EXTRACTS_MAILBOX": str(cloud.mailbox),
             "GATEWAY_PORT": str(port),
-            "IOT_MTLS_ENABLED": "0",  # without this, the emulator listens on every interface
+            "IOT_MTLS_ENABLED": "0",  # off, because the IoT service listens on every interface
             "LOG_LEVEL": "INFO",
             "MINISTACK_REGION": REGION,
-            "SFN_WAIT_SCALE": "0.001",  # without this, a state machine waits minutes before a retry
+            "SFN_WAIT_SCALE": "0.001",  # shorten waits, so that no retry waits for minutes
             "SFTP_HOST": processes.LOOPBACK,
             "SFTP_PORT": str(cloud.sftp_port),
             "USE_SSL": "1",

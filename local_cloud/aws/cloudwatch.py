@@ -14,7 +14,7 @@ from local_cloud.aws.common import Body, Response
 def close_alarm_descriptions() -> None:
     """Return all attributes in DescribeAlarms.
 
-    ministack omits many of them in the protocol that the AWS provider uses.
+    ministack omits many attributes in the protocol that the AWS provider uses.
     """
     original = cloudwatch._describe_alarms
 

@@ -1,4 +1,4 @@
-"""Functions that close the gaps of several services."""
+"""Functions that several modules use to add features that ministack lacks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ministack.services import eventbridge
 log = logging.getLogger("extracts.emulator")
 _creation = threading.Lock()  # threads must not create clients of boto3's default session at the same time
 
-# Types of values of ministack. They describe only the parts of the values that this package uses.
+# Type aliases for values from ministack. They describe only the parts of a value that this package uses.
 Body = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 Answer = Callable[[Body], Response]
@@ -34,9 +34,10 @@ def body_of(response: Response) -> Body:
 def answer_json(
     module: Any, handler: str, *, instead: Mapping[str, Answer], after: Mapping[str, Afterwards]
 ) -> None:
-    """Wrap actions of a JSON service.
+    """Wrap the handler of a JSON service, for the actions that are keys of `instead` or `after`.
 
-    A function in `instead` replaces the handler. A function in `after` may replace the handler's response.
+    A function in `instead` runs instead of the handler. A function in `after` runs after the handler, and may
+    replace the response of the handler.
     """
     original = getattr(module, handler)
 
@@ -80,7 +81,7 @@ def in_background(function: Callable[..., Any], *arguments: Any) -> None:
 
 
 def client(service: str, role: Mapping[str, str], config: Config | None = None) -> Any:
-    """Return a client with the credentials of a role, for a service that calls another service."""
+    """Return a client with the credentials of a role. One emulated service calls another with this client."""
     with _creation:
         return boto3.client(
             service,

@@ -11,7 +11,7 @@ from local_cloud.aws.common import Body, Response
 
 
 def close_vpc_endpoints() -> None:
-    """Keep security groups, private DNS setting and policy of endpoints, and give endpoints DNS names."""
+    """Keep the security groups, the policy and the private DNS setting of endpoints. Add their DNS names."""
     create, modify, shown = ec2._create_vpc_endpoint, ec2._modify_vpc_endpoint, ec2._vpce_fields_xml
 
     def private_names(parameters: Body, otherwise: bool) -> bool:
@@ -49,7 +49,7 @@ def close_vpc_endpoints() -> None:
         )
         return str(shown(endpoint, tag)).replace("<ownerId>", f"{added}<ownerId>")
 
-    # ministack calls the functions in this map, so the new functions must replace the old functions here.
+    # ministack calls the functions in _ACTION_MAP, so the map must contain the new functions.
     ec2._ACTION_MAP |= {"CreateVpcEndpoint": created, "ModifyVpcEndpoint": modified}
     ec2._vpce_fields_xml = fields
 

@@ -55,7 +55,8 @@ def close_instances() -> None:
 
     def fields(instance: Body) -> str:
         options = instance.get("Metadata")
-        # The response of RunInstances has no options. Terraform reads only the ID of the instance there.
+        # The response of RunInstances contains no metadata options. Terraform does not need them, because it
+        # reads only the ID of the instance from this response.
         if not options:
             return str(shown(instance))
         added = f"<ebsOptimized>{str(instance['EbsOptimized']).lower()}</ebsOptimized>"
@@ -78,8 +79,7 @@ def close_instances() -> None:
         key = shown_volume.get("KmsKeyId", "")
         return f"{volume(shown_volume)}<kmsKeyId>{key}</kmsKeyId>" if key else str(volume(shown_volume))
 
-    # The map of ministack contains the functions themselves, so the new functions must replace the old
-    # functions in the map.
+    # ministack calls the functions in _ACTION_MAP, so the map must contain the new functions.
     ec2._ACTION_MAP |= {
         "DescribeInstanceAttribute": described,
         "RunInstances": launched,
@@ -89,7 +89,7 @@ def close_instances() -> None:
 
 
 def close_instance_tags() -> None:
-    """Let the conditions of policies use the tags of an instance."""
+    """Add the tags of an instance to the condition keys with which policies are evaluated."""
 
     def tagged() -> Iterator[tuple[str, list[Body]]]:
         place = f"arn:aws:ec2:{get_region()}:{get_account_id()}:instance"
@@ -100,7 +100,7 @@ def close_instance_tags() -> None:
 
 
 def close_interface_tags() -> None:
-    """Keep the tags with which an interface was created."""
+    """Keep the tags in the request that creates a network interface."""
     create = ec2._create_network_interface
 
     def created(parameters: Body) -> Response:

@@ -52,8 +52,8 @@ def close_event_target_permissions() -> None:
 def _keep_dead_letter(target: Body, event: Body, rule: Body, why: str) -> None:
     """Send an undelivered event to the dead letter queue of its target, with the reason.
 
-    For the event of a rule, the queue's policy must allow the message. For the event of a schedule, the role
-    of the schedule must allow it.
+    If the event comes from a rule, the policy of the queue must allow the action sqs:SendMessage. If the
+    event comes from a schedule, the role of the schedule must allow this action.
     """
     queue = target.get("DeadLetterConfig", {}).get("Arn", "")
     if not queue:

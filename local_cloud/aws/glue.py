@@ -26,7 +26,7 @@ JOB_ATTRIBUTES = (
 
 
 def remember_tags(kind: str) -> Afterwards:
-    """Store the tags of a create request. Otherwise GetTags would not return these tags."""
+    """Return a function that stores the tags of a create request, so that GetTags can return the tags."""
 
     def created(data: Body, _: Response) -> None:
         name = data.get("Name") or data.get("ConnectionInput", {}).get("Name")
@@ -93,7 +93,7 @@ def close_glue_connections() -> None:
 
 
 def close_glue_resources() -> None:
-    """Evaluate the permissions on the resource of a request. ministack treats every resource as a table."""
+    """Authorize a request for the resource that it names. ministack treats every resource as a table."""
     original = iam_actions.extract_resource_arn
 
     @functools.wraps(original)
@@ -115,7 +115,7 @@ def close_glue_resources() -> None:
 
 
 def close_glue_triggers() -> None:
-    """Return no predicate for a trigger that has none. ministack returns an empty predicate."""
+    """Remove an empty predicate from the response of GetTrigger. ministack adds it to some triggers."""
 
     def got(_: Body, response: Response) -> Response:
         out = body_of(response)

@@ -2,8 +2,8 @@
 
 The emulator runs `python -m local_cloud.aws.glue_process job NAME RUN_ID` or `... crawler NAME -`. The
 process reads everything from the emulated AWS: definition, script, libraries, arguments, connection and
-secret. Where Glue uses the role of the job, the process uses this role, too. The last line on stderr is the
-error message of the run.
+secret. If Glue makes a call with the role of the job or crawler, the process uses this role for the call,
+too. The last line on stderr is the error message of the run.
 """
 
 from __future__ import annotations
@@ -60,13 +60,14 @@ def run_job(name: str, run_id: str) -> None:
         fetch(session, location, libraries)
     for module in filter(None, arguments.get("--additional-python-modules", "").split(",")):
         if module.startswith("s3://"):
-            # Glue installs this package with pip; here it is already installed.
+            # Glue installs the package with pip. The worker only downloads the package, because it
+            # is already installed.
             fetch(session, module, folder)
     for kind in ("--extra-jars", "--extra-files"):
         for location in filter(None, arguments.get(kind, "").split(",")):
             fetch(session, location, folder)
     for connection in job.get("Connections", {}).get("Connections", []):
-        # Glue attaches the connection before the script starts.
+        # Glue attaches the connection before the script starts. Without the connection, the run fails.
         session.client("glue").get_connection(Name=connection)
 
     given = {**arguments, "--JOB_NAME": name, "--JOB_ID": "j_" + name, "--JOB_RUN_ID": run_id}
@@ -95,7 +96,7 @@ def run_job(name: str, run_id: str) -> None:
 
 
 def resolved_arguments(job: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, str]:
-    """Return the arguments of a run. For a non-overridable argument, Glue ignores the value of the run.
+    """Return the arguments of a run. A run cannot change the non-overridable arguments of its job.
 
     https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
     """
@@ -244,7 +245,7 @@ def run_crawler(crawler_name: str) -> None:
                     glue.create_table(DatabaseName=crawler["DatabaseName"], TableInput=entry)
 
 
-# The error message of PostgreSQL's JDBC driver before 42.2.0 if the server requires SCRAM.
+# The JDBC drivers of PostgreSQL before version 42.2.0 fail with this message if the server requires SCRAM.
 NO_SCRAM = (
     "The authentication type 10 is not supported. Check that you have configured the pg_hba.conf file to"
     " include the client's IP address or subnet, and that it is using an authentication scheme supported by"
@@ -253,10 +254,11 @@ NO_SCRAM = (
 
 
 def connect(session: boto3.Session, name: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """Connect in the same way as a crawler, with address, secret, certificate and driver of a connection.
+    """Connect to a database as a crawler does: with the address, secret and other properties of a connection.
 
-    The built-in driver of crawlers may not support SCRAM. So SCRAM fails here unless the connection has its
-    own driver. https://docs.aws.amazon.com/glue/latest/dg/console-connections-jdbc-drivers.html
+    The built-in driver of crawlers may not support SCRAM. So if the server requires SCRAM and the connection
+    has no driver of its own, the function raises an error.
+    https://docs.aws.amazon.com/glue/latest/dg/console-connections-jdbc-drivers.html
     """
     properties = session.client("glue").get_connection(Name=name)["Connection"]["ConnectionProperties"]
     driver = properties.get("JDBC_DRIVER_JAR_URI")
@@ -293,7 +295,7 @@ def connect(session: boto3.Session, name: str) -> psycopg.Connection[tuple[Any, 
 def tables(
     connection: psycopg.Connection[tuple[Any, ...]], path: str
 ) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Return the tables under `database/schema/table` that the login can see. % matches any text."""
+    """Return the tables that match the path `database/schema/table`, in which `%` matches any text."""
     _, schema, pattern = path.split("/", 2)
     rows = connection.execute(
         "select table_name, column_name, data_type from information_schema.columns"

@@ -30,7 +30,7 @@ WorkflowRun = tuple[str, str] | None
 # The process of each run that has not ended, keyed by run ID.
 _processes: dict[str, subprocess.Popen[str]] = {}
 _stopped: set[str] = set()
-# Settings of a run. A job cannot have an ExecutionRoleSessionPolicy, but can have a SecurityConfiguration.
+# Settings of a run. A job has no ExecutionRoleSessionPolicy, but may have a default SecurityConfiguration.
 _FROM_JOB = ("ExecutionRoleSessionPolicy", "SecurityConfiguration")
 
 
@@ -55,7 +55,7 @@ def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[st
         finally:
             _processes.pop(run_id, None)
     if run_id in _stopped:
-        _stopped.discard(run_id)  # the next crawl of this crawler has the same run ID
+        _stopped.discard(run_id)  # all crawls of a crawler have the same run ID
         return "STOPPED", ""
     if process.returncode:
         lines = [line for line in errors.splitlines() if line.strip()]

@@ -31,7 +31,7 @@ def trusts(role: Body, service: str, source_arn: str) -> bool:
     account = get_account_id()
     context = iam.EvalContext(
         principal_arn=service,
-        principal_type="Root",  # with "Root", ministack evaluates the policy for any service
+        principal_type="Root",  # for "Root", ministack evaluates the policy for any service
         principal_account=account,
         action="sts:AssumeRole",
         resource_arn="*",
@@ -68,7 +68,7 @@ def credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
 
 
 def close_resource_names() -> None:
-    """Authorize a request for the parameter path, log stream or connector in the request, as AWS does.
+    """Authorize a request for the resource that it names: a parameter path, a log stream or a connector.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awstransferfamily.html
@@ -92,7 +92,7 @@ def close_resource_names() -> None:
 
 
 def close_event_conditions() -> None:
-    """Let the conditions of policies use the source and the type of the events that a role sends.
+    """Add condition keys for the source and the detail type of the events that a role sends.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
     """
@@ -111,7 +111,7 @@ def close_event_conditions() -> None:
 
 
 def close_web_identity_claims() -> None:
-    """Check the signature of tokens, and add condition keys for all claims of GitHub's tokens.
+    """Check the signature of tokens, and add condition keys for more claims of GitHub's tokens.
 
     ministack checks no signature and has only the condition keys `aud` and `sub`.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
@@ -122,7 +122,7 @@ def close_web_identity_claims() -> None:
     def with_claims(token: str, provider_id: str, role_arn: str) -> tuple[str, dict[str, str]]:
         claims = web_identity.claims_of(token, os.environ["AWS_SECRET_ACCESS_KEY"])
         if claims is None:
-            return "", {}  # a principal that no trust policy accepts
+            return "", {}  # no trust policy accepts this empty principal
         arn, keys = principal(token, provider_id, role_arn)
         host = str(claims.get("iss", "")).removeprefix("https://")
         if host == "token.actions.githubusercontent.com":
@@ -147,9 +147,9 @@ def role_may(role_arn: str, action: str, resource: str) -> bool:
 
 
 def close_named_resources() -> None:
-    """Authorize some reads for the resource that the request names. ministack authorizes them for `*`.
+    """Authorize a request for the resource that it names. ministack authorizes some requests for `*`.
 
-    The ARN of a rule on the default event bus does not contain the name of the bus.
+    The ARN of a rule contains the name of the event bus, except on the default event bus.
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
     """
     extract = iam_actions.extract_resource_arn

@@ -1,4 +1,7 @@
-"""Answer only callers with credentials of this emulator. Every user of the machine can connect to it."""
+"""Answer only callers with credentials of this emulator.
+
+This check is needed because every user of the machine can connect to the emulator.
+"""
 
 from __future__ import annotations
 

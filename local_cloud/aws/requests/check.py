@@ -12,7 +12,7 @@ from local_cloud.aws.requests.request import Refusal, Request
 
 
 def faults_of(request: Request) -> shapes.Faults:
-    """Return the parts of the input that are not allowed by the shape of the operation."""
+    """Return the faults of the parameters: each difference from the shape of the operation in botocore."""
     shape = models.service(request.service).operation_model(request.operation).input_shape
     return shapes.validator(shape)(request.parameters) if shape is not None else ()
 

@@ -1,6 +1,6 @@
 """Convert the body of a request into boto3's parameters, by means of a shape of the service model.
 
-If a value is not in the shape or has a wrong type, it is not converted, so that the check can report it.
+Values that are not in the shape, and values of a wrong type, are not converted. The check reports them later.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-# The only path of ministack itself that passes the gate. Through the other paths of ministack itself, every
-# caller could change the emulator.
+# ministack has paths that are not part of AWS. Only this path passes the gate, because every caller could
+# change the emulator through the other paths.
 _HEALTH = "/_ministack/health"
 
 
@@ -43,7 +43,7 @@ def guard(application: Application) -> Application:
                 request = Request(service, call.operation, found, _account(key), http.scope[0])
                 refusal = check.refusal_of(request, protocol)
             else:
-                # Refusals of unknown callers are not recorded, because our code is not their cause.
+                # Record only refusals that our code causes. An unknown caller is not part of our code.
                 refusal = refusals.of_stranger(service, protocol, signed=bool(key))
         except wire.UnrecognizedError as error:
             service, protocol, refusal = error.service, error.protocol, error.refusal

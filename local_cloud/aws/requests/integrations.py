@@ -33,7 +33,8 @@ _SERVICES = {
 # https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
 _JSON_AS_TEXT = {"events": "Detail", "sns": "Message", "sqs": "MessageBody", "stepfunctions": "input"}
 
-# Names of services in the errors of optimized integrations. These errors come from an older SDK.
+# Names of services in the errors of optimized integrations. The errors come from an older SDK, so these
+# names differ from the names in the errors of SDK integrations.
 _OPTIMIZED = {
     "dynamodb": "DynamoDB",
     "events": "EventBridge",
@@ -93,9 +94,9 @@ def _as_text(value: Any, member: str) -> Any:
 
 
 def _unfit(given: Any, faults: Sequence[Fault]) -> Refusal:
-    """Return the error of Step Functions for wrong names or types of parameters.
+    """Return the error of Step Functions for a task whose parameters have wrong names or types.
 
-    AWS checks names and types before the call.
+    Step Functions checks names and types before it calls the service.
     """
     return Refusal(
         "States.Runtime",
@@ -114,7 +115,7 @@ def _complaint(fault: Fault) -> str:
 
 
 def _error_name(name: str, request: Request, code: str, *, sdk: bool) -> str:
-    """Return the name of an error for a Catch, for example "Sns.InvalidParameterException"."""
+    """Return the name of an error that a state machine can catch, such as "Sns.InvalidParameterException"."""
     operation = models.service(request.service).operation_model(request.operation)
     known = {
         word: shape.name

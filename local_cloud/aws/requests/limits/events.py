@@ -98,8 +98,8 @@ def _has_role(request: Request) -> str | None:
 
 
 LIMITS = (
-    # The default quota of a pattern. The model of botocore allows 4,096 characters, which is the highest
-    # quota of an account.
+    # The default quota for the size of an event pattern is 2,048 characters. AWS can raise the quota of an
+    # account to 4,096 characters, so the model of botocore allows this size.
     Limit(
         "events",
         "PutRule",

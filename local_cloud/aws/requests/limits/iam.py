@@ -67,13 +67,15 @@ LIMITS = (
         "size of a managed policy",
         at_most("PolicyDocument", 6_144, "Cannot exceed quota for PolicySize: 6144", policies.size),
     ),
-    # The default quota of a trust policy. AWS can raise the quota of an account to 4,096 characters.
+    # The default quota for the size of a trust policy. AWS can raise the quota of an account to 4,096
+    # characters.
     _quota(
         TRUST,
         "size of a trust policy",
         at_most(TRUST_POLICY, 2_048, "Cannot exceed quota for ACLSizePerRole: 2048", policies.size),
     ),
-    # The default quota of managed policies. AWS can raise the quota of an account to 20 policies.
+    # The default quota for the number of managed policies of a role. AWS can raise the quota of an account to
+    # 20 policies.
     _quota("AttachRolePolicy", "managed policies of a role", _managed_policies),
     _quota("TagRole", "tags of a role", _tags, TAGS),
     _malformed(

@@ -28,8 +28,8 @@ class Source:
 class Limit:
     """A rule by which AWS refuses a request that the model of botocore allows.
 
-    `operations` are separated by spaces. `code` and the message are equal to the code and the message of
-    AWS, if these are publicly known. Otherwise, they have the same meaning as in AWS.
+    `operations` are separated by spaces. If the code and the message of AWS are publicly known, `code` and
+    the message are equal to them. Otherwise, `code` and the message have the same meaning as in AWS.
     """
 
     service: str
@@ -49,7 +49,7 @@ def documentation(title: str, path: str) -> Source:
 def each(value: Any, path: str) -> Iterator[Any]:
     """Yield the values at a path of a request.
 
-    In the path, `[]` is every item, and `|` separates alternatives.
+    In the path, `[]` stands for every item of a list, and `|` separates alternative paths.
 
     >>> list(each({"Targets": [{"Input": "a"}, {"Id": "b"}]}, "Targets[].Input"))
     ['a']

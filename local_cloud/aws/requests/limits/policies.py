@@ -40,7 +40,7 @@ _VERSIONS = ("2008-10-17", "2012-10-17")
 
 
 def syntax(path: str, sentence: str) -> Complaint:
-    """Refuse a text that is not a JSON object with statements, or that has an unknown element."""
+    """Refuse a text if it is not a policy in JSON, or if the policy has an unknown element or version."""
 
     def accepts(document: str) -> bool:
         policy, found = parsed(document), list(statements(document))
@@ -55,7 +55,7 @@ def syntax(path: str, sentence: str) -> Complaint:
 
 
 def distinct_sids(path: str, sentence: str) -> Complaint:
-    """Refuse two statements with the same Sid."""
+    """Refuse a policy if two of its statements have the same Sid."""
 
     def accepts(document: str) -> bool:
         sids = [s["Sid"] for s in statements(document) if s.get("Sid")]
@@ -65,7 +65,7 @@ def distinct_sids(path: str, sentence: str) -> Complaint:
 
 
 def each_statement(path: str, fault: Fault) -> Complaint:
-    """Refuse a policy if a statement has the fault. Report only the first such statement."""
+    """Refuse a policy if `fault` finds a fault in a statement. Report only the first fault."""
 
     def complain(request: Request) -> str | None:
         for document in each(request.parameters, path):
@@ -78,9 +78,9 @@ def each_statement(path: str, fault: Fault) -> Complaint:
 
 
 def needs(element: str, sentence: str) -> Fault:
-    """Find a statement that has neither the element nor its `Not` form.
+    """Find a statement that has neither the element nor its `Not` form, for example `NotAction`.
 
-    Also find a statement in which one of these two elements contains an empty list.
+    Also find a statement in which the element or its `Not` form contains an empty list.
     """
 
     def fault(statement: Statement) -> str | None:
@@ -115,7 +115,7 @@ def is_arn(value: Any) -> bool:
 
 
 def is_action(value: Any) -> bool:
-    """Return whether an action has the prefix of a service."""
+    """Return whether an action is `*`, or has the form `SERVICE:ACTION`."""
     return value == "*" or re.fullmatch(r"[A-Za-z0-9-]+:[A-Za-z0-9*?]+", str(value)) is not None
 
 

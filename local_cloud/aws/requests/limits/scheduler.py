@@ -48,7 +48,7 @@ def _window(request: Request) -> str | None:
 
 
 def _is_target(arn: str) -> bool:
-    """Return whether an ARN names a resource, or a universal target with an action that writes data."""
+    """Return whether an ARN names a resource, or a universal target that calls a write action."""
     universal = re.fullmatch(r"arn:[^:]+:scheduler:::aws-sdk:([a-z0-9-]+):([a-z]\w+)", arn)
     if ":::aws-sdk:" in arn:
         return universal is not None and READS.match(universal[2]) is None

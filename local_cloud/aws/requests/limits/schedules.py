@@ -9,7 +9,7 @@ from itertools import pairwise
 
 MONTHS = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
 DAYS = {name.upper(): (number + 1) % 7 + 1 for number, name in enumerate(calendar.day_abbr)}
-# The lowest value, the highest value and the names of each field of a cron expression.
+# For each field of a cron expression: the lowest value, the highest value, and the names such as JAN.
 FIELDS: tuple[tuple[int, int, dict[str, int]], ...] = (
     (0, 59, {}),
     (0, 23, {}),
@@ -83,7 +83,10 @@ def is_at(expression: str) -> bool:
 
 
 def gap(expression: str) -> int:
-    """Return the smallest number of minutes between two starts of a cron expression in the same hour."""
+    """Return the smallest number of minutes between two starts in one hour of a cron schedule.
+
+    Return 60 if the schedule starts only once in an hour.
+    """
     minutes: set[int] = set()
     for item in fields(expression)[0].split(","):
         span, _, step = item.partition("/")

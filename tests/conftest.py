@@ -12,8 +12,8 @@ pytest_plugins = ("tests.support.provider", "tests.support.stamping")
 
 # The examples of test_oracle share one `engine`, and each example runs the engine on many random sources.
 _quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
-# Hypothesis does not shrink examples. It would take minutes, and the failure already shows the file that
-# differs.
+# Hypothesis does not simplify a failing example, because this would take minutes, and the failure already
+# shows the file that differs.
 _phases = (Phase.explicit, Phase.reuse, Phase.generate)
 for _profile, _runs in (("default", 13), ("deep", 250)):
     settings.register_profile(
@@ -25,7 +25,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     """Distribute test files to workers as `--dist loadfile` does, with exceptions.
 
-    The test that runs the HCL tests of a module takes minutes, so each of its cases goes to any free worker.
+    `test_terraform_tests_pass` takes minutes and has one case per module. Each case goes to any free worker.
     All files about mails go to one worker, because they share a deployment. For the same reason, all files
     about rights go to one worker, and all files about the SFTP instance go to one worker.
     """

@@ -9,8 +9,8 @@ locals {
   _targets     = "arn:${local.partition}:scheduler:::aws-sdk"
   _dead_letter = var.dead_letter_queue == null ? {} : { this = var.dead_letter_queue }
 
-  # Times at which runs start, in minutes from the start of the month. A day that is not a number
-  # ("L", "?") stands for all days.
+  # Times at which runs start, in minutes from the start of the month. If the day is not a number
+  # ("L", "?"), the list has a time for each day from 1 to 31.
   _starts = {
     for kind, cron in { again = var.catch_up_schedule, first = var.schedule } : kind => [
       for day in flatten([
@@ -192,8 +192,8 @@ resource "aws_iam_role_policy" "schedule" {
       flatten([
         for queue in values(local._dead_letter) : [
           {
-            # A schedule sends dead letters with its role. An EventBridge rule sends dead letters
-            # without a role.
+            # A schedule uses its role to send dead letters. An EventBridge rule needs no role to
+            # send dead letters.
             Sid      = "KeepDeadLetters"
             Effect   = "Allow"
             Action   = "sqs:SendMessage"

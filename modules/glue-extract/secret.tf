@@ -33,7 +33,7 @@ resource "aws_secretsmanager_secret" "this" {
   tags = var.tags
 }
 
-# Terraform stores an ephemeral value in no plan and no state.
+# The password is ephemeral, so Terraform does not store it in a plan or in the state.
 ephemeral "aws_secretsmanager_random_password" "this" {
   count = local._own_secret ? 1 : 0
 
@@ -60,8 +60,8 @@ resource "aws_secretsmanager_secret_version" "this" {
     local._superuser == null ? {} : { masterarn = local._superuser },
   ))
   secret_string_wo_version = var.secret.password_version
-  # AWS deletes versions of a secret without a staging label. Without MADE_BY_TERRAFORM, AWS would
-  # delete this version after the second rotation, and Terraform would overwrite the current
+  # AWS deletes a version that has no staging label. Without the label MADE_BY_TERRAFORM, AWS would
+  # delete this version after the second rotation. Then Terraform would overwrite the current
   # password.
   version_stages = ["AWSCURRENT", "MADE_BY_TERRAFORM"]
 
@@ -132,8 +132,8 @@ resource "aws_secretsmanager_secret_rotation" "this" {
   count = var.rotation == null ? 0 : 1
 
   secret_id = local.secret_arn
-  # The first rotation would fail if the login does not exist yet, so the module does not rotate
-  # immediately.
+  # The module does not rotate the password immediately, because the login may not exist yet. Then
+  # the first rotation would fail.
   rotate_immediately = false
   rotation_lambda_arn = (
     local._application_version == null

@@ -137,9 +137,8 @@ variable "target" {
   }
 
   validation {
-    # If target and artifacts are in the same bucket, a role that may read the target must not be
-    # able to read the artifacts. A role that may read the artifacts must not be able to read the
-    # target.
+    # A role that may read the target must not be able to read the artifacts, and the reverse. So if
+    # both are in the same bucket, no prefix may contain the other.
     condition = var.artifacts.bucket != var.target.bucket || !anytrue([
       startswith("${var.artifacts.prefix}/", "${var.target.prefix}/"),
       startswith("${var.target.prefix}/", "${var.artifacts.prefix}/"),

@@ -46,8 +46,8 @@ locals {
   ]
   _own_account = { StringEquals = { "aws:SourceAccount" = local.account_id } }
 
-  # Statements of the key policy for single principals. Other roles of the account get access to the
-  # key from their IAM policies.
+  # Statements of the key policy for the principals that the variables of this module name. Other
+  # roles of the account get access to the key from their IAM policies.
   _key_principals = [
     for statement in [
       {

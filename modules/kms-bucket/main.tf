@@ -92,7 +92,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     id     = "housekeeping"
     status = "Enabled"
 
-    # Without an empty filter block, the provider reports an inconsistent result.
+    # The empty filter block is required. If it is absent, the provider reports an inconsistent
+    # result.
     filter {}
 
     abort_incomplete_multipart_upload {

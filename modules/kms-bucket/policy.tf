@@ -10,7 +10,8 @@ locals {
   # contain these rights.
   _read_actions     = ["s3:GetObject", "s3:GetObjectVersion"]
   _read_key_actions = ["kms:Decrypt"]
-  # A writer reads an object by its version ID, but copies a claim without a version ID. See
+  # A writer needs s3:GetObject only to copy a claim (an object with a key that ends in .claim),
+  # because this request has no version ID. A writer reads all other objects by version ID. See
   # DenyUnversionedReads in glue-extract.
   _claim_actions     = ["s3:GetObject"]
   _write_actions     = ["s3:GetObjectVersion", "s3:PutObject", "s3:AbortMultipartUpload"]
@@ -134,8 +135,8 @@ resource "aws_s3_bucket_policy" "this" {
         Resource  = [local.bucket_arn, "${local.bucket_arn}/*"]
         Condition = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
       },
-      # An upload without an encryption header is encrypted with the bucket's key.
-      # "StringNotEqualsIfExists" would deny such an upload.
+      # This statement allows an upload without an encryption header, because S3 encrypts it with
+      # the bucket's key. The operator "StringNotEqualsIfExists" would deny such an upload.
       {
         Sid       = "DenyOtherEncryption"
         Effect    = "Deny"

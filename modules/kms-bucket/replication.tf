@@ -80,8 +80,8 @@ resource "aws_iam_role" "replication" {
       Principal = { Service = "s3.amazonaws.com" }
       Action    = "sts:AssumeRole"
       # AWS does not document whether S3 sends the account ID in this request. With "IfExists", the
-      # condition applies only if S3 sends the ID. Without the ID, the role is also safe, because no
-      # other account can pass the role to S3.
+      # condition applies only if S3 sends the ID. If S3 does not send the ID, the role is also
+      # safe, because no other account can pass the role to S3.
       Condition = { StringEqualsIfExists = { "aws:SourceAccount" = local.account_id } }
     }]
   })

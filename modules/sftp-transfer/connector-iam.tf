@@ -201,8 +201,8 @@ resource "aws_iam_role_policy" "dispatch" {
         Sid    = "StartPush"
         Effect = "Allow"
         Action = "states:StartExecution"
-        # The policy has a pattern, because a list of all ARNs could exceed the 10,240 characters of
-        # a role's policies.
+        # The resource is a pattern, because AWS limits the inline policies of a role to 10,240
+        # characters, and a list of all ARNs could be longer.
         Resource = "${local._states_arn}:${local.dispatch_name}_*"
       },
       local._write_logs,

@@ -3,7 +3,8 @@
 ################################################################################
 
 locals {
-  # A map without null values, because for_each needs keys that are known at plan time.
+  # The recipients to which a connector sends files. This is a map without null values, because
+  # for_each needs keys that are known at plan time.
   pushes = {
     for key, recipient in var.recipients :
     key => merge(recipient.push, { prefix = recipient.prefix })
@@ -16,7 +17,8 @@ locals {
   _rule_arn   = "${local._events_arn}:rule"
   _states_arn = "arn:${local.partition}:states:${local.region}:${local.account_id}:stateMachine"
 
-  # `name` has no underscore, so no other state machine has a name that begins with this prefix.
+  # `name` has no underscore. So only the state machines of this module's recipients have names that
+  # begin with this prefix and an underscore.
   dispatch_name    = "${var.name}_push"
   published_name   = "${var.name}-published"
   _published_names = [for key in keys(local._pushing) : local.published_name]

@@ -58,10 +58,11 @@ locals {
     }
   }
 
-  # The same patterns as regular expressions, as lists with one element per character. `_lengths`
-  # has the length of each list. For each recipient and each of these lengths, `_beginnings` has the
-  # start of the recipient's expression, cut to this length. `_beginnings` is not computed for each
-  # pair of recipients, because then a plan with many recipients would be slow.
+  # `_expressions` has each recipient's pattern as a regular expression, in a list with one element
+  # per character. `_lengths` has the length of each list. `_beginnings` has, for each recipient and
+  # each length, the first part of the recipient's expression, cut to this length. `_beginnings` is
+  # computed per length and not per pair of recipients. Otherwise a plan with many recipients would
+  # be slow.
   _expressions = {
     for user, recipient in var.recipients : user => tolist([
       for character in regexall("(?s).", "${recipient.prefix}/") :
@@ -77,7 +78,8 @@ locals {
       count => "(?s)^${join("", slice(expression, 0, min(count, local._lengths[user])))}"
     }
   }
-  # For each recipient, all other recipients whose files the recipient's role could also read.
+  # For each recipient `reader`, the list of the other recipients (`owner`) whose files the role of
+  # `reader` could also read.
   overlaps = {
     for reader, beginnings in local._beginnings : reader => [
       for owner, recipient in var.recipients : owner

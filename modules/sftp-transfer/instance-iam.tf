@@ -12,8 +12,8 @@ locals {
     "arn", local.partition, "secretsmanager", local.region, local.account_id,
     "secret:${local._host_key_prefix}*",
   ])
-  # This list is empty without recipients. Then the instance needs no rights to read files and to
-  # start a state machine.
+  # If there are no recipients, this list is empty, because the instance then needs no rights to
+  # read files and to start a state machine.
   _mounted = length(local._instance_recipients) > 0 ? [sort(keys(local._instance_recipients))] : []
 
   _instance_policy = jsonencode({
@@ -120,8 +120,8 @@ resource "aws_iam_role" "instance" {
   description          = "Lets the SFTP server of ${var.name} read its recipients' files."
   permissions_boundary = var.permissions_boundary_arn
 
-  # EC2 documents no condition on the source for this trust policy. Only a principal with
-  # iam:PassRole can give the role to an instance.
+  # The trust policy has no condition on the source, because the documentation of EC2 does not
+  # describe one. Only a principal with iam:PassRole can give the role to an instance.
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

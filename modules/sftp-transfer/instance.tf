@@ -4,7 +4,7 @@
 
 locals {
   _on_instance = var.mode == "instance"
-  # A map, because for_each needs keys that are known at plan time.
+  # This is a map, because for_each needs keys that are known at plan time.
   _instance = local._on_instance ? { this = var.instance } : {}
   _elastic  = length(var.endpoint.elastic_ip_ids) > 0 ? local._instance : {}
   _addresses = merge(
@@ -50,7 +50,8 @@ resource "aws_instance" "this" {
   user_data_base64            = local.user_data
   user_data_replace_on_change = true
 
-  # With "unlimited", the default of AWS, credits can cost more than the instance.
+  # The default of AWS is "unlimited". With this default, additional CPU credits can cost more than
+  # the instance.
   credit_specification {
     cpu_credits = "standard"
   }
@@ -276,7 +277,8 @@ resource "aws_cloudwatch_metric_alarm" "recovery" {
   alarm_actions       = ["arn:${local.partition}:automate:${local.region}:ec2:${each.key}"]
   comparison_operator = "GreaterThanOrEqualToThreshold"
   dimensions          = { InstanceId = aws_instance.this[each.value.instance].id }
-  # If EC2 rebooted an instance that is still starting, the reboots would never end.
+  # The alarm waits 5 minutes before it reboots the instance. After a shorter time, the instance
+  # could still be starting, and EC2 would reboot it again and again.
   evaluation_periods = each.key == "reboot" ? 5 : 2
   metric_name        = each.value.metric
   namespace          = "AWS/EC2"

@@ -15,12 +15,12 @@ locals {
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket}"
   in_vpc     = local.own && var.endpoint.type == "VPC"
   own        = var.mode == "server" && var.server == null
-  # Recipients that download files. In mode "connector" there are none.
+  # Recipients that download files. In mode "connector", no recipient downloads files.
   downloaders = var.mode == "connector" ? {} : var.recipients
   # A map, because for_each needs keys that are known at plan time.
   _dead_letters = var.dead_letter_queue == null ? {} : { this = var.dead_letter_queue }
 
-  # The server, for recipients and for other extracts that share it.
+  # The SFTP server that the recipients use. Other extracts can share it.
   server = var.mode != "server" ? null : local.own ? {
     endpoint = (
       var.host_name == null ? local.aws_host_name : var.host_name.name
@@ -50,8 +50,8 @@ resource "aws_transfer_server" "this" {
     for_each = local.in_vpc ? [var.endpoint] : []
 
     content {
-      # With Elastic IP addresses, clients on the internet can reach the server, limited to
-      # allowed_cidrs.
+      # If the endpoint has Elastic IP addresses, clients on the internet can reach the server, but
+      # only from allowed_cidrs.
       address_allocation_ids = endpoint_details.value.elastic_ip_ids
       # Without this argument, the endpoint would get the default security group of the VPC.
       security_group_ids = [aws_security_group.this[0].id]

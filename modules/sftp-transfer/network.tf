@@ -26,8 +26,8 @@ resource "aws_vpc_security_group_ingress_rule" "allowed" {
   tags = var.tags
 }
 
-# Connections to AWS services and to the packages of Amazon Linux. The instance can open no other
-# connections.
+# The instance needs HTTPS connections to AWS services and to the package repositories of Amazon
+# Linux. No rule allows other ports.
 resource "aws_vpc_security_group_egress_rule" "services" {
   for_each = local._instance
 

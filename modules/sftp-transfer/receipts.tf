@@ -3,8 +3,8 @@
 ################################################################################
 
 locals {
-  # A map, because for_each needs keys that are known at plan time. The server's ID is not known
-  # then.
+  # This map depends on the recipients and not on the server's ID, because for_each needs keys that
+  # are known at plan time. The server's ID is unknown at plan time.
   _receipts = length(local.downloaders) == 0 ? {} : { this = var.receipts }
   _dues     = { for key, receipts in local._receipts : key => receipts if receipts.due_day != null }
 
@@ -16,9 +16,9 @@ locals {
   # Source of the events about which `failure-alerts` sends mails.
   event_source = "sftp-transfer"
 
-  # In mode "instance", the instance starts the state machine directly, not by an event. With an
-  # event, every role with events:PutEvents could forge receipts. Only AWS can send events with the
-  # source "aws.transfer".
+  # In mode "instance", the instance starts the state machine directly, not by an event. If an event
+  # started it, every role with events:PutEvents could forge receipts. In mode "server", events are
+  # safe, because only AWS can send events with the source "aws.transfer".
   _collected       = local._on_instance ? {} : local._receipts
   _collected_names = [for key in keys(local._collected) : local.receipts_name]
   # The ARN is built from the name, so that a new recipient does not replace the instance.
@@ -114,8 +114,9 @@ resource "aws_cloudwatch_event_rule" "collected" {
   event_pattern = jsonencode({
     source      = ["aws.transfer"]
     detail-type = ["SFTP Server File Download Completed"]
-    # The pattern contains no user names, because 60 names would exceed its limit of 2,048
-    # characters. The state machine ignores users of other extracts that share the server.
+    # The pattern contains no user names, because 60 names would exceed the limit of 2,048
+    # characters for a pattern. The state machine ignores users of other extracts that share the
+    # server.
     detail = { server-id = [local.server.id] }
   })
 

@@ -72,7 +72,8 @@ resource "aws_scheduler_schedule" "uncollected" {
   target {
     arn = aws_sfn_state_machine.uncollected[each.key].arn
     # The text is written without jsonencode, because jsonencode writes angle brackets as \u003c.
-    # EventBridge Scheduler would not recognize its keyword then.
+    # EventBridge Scheduler does not recognize its keyword <aws.scheduler.scheduled-time> in that
+    # form.
     input    = "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
     role_arn = aws_iam_role.due[each.key].arn
 

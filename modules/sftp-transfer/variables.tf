@@ -141,7 +141,7 @@ variable "endpoint" {
   }
 
   validation {
-    # Two ranges with the prefix length /1 would admit the whole internet.
+    # Without this rule, two ranges with the prefix length /1 could allow the whole internet.
     condition = alltrue([
       for cidr in var.endpoint.allowed_cidrs : try(tonumber(split("/", cidr)[1]) >= 8, true)
     ])

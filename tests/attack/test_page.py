@@ -52,7 +52,7 @@ def publish(folder: Path, period: str, first: int) -> None:
     (folder / f"_manifests/{period}.json").write_text(json.dumps(manifest))
 
 
-def test_page_of_three_million_rows_needs_less_than_200_megabytes_of_memory(tmp_path: Path) -> None:
+def test_preview_page_for_three_million_rows_needs_less_than_200_megabytes_of_memory(tmp_path: Path) -> None:
     publish(tmp_path / "history", "2026-09", first=0)
     publish(tmp_path / "output", "2026-10", first=10)
     log = [

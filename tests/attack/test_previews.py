@@ -1,4 +1,4 @@
-"""Previews that stop at random times leave no process, no running statement and no password."""
+"""Stop previews at random times. No process, no running statement and no password remains."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def none_of(mark: str) -> bool:
 
 
 def idle(connection: psycopg.Connection[Any]) -> bool:
-    """Return whether the server has no session of a run of the engine."""
+    """Return True if no run of the engine has a session on the server."""
     sessions = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'rolling-extract%'"
     return not connection.execute(sessions).fetchall()
 
@@ -84,7 +84,7 @@ def begun(served: database.Database, folder: Path, mark: str) -> subprocess.Pope
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda sign: sign.name)
-def test_stopped_preview_leaves_no_process_and_no_file(
+def test_preview_that_a_signal_stops_leaves_no_process_and_no_temporary_file(
     served: database.Database, tmp_path: Path, sign: signal.Signals
 ) -> None:
     print(f"SEED={SEED}")

@@ -29,7 +29,7 @@ TEXTS = {"Alpha": "a" * 200_000, "Beta": "b", "Gamma": "g" * 50_000}
 
 @pytest.fixture(params=["folder", "bucket", "folder-packed", "bucket-packed"])
 def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
-    """A publisher to a folder or a bucket, with plain files or with encrypted files."""
+    """Return a publisher that writes plain or encrypted files to a folder or a bucket."""
     (tmp_path / "scratch").mkdir()
     target, _, packed = request.param.partition("-")
     kind = PackedPublisher if packed else Publisher
@@ -42,7 +42,7 @@ def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
 
 @pytest.fixture
 def dice() -> random.Random:
-    print(f"SEED={SEED}")  # pytest prints the seed if the test fails
+    print(f"SEED={SEED}")  # pytest shows this line only if the test fails
     return random.Random(SEED)
 
 
@@ -69,7 +69,7 @@ def rounds(dice: random.Random, count: int) -> Iterator[tuple[dict[str, str], fl
         yield chosen or {"Alpha": str(number)}, dice.random()
 
 
-def test_restatements_killed_at_random_times_leave_a_complete_period(
+def test_published_period_is_complete_or_absent_after_a_restatement_is_killed(
     publisher: Publisher, dice: random.Random
 ) -> None:
     known = [TEXTS]
@@ -87,7 +87,7 @@ def test_restatements_killed_at_random_times_leave_a_complete_period(
             took = time.monotonic() - began
         known.append(texts)
         assert publisher.texts() in (None, *known[-2:])
-        # A run that was killed after it removed the old manifest leaves no manifest. The next run publishes.
+        # If a run is killed after it removed the old manifest, there is no manifest. The next run publishes.
         if publisher.texts() is None:
             publisher.run(texts)
             assert publisher.texts() == texts
@@ -118,7 +118,7 @@ def test_parallel_restatements_publish_the_files_of_exactly_one_run(
         assert left == set(publisher.texts() or {})
 
 
-def test_five_thousand_recipients_are_published_and_restated(tmp_path: Path) -> None:
+def test_files_of_five_thousand_recipients_are_published_and_restated(tmp_path: Path) -> None:
     publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
     many = {f"R{number}": str(number) for number in range(5_000)}
     assert publisher.run(many) == "published: 5000 files, 5000 rows, revision 1"

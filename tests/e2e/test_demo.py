@@ -30,7 +30,7 @@ from tests.support.processes import alive, descendants
 from tools.drawings import ROOT
 
 
-def test_demo_runs_nine_steps_and_succeeds(demo: Demo) -> None:
+def test_all_nine_steps_of_the_demo_succeed(demo: Demo) -> None:
     assert demo.code == 0, demo.printed
     assert re.findall(r"(\d)/9 ", demo.printed) == list("123456789")
     assert "a second plan shows no change" in demo.printed
@@ -56,7 +56,7 @@ def test_published_file_equals_the_expected_file(demo: Demo, bank: str) -> None:
     assert delivered.decode() == oracle(demo.rows, bank).decode()
 
 
-def test_source_contains_cases_that_simple_extracts_get_wrong(demo: Demo) -> None:
+def test_source_contains_cases_for_which_a_simple_extract_is_wrong(demo: Demo) -> None:
     lines: dict[str, dict[str, str]] = {}
     for bank in FILES:
         lines |= {
@@ -122,7 +122,7 @@ def test_recipient_sees_only_its_own_files(demo: Demo) -> None:
         "mkdir /mine",
     ],
 )
-def test_recipient_cannot_change_anything(demo: Demo, command: str) -> None:
+def test_recipient_cannot_upload_delete_or_rename_files(demo: Demo, command: str) -> None:
     recipient = demo.recipient("first-bank")
     (recipient.folder / "known.csv").write_text("forged\n")
     file = "/" + demo.place("First Bank").split("/", 2)[2]
@@ -139,7 +139,7 @@ def test_login_with_an_unknown_key_is_refused(demo: Demo) -> None:
     assert "Permission denied (publickey)" in done.stderr
 
 
-def test_failure_mail_says_what_failed_and_what_to_do(demo: Demo) -> None:
+def test_mail_about_a_failed_run_contains_the_reason_and_the_next_step(demo: Demo) -> None:
     [mail] = inbox.read(demo.cloud.mailbox)
     assert mail.to == "data-support@mybigbank.co.za"
     assert mail.subject.startswith(
@@ -155,7 +155,7 @@ def test_failure_mail_says_what_failed_and_what_to_do(demo: Demo) -> None:
     assert shown.strip() == expected.strip()
 
 
-def test_schedule_starts_the_daily_check(demo: Demo) -> None:
+def test_daily_check_starts_when_its_schedule_is_due(demo: Demo) -> None:
     scheduler, states = demo.cloud.client("scheduler"), demo.cloud.client("stepfunctions")
     [found] = [s for s in scheduler.list_schedules()["Schedules"] if s["Name"].endswith("missing")]
     schedule = scheduler.get_schedule(Name=found["Name"], GroupName=found["GroupName"])
@@ -216,13 +216,13 @@ def test_doctor_reports_only_the_missing_endpoints_and_rights(demo: Demo) -> Non
         ("rights", f'run as the owner of the table: grant select on "public"."Loans" to "{store.READER}";')
     ]
     assert {c["name"] for c in checks if c["state"] == "failed"} == {"VPC endpoints", "rights"}
-    # The URL has the login of the administrator, not the login of the job.
+    # `doctor` skips this check, because the URL has the administrator's login, not the job's login.
     assert [c["name"] for c in checks if c["state"] == "skipped"] == ["expressions"]
     fine = {c["name"] for c in checks if c["state"] == "ok"}
     assert {"deployment", "secret", "subnet", "alert mails", "spec", "TLS"} <= fine
 
 
-def test_logs_contain_no_secret(demo: Demo) -> None:
+def test_no_log_contains_the_database_password_of_the_job(demo: Demo) -> None:
     secret = demo.cloud.client("secretsmanager").get_secret_value(SecretId="store/extract-reader")
     password = json.loads(secret["SecretString"])["password"]
     logs = demo.cloud.client("logs")
@@ -236,7 +236,7 @@ def test_logs_contain_no_secret(demo: Demo) -> None:
     assert not [text[:200] for text in texts if password in text]
 
 
-def test_engine_logs_one_json_object_per_line(demo: Demo) -> None:
+def test_each_log_line_of_the_engine_is_a_json_object(demo: Demo) -> None:
     logs, group = demo.cloud.client("logs"), demo.outputs["log_groups"]["output"]
     streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
     assert len(streams) == 3
@@ -360,12 +360,12 @@ def test_all_servers_listen_on_the_loopback_address_only(demo: Demo) -> None:
     assert listening == {"0100007F"}  # 127.0.0.1
 
 
-def test_files_with_passwords_are_private(demo: Demo) -> None:
+def test_files_that_contain_passwords_are_readable_only_by_their_owner(demo: Demo) -> None:
     for name in ("running.json", "environment"):
         assert (demo.folder / name).stat().st_mode & 0o077 == 0, name
 
 
-def test_stop_ends_all_processes_of_the_demo(demo: Demo) -> None:
+def test_option_stop_ends_all_processes_of_the_demo(demo: Demo) -> None:
     # This is the last test in this file that needs the running demo.
     subprocess.run([*DEMO, "--stop", str(demo.folder)], check=True, capture_output=True)
     with pytest.raises(psycopg.OperationalError):
@@ -375,7 +375,7 @@ def test_stop_ends_all_processes_of_the_demo(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=lambda sign: sign.name)
-def test_interrupted_demo_leaves_no_process_running(tmp_path: Path, sign: signal.Signals) -> None:
+def test_demo_leaves_no_process_running_after_an_interruption(tmp_path: Path, sign: signal.Signals) -> None:
     command = [*DEMO, "--loans", "5000", "--folder", str(tmp_path / "work")]
     process = subprocess.Popen(
         command,

@@ -27,7 +27,7 @@ PROGRAMS = "make|extracts|cookiecutter|pip|terraform|aws|git|python"
 COMMAND = re.compile(rf"(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(?:{PROGRAMS}) [\w-]")
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 
-DEMO = "tests/e2e/test_demo.py::test_demo_runs_nine_steps_and_succeeds"
+DEMO = "tests/e2e/test_demo.py::test_all_nine_steps_of_the_demo_succeed"
 TUTORIAL = "tests/e2e/test_demo.py::test_steps_of_a_first_deployment_have_the_documented_output"
 OPERATE = "tests/integration/tool/test_operate.py"
 PROJECT = "tests/e2e/test_stamped_project.py::test_project_passes_its_own_tests_and_plans"

@@ -1,4 +1,4 @@
-# Encryption: the job gets the public keys and the wheel.
+# Encryption of files: the job gets the recipients' public keys and the wheel of pysequoia.
 
 provider "aws" {
   region                      = "eu-west-1"

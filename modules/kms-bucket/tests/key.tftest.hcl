@@ -139,7 +139,8 @@ run "created_key_allows_the_given_principals_and_services" {
         ["kms:Decrypt", "kms:GenerateDataKey*"],
         { StringEquals = { "aws:SourceAccount" = "123456789012" } },
       ]
-      # With a condition on the source, EventBridge would drop events, so there is no condition.
+      # This statement has no condition on the source, because EventBridge would drop events if the
+      # statement had one.
       EventBridgeWritesToTopics = [
         { Service = "events.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"], null,
       ]

@@ -23,7 +23,7 @@ if ! fetch >"$work/key" 2>"$work/error"; then
     exit 1
   fi
   ssh-keygen -q -t ed25519 -N '' -C '' -f "$work/new"
-  # Secrets Manager refuses another value with the same token, so a secret never gets a second key.
+  # All machines send the same token, and Secrets Manager accepts only one value per token.
   aws secretsmanager put-secret-value --secret-id "$SFTP_HOST_KEY" \
     --client-request-token "$(printf %s "$SFTP_HOST_KEY" | sha256sum | cut -c 1-64)" \
     --secret-string "file://$work/new" >/dev/null || echo "Another machine has made the key." >&2

@@ -26,12 +26,13 @@ from typing import Any, NamedTuple, TextIO
 STATE = Path("/var/lib/sftp/journal.json")
 PREFIXES = Path("/etc/sftp/prefixes")
 UNIT = "sftp-server.service"
-# A request of PutLogEvents may have at most 1 MB. A message has at most 64 KB before it is cut.
+# A request of PutLogEvents may have at most 1 MB. An uncut message has at most 64 KB.
 BATCH, LONGEST = 500, 2000
 SECONDS = 5.0
 DAY = 86_400_000  # milliseconds
 TRIES = 10
-# S3 returns the time of a file in whole seconds, and a mount caches a file for a moment.
+# Subtract 2 seconds, because S3 returns the time of a file in whole seconds, and a mount caches a file for a
+# moment.
 SAFE = 2
 
 # Lines that sshd writes. sshd adds "[postauth]" if the root folder has no /dev/log.
@@ -103,7 +104,7 @@ class Sessions:
         return None
 
     def close(self, entry: dict[str, Any], path: str) -> None:
-        """Remove one open file of a session.
+        """Record that a client closed a file once.
 
         A client can have the same file open several times, and sshd logs only that the client closed the
         file. So the time of the first open stays until the client has closed the file as often as it has
@@ -190,10 +191,7 @@ def event(download: Download) -> dict[str, Any] | None:
 
 
 def aws_with(content: Any, *arguments: str) -> Any:
-    """Write `content` to a file, and call AWS with this file as the last argument.
-
-    The content can be too long for a command line.
-    """
+    """Run the AWS CLI. Pass `content` as a file, because it can be too long for a command line."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(content, file)
         file.flush()
@@ -201,7 +199,7 @@ def aws_with(content: Any, *arguments: str) -> Any:
 
 
 def write_logs(entries: list[dict[str, Any]]) -> None:
-    """Send entries to CloudWatch Logs, one request per day. AWS refuses a request over more than 24 hours."""
+    """Send entries to CloudWatch Logs, one request per day. The entries of a request may span 24 hours."""
     lines = [
         {
             "timestamp": int(entry["__REALTIME_TIMESTAMP"]) // 1000,
@@ -270,7 +268,7 @@ def create_stream() -> None:
 
 
 def follow(stream: TextIO, lines: queue.Queue[str]) -> None:
-    """Put each line into a queue as soon as the line arrives. An empty text marks the end."""
+    """Put each line into a queue as soon as the line arrives. At the end, put an empty text."""
     for line in stream:
         lines.put(line)
     lines.put("")
@@ -296,8 +294,8 @@ def send_all(journal: subprocess.Popen[str], state: dict[str, Any]) -> None:
     threading.Thread(target=follow, args=(journal.stdout, lines), daemon=True).start()
     while True:
         batch = [lines.get()]
-        # Wait, so that one batch gets many entries. But do not wait if the queue can already fill a batch,
-        # because one recipient may cause many entries and would delay the receipts of the others.
+        # Wait, so that one batch gets many entries. But do not wait if the queue can already fill a batch.
+        # Otherwise a recipient that causes many entries would delay the receipts of the others.
         if lines.qsize() < BATCH - 1:
             time.sleep(SECONDS)
         while len(batch) < BATCH and not lines.empty():

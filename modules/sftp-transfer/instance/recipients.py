@@ -21,7 +21,7 @@ PREFIXES = Path("/etc/sftp/prefixes")
 FOLDERS = Path("/srv/sftp")
 GROUP = "recipients"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-# A key may not have options, because they could lift restrictions of sshd_config.
+# A key may not have options, because options could lift restrictions of sshd_config.
 KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}")
 
 
@@ -59,7 +59,7 @@ def members() -> set[str]:
 
 
 def differs(path: Path, text: str) -> bool:
-    """Return whether a file is absent or has another text."""
+    """Return True if the file does not exist or its text differs from `text`."""
     return not path.exists() or path.read_text() != text
 
 
@@ -78,18 +78,18 @@ def admit(name: str, prefix: str, keys: str, known: bool) -> None:
     unit = f"sftp-recipient@{name}.service"
     path = KEYS / name
     removed = path.exists() and not {*path.read_text().splitlines()} <= {*keys.splitlines()}
-    # This file stays until systemd restarts the unit. So if this program fails before the restart, the next
-    # run restarts the unit.
+    # The file `restart` shows that systemd must restart the unit. It remains for the next run if this program
+    # fails.
     restart = PREFIXES / f".{name}.restart"
     if removed or differs(PREFIXES / name, prefix):
         restart.touch()
     if removed:
-        # Write the keys before the restart. The restart ends all sessions, and all logins for which sshd may
-        # have read the removed key.
+        # Write the keys before the restart. The restart ends all sessions. It also ends unfinished logins,
+        # which may use the removed key.
         write(path, keys)
     write(PREFIXES / name, prefix)
     if not known:
-        # With "*", no password works. sshd would treat the default, "!", as a locked account.
+        # The value "*" matches no password. For sshd, the default, "!", is a locked account.
         options = ("--no-create-home", "--home-dir", "/", "--shell", "/sbin/nologin", "--password", "*")
         run("useradd", *options, "--gid", GROUP, name)
     # Until the prefix is mounted, a session finds no folder that it may read.
@@ -111,7 +111,7 @@ def dismiss(name: str) -> None:
 
 
 def main() -> int:
-    """Update all recipients. Return 1 if at least one recipient could not get a user."""
+    """Update all recipients. Return 1 if a recipient's name cannot be a user name."""
     failed = 0
     wanted, here = recipients(), members()
     for name in sorted(here - wanted.keys()):

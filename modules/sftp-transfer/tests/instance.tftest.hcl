@@ -326,8 +326,8 @@ run "instance_has_the_given_banner_and_update_window" {
     error_message = "cloud-init writes all files of the instance."
   }
   assert {
-    # 16 KB of user data have 21,848 characters in Base64. A third of them must be free for a
-    # banner.
+    # 16 KB of user data have 21,848 characters in Base64. A third of them must remain for the
+    # banner that a caller can set.
     condition     = length(local.user_data) < 14000
     error_message = "The user data leaves a third of 16 KB for a banner."
   }

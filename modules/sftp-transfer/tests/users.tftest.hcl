@@ -86,7 +86,8 @@ run "user_role_reads_one_prefix" {
           Effect   = "Allow"
           Action   = "s3:ListBucket"
           Resource = "arn:aws:s3:::bank-loans-data"
-          # The pattern ends with a slash, because FirstBank must not list FirstBankOfNamibia.
+          # The pattern ends with a slash, so that the role of FirstBank cannot list the files of
+          # FirstBankOfNamibia.
           Condition = { StringLike = { "s3:prefix" = "loans/bank_name=FirstBank/*" } }
         },
         {

@@ -7,8 +7,8 @@ import os
 import sys
 
 if __name__ == "__main__":
-    # cookiecutter runs this hook from a shared temporary folder, where another user could put a json.py. Python
-    # must not import it.
+    # cookiecutter runs this hook from a shared temporary folder, where another user could put a file json.py.
+    # Without this folder in sys.path, Python cannot import that file.
     sys.path[:] = [path for path in sys.path if path != os.path.dirname(__file__)]
 
 from collections import OrderedDict

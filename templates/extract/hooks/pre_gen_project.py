@@ -23,14 +23,14 @@ from typing import Any
 
 ANSWERS: OrderedDict = {{cookiecutter}}  # type: ignore  # noqa: F821
 
-# Last day of the month for a run. The daily check for a missing month starts on the day after. That day must
-# exist in February.
+# Last day of the month on which a run may start. The daily check for a missing month starts one day later,
+# and that later day must exist in every February.
 LAST_DAY = 27
 LONGEST_LOCK_YEARS = 100
 # Longest project name that the modules accept. Terraform/main.tf shortens names of more than 24 characters
 # for buckets.
 SLUG_LENGTH = 40
-# PostgreSQL truncates an identifier that has more bytes.
+# Longest identifier. PostgreSQL truncates a longer one.
 IDENTIFIER_BYTES = 63
 # Form of the time zones that the modules accept: area and place. Abbreviations such as EST have no daylight
 # saving time.
@@ -76,7 +76,7 @@ def nearest(text: str, names: list[str], cutoff: float = 0.6) -> str:
 
 
 def matched(text: str, regex: str, right: str) -> re.Match[str]:
-    """Return the match of the whole text with a regular expression."""
+    """Return the match if `regex` matches the whole text. Otherwise raise `Invalid`."""
     if match := re.fullmatch(regex, text):
         return match
     raise Invalid(f"{shown(text)} is not {right}")
@@ -160,8 +160,8 @@ def metric(tables: list[str]) -> tuple[str, str]:
 def expression(text: str) -> str:
     """Return the name in the metric `NAME = EXPRESSION`. The engine and PostgreSQL check the expression."""
     name, _, formula = (part.strip() for part in text.partition("="))
-    # A name in double quotes can contain only the characters of the pattern. So no answer can end the string
-    # in Glue/etl.py.
+    # A name in double quotes can contain only letters, digits, _, spaces, $ and hyphens. So no answer can end
+    # the string in Glue/etl.py.
     plain = re.sub(r'"[^\W\d]\w*([ $-]\w+)*"', "x", formula)
     matched(name, r"[a-z_][a-z0-9_]{0,50}", "a valid name; use a to z, digits and _, e.g. amount = price * quantity")
     if not re.fullmatch(r"[\w .*+/(),$-]*", plain) or not re.search(r"\w", plain) or "--" in plain or "/*" in plain:
@@ -181,7 +181,8 @@ def choice(question: str, *choices: str, engine: str = "(?!)") -> str:
     """Check that an answer is one of its choices. cookiecutter checks only answers to a prompt."""
     chosen = answer(question)
     if chosen not in choices:
-        # Short words such as median and min are similar by chance, so a hint needs a higher similarity.
+        # Short choices such as median and min resemble other words by chance. So a hint needs a higher
+        # similarity than for a name.
         hint = nearest(chosen, list(choices), cutoff=0.8)
         if re.fullmatch(engine, chosen):  # the engine has more choices than the template
             hint = f"; choose one of these, then change it to {chosen} in Glue/etl.py of the project"
@@ -300,8 +301,8 @@ def contradictions(
         found += [("recipient", reason)] * (measured == recipient) + [("group", reason)] * (measured in groups)
     used = {*starts, *(source.rpartition(".")[0] for source in (dated, recipient, *groups))}
     used.update(tables_of_metric(answer("metric")))
-    # Report an unused join only if no other answer is wrong. The user could correct a wrong answer with a
-    # column of this join.
+    # Report an unused join only if no other answer is wrong, because the corrected answer may use a column of
+    # this join.
     return found or [
         ("joins", f"{shown(table)} is joined, but no other answer uses it; remove this join")
         for table in tables[1:]

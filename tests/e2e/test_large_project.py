@@ -1,8 +1,8 @@
 """A project at the limits of AWS can be applied in the local cloud: long name, many recipients, many tags.
 
-The limits of AWS are 50 tags for a resource and 10 tags for an S3 object. Names may have 63 characters for a
-bucket and 64 for a role. An event pattern may have 2,048 characters, and an IAM policy may contain only
-Latin-1 characters. The local cloud refuses requests that exceed these limits.
+The limits of AWS are 50 tags for a resource and 10 tags for an S3 object. The name of a bucket
+may have 63 characters, and the name of a role 64. An event pattern may have 2,048 characters, and an IAM
+policy may contain only Latin-1 characters. The local cloud refuses requests that exceed these limits.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def recipient(mode: str, number: int, name: str, key: str) -> dict[str, Any]:
     return {"name": name, "server": server | {"trusted_host_keys": [HOST_KEY]}}
 
 
-# A project with connectors has more resources than a project with a server. `make test-matrix` tests both.
+# A project with connectors has more resources than a project with a server, so a short run tests only
+# connectors. `make test-matrix` tests both.
 @pytest.fixture(params=["server", "connector"] if options.TOGETHER > 2 else ["connector"])
 def root(
     request: pytest.FixtureRequest,
@@ -96,8 +97,8 @@ def root(
     (folder / "large.auto.tfvars.json").write_text(json.dumps(variables), encoding="utf-8")
     tags = {"provider": {"aws": {"default_tags": {"tags": TAGS}}}}
     (folder / "tags_override.tf.json").write_text(json.dumps(tags), encoding="utf-8")
-    # The state is in S3. With a local state, Terraform would write the whole state file each time it creates
-    # one of hundreds of resources.
+    # The state is in S3, because Terraform would write a local state file again each time it creates one of
+    # hundreds of resources.
     backend = {"bucket": STATES, "key": f"{mode}.tfstate", "region": aws.REGION, "use_path_style": True}
     (folder / "backend.tf.json").write_text(json.dumps({"terraform": {"backend": {"s3": backend}}}))
     environment = terraform.environment(tmp_path) | cloud.environment
@@ -105,7 +106,7 @@ def root(
 
 
 @pytest.mark.timeout(2400)  # slow: the provider makes several requests for each of several hundred resources
-def test_project_at_the_limits_is_applied_and_destroyed_and_has_an_empty_second_plan(
+def test_project_at_the_limits_of_aws_is_applied_planned_without_changes_and_destroyed(
     root: Root, cloud: aws.Cloud
 ) -> None:
     root.setup()
@@ -115,7 +116,7 @@ def test_project_at_the_limits_is_applied_and_destroyed_and_has_an_empty_second_
     assert len(root.output()["bucket"]) <= 63 - len("-artifacts")
     assert max(map(len, roles_of(cloud))) <= 64
     assert root.changes() == ""
-    root.destroy(refresh=False)  # the last plan found no changes, so no refresh is necessary
+    root.destroy(refresh=False)  # the last plan found no changes, so destroy needs no refresh of the state
     assert not [role for role in roles_of(cloud) if role.startswith(NAME[:20])]
 
 

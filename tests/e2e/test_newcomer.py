@@ -1,4 +1,4 @@
-"""The commands of a new user, as the pages show them, with a local database and this repository."""
+"""Run the commands that the pages show to a new user, with a local database and this repository."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ALERTS = "data-team@example.com"
 class Newcomer:
     """A new user: a folder, the programs that the pages need, and a copy of this repository.
 
-    git finds the copy at the public URL of the repository.
+    git uses this copy instead of the public URL of the repository.
     """
 
     folder: Path
@@ -42,7 +42,7 @@ class Newcomer:
     def says(self, beginning: str) -> str:
         """Return the command on the pages that begins with the text `beginning`.
 
-        The host, the database and the version in the command are replaced by the values of the test.
+        In the command, replace the host, the database and the version with the values of the test.
         """
         found = {c for text in pages().values() for c in commands(text) if c.startswith(beginning)}
         assert len(found) == 1, found
@@ -110,7 +110,9 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
         yield Newcomer(folder, served, variables)
 
 
-def test_cookiecutter_creates_the_example_without_the_tool(newcomer: Newcomer, tmp_path: Path) -> None:
+def test_cookiecutter_creates_bank_loans_without_the_tool_extracts(
+    newcomer: Newcomer, tmp_path: Path
+) -> None:
     done = newcomer.run(
         newcomer.says("cookiecutter "), "--output-dir", str(tmp_path), answers="\n" * 11 + f"{ALERTS}\n"
     )
@@ -120,7 +122,7 @@ def test_cookiecutter_creates_the_example_without_the_tool(newcomer: Newcomer, t
 
 
 def test_commands_of_the_tutorial_create_and_preview_a_project(newcomer: Newcomer) -> None:
-    # "/bank" is necessary, because another page has a similar command with a database named shop.
+    # "/bank" selects the command of the tutorial. Another page has a similar command with a database shop.
     command = newcomer.says("extracts new --database-url postgresql://reader@source.example.com/bank ")
     told = shlex.split(command)
     at = pexpect.spawn(
@@ -187,7 +189,7 @@ def test_documented_commands_update_a_project(newcomer: Newcomer, project: str) 
     assert (found["spec"], found["database"], found["resolved spec"]) == ("ok", "ok", "ok")
 
 
-def test_project_is_initialized_from_the_released_modules(newcomer: Newcomer, project: str) -> None:
+def test_terraform_init_uses_the_released_modules(newcomer: Newcomer, project: str) -> None:
     done = newcomer.run(newcomer.says("terraform -chdir=Terraform init"), place=project)
     assert done.returncode == 0, done.stderr
     modules = newcomer.folder / project / "Terraform/.terraform/modules/modules.json"
@@ -217,7 +219,7 @@ def test_editors_and_mypy_find_the_engine_of_the_project(newcomer: Newcomer, pro
 
 @pytest.mark.parametrize("extra", ["", "[aws]"])
 def test_pip_installs_the_tool_from_the_repository(newcomer: Newcomer, extra: str) -> None:
-    # The dependencies are already installed. With --dry-run, pip does not install the tool itself.
+    # The dependencies are already installed. With --dry-run, pip only reports what it would install.
     command = newcomer.says(f'pip install "terraform-aws-extracts{extra} @')
     done = newcomer.run(command, "--dry-run", "--no-deps", "--no-build-isolation", "--force-reinstall")
     assert done.returncode == 0, done.stdout + done.stderr

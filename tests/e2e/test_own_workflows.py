@@ -31,7 +31,7 @@ esac
 """
 
 
-# The ruleset for tags that CONTRIBUTING.md describes.
+# CONTRIBUTING.md describes this ruleset: only the deploy key can create a tag that starts with v.
 RULESET = """\
 #!/bin/sh
 case "$1:$DEPLOY_KEY" in
@@ -59,7 +59,7 @@ def github(tmp_path: Path, cloud: aws.Cloud) -> GitHub:
 
 
 def with_make(github: GitHub, broken: str = "none") -> None:
-    """Give the runners a `make` in which one target fails."""
+    """Give the runners a `make` in which only the target `broken` fails."""
     make = shutil.which("make")
     assert make
     text = MAKE.format(make=make, venv=sys.prefix).replace("$BROKEN", broken)

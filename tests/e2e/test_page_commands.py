@@ -1,4 +1,4 @@
-"""Every command on a page runs in a test or in CI, or this file gives the reason why not."""
+"""Every command on the pages runs in a test or in CI, or this file gives the reason why it does not run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ RUN: dict[str, str] = {
     "make demo": DEMO,
     "make demo KEEP=1": DEMO,
     f"cookiecutter gh:{ADDRESS.partition('.com/')[2]} --directory templates/extract --checkout vVERSION": (
-        f"{HERE}::test_cookiecutter_creates_the_example_without_the_tool"
+        f"{HERE}::test_cookiecutter_creates_bank_loans_without_the_tool_extracts"
     ),
     "extracts new --database-url postgresql://reader@source.example.com/bank --entity Loans"
     " --metric Amount": f"{HERE}::test_commands_of_the_tutorial_create_and_preview_a_project",
@@ -63,7 +63,7 @@ RUN: dict[str, str] = {
     ),
     # a project
     "make readme": ("tests/e2e/test_stamped_project.py::test_project_tests_name_what_differs_from_the_spec"),
-    "make test": PROJECT,  # for this repository, `.ci/run` runs `make test`
+    "make test": PROJECT,  # `make test` of a project; `.ci/run` tests this repository
     "extracts preview . --database-url postgresql://reader@source.example.com/DATABASE --period 2026-10"
     " --output preview": f"{HERE}::test_command_of_the_stamped_readme_previews_the_project",
     "extracts preview --pgp-keys keys . --database-url postgresql://reader@source.example.com/DATABASE"
@@ -89,7 +89,7 @@ RUN: dict[str, str] = {
     "extracts resend . --period 2026-10 --recipient first-bank": (
         f"{OPERATE}::test_resend_starts_the_state_machine_of_the_recipient"
     ),
-    "terraform -chdir=Terraform init": f"{HERE}::test_project_is_initialized_from_the_released_modules",
+    "terraform -chdir=Terraform init": f"{HERE}::test_terraform_init_uses_the_released_modules",
     # the tutorial
     "terraform -chdir=Terraform apply": TUTORIAL,
     "extracts doctor .": TUTORIAL,
@@ -267,7 +267,7 @@ def test_block_that_contains_a_command_is_marked_as_console() -> None:
             assert not hidden, f"{page}: ```console, and `$ ` in front"
 
 
-def test_every_command_is_run_by_the_test_in_its_entry() -> None:
+def test_every_command_is_run_by_the_test_that_this_file_lists_for_it() -> None:
     missing = {c: runner for c, runner in RUN.items() if not runners.runs(c, runner, commands)}
     assert not missing
 
@@ -286,7 +286,7 @@ def test_every_command_is_run_by_the_test_in_its_entry() -> None:
         ("make demo", LINT),
     ],
 )
-def test_entry_whose_test_does_not_run_the_command_is_reported(command: str, runner: str) -> None:
+def test_command_is_reported_if_its_listed_test_does_not_run_it(command: str, runner: str) -> None:
     assert not runners.runs(command, runner, commands)
 
 
@@ -327,10 +327,10 @@ def test_every_aws_operation_and_option_on_the_pages_exists() -> None:
         assert shape is not None
         members = {botocore.xform_name(member, "-"): member for member in shape.members}
         given = {word[2:].partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
-        given -= {"period"}  # `--period` is part of `--arguments=--period=2026-10`
+        given -= {"period"}  # part of the value of `--arguments`, and not an option of aws
         assert given <= members.keys(), command
         required = {botocore.xform_name(member, "-") for member in shape.required_members}
-        # Without options, the page only names the operation.
+        # If a page shows no options, it only names the operation.
         assert required <= given or len(words) == 0, command
 
 

@@ -118,7 +118,7 @@ OWN = "banking-group/bank-loans/.github/workflows/own.yml@refs/heads/evil"
         ("PLAN", "ref:refs/heads/main", f"{HERE}/extract-drift.yml@{TAG}", True),
         ("PLAN", "environment:plan", f"{HERE}/extract-plan.yml@{TAG}", False),
         ("PLAN", "pull_request", f"{HERE}/extract-plan.yml@refs/tags/v99.0.0", False),
-        ("PLAN", "pull_request", f"{HERE}/extract-plan.yml@{'0' * 40}", False),  # the workflow of a fork
+        ("PLAN", "pull_request", f"{HERE}/extract-plan.yml@{'0' * 40}", False),  # a commit of a fork
         ("PLAN", "ref:refs/heads/evil", f"{HERE}/extract-plan.yml@{TAG}", False),
         ("PLAN", "pull_request", OWN, False),
         ("APPLY", "environment:production", f"{HERE}/extract-apply.yml@{TAG}", True),
@@ -133,7 +133,7 @@ OWN = "banking-group/bank-loans/.github/workflows/own.yml@refs/heads/evil"
 def test_only_the_jobs_that_need_a_role_can_assume_the_role(
     story: Story, role: str, subject: str, workflow: str, allowed: bool
 ) -> None:
-    """Otherwise, anyone who can push a branch could deploy, or use the plan role in another workflow."""
+    """Without this rule, anyone with a branch could deploy, or use the plan role in another workflow."""
     arn = story.github.variables[f"AWS_{role}_ROLE_ARN"]
     of = f"{story.github.subject}:{subject}"
     if allowed:
@@ -145,8 +145,8 @@ def test_only_the_jobs_that_need_a_role_can_assume_the_role(
         assume(story.cloud, arn, of.replace("banking-group@", "somebody@"), workflow)
 
 
-def test_artifact_of_the_plan_has_no_state(story: Story, proposed: Run) -> None:
-    """Anyone who can read the repository can download the artifact, and a state contains secrets."""
+def test_artifact_of_the_plan_contains_no_state(story: Story, proposed: Run) -> None:
+    """Every reader of the repository can download the artifact, and a Terraform state contains secrets."""
     folder = story.github.artifact(proposed, proposed.jobs["plan / plan"].outputs["artifact"])
     assert sorted(path.name for path in folder.iterdir()) == ["files.txt", "plan.json"]
     plan = json.loads((folder / "plan.json").read_text())
@@ -202,22 +202,22 @@ def test_costs_page_shows_the_number_of_planned_resources(story: Story, deployed
     rows = re.findall(r"^\| (.*?) \| (\d+) \| [\d.]+ \|", costs, re.MULTILINE)
     counted = {
         "KMS keys": planned["aws_kms_key"],
-        "secret of the source's login": 1,  # the user creates this secret before the deployment
+        "secret of the source's login": 1,  # the user creates this secret, not Terraform
         "CloudWatch alarms": planned["aws_cloudwatch_metric_alarm"],
     }
     assert {part: int(number) for part, number in rows} == counted
     assert planned["aws_transfer_server"] == 1
 
 
-def test_plan_that_no_pull_request_showed_is_not_applied(story: Story, deployed: Run) -> None:
+def test_plan_is_not_applied_if_no_pull_request_showed_it(story: Story, deployed: Run) -> None:
     run = story.github.run("extract.yml", story.push("Just so", team="nobody asked"))
     assert refusal(run, "apply / reviewed").startswith("No pull request showed this plan.")
     assert run.jobs["apply / apply"].result == "skipped"
 
 
-def test_plan_that_differs_from_the_shown_plan_is_not_applied(story: Story, deployed: Run) -> None:
+def test_plan_is_not_applied_if_it_differs_from_the_shown_plan(story: Story, deployed: Run) -> None:
     story.push("Rename the team", team="figures", branch="rename")
-    story.github.pull_request(3, "rename")  # the pull request is merged before the workflow makes a plan
+    story.github.pull_request(3, "rename")  # merged before a workflow plans this pull request
     run = story.github.run("extract.yml", story.github.merge(3))
     assert refusal(run, "apply / reviewed").startswith(
         "This is not the plan that #3 showed: something changed since."
@@ -245,7 +245,7 @@ def test_forged_run_or_comment_does_not_prove_that_a_plan_was_shown(story: Story
 
 @pytest.fixture(scope="module")
 def unchanged(story: Story, deployed: Run) -> Run:
-    """Run the drift check when there is no drift."""
+    """Run the drift check on an unchanged deployment."""
     return story.github.run("drift.yml", story.push("As deployed"))
 
 
@@ -253,10 +253,10 @@ def test_drift_check_succeeds_without_drift(unchanged: Run) -> None:
     assert unchanged.failures == {}
 
 
-def test_update_of_a_deployed_project_plans_only_the_changes_of_the_release(
+def test_plan_of_an_update_shows_only_the_changes_of_the_new_release(
     story: Story, deployed: Run, tmp_path: Path
 ) -> None:
-    """The update keeps edits of the team that are not applied yet, but does not report them as changes."""
+    """The update keeps an edit of the spec that is not applied yet, but does not report it as a change."""
     workflow = story.github.home / "modules/glue-extract/main.tf"
     words = '"of the extract ${var.name}."'
     assert workflow.read_text().count(words) == 1
@@ -313,7 +313,7 @@ def backfill(story: Story, period: str, *, restate: bool = False, reason: str = 
         ("2026-10", True, "  ", "reason: say why the months are to be replaced."),
     ],
 )
-def test_backfill_with_a_wrong_input_starts_no_run(
+def test_backfill_with_an_invalid_input_starts_no_job_run(
     story: Story, deployed: Run, period: str, restate: bool, reason: str, sentence: str
 ) -> None:
     run = backfill(story, period, restate=restate, reason=reason)
@@ -335,7 +335,9 @@ def published(story: Story, deployed: Run, months: tuple[str, str]) -> Run:
     return backfill(story, "..".join(months), restate=True, reason=REASON)
 
 
-def test_backfill_publishes_its_months(story: Story, published: Run, months: tuple[str, str]) -> None:
+def test_backfill_publishes_the_requested_months(
+    story: Story, published: Run, months: tuple[str, str]
+) -> None:
     assert published.failures == {}
     assert published.jobs["backfill / backfill"].summary.endswith("Succeeded.\n")
     for month in months:
@@ -345,7 +347,7 @@ def test_backfill_publishes_its_months(story: Story, published: Run, months: tup
         assert json.loads(body.read())["period"] == month
     [run] = story.cloud.client("glue").get_job_runs(JobName="bank-loans")["JobRuns"]
     assert run["Arguments"]["--reason"] == REASON
-    # The approver saw the same arguments that the run got.
+    # The summary that the approver sees contains the arguments of the job run.
     shown = json.loads("".join(published.jobs["backfill / request"].summary.splitlines()[6:-2]))
     assert shown == {k: run["Arguments"][k] for k in ("--from", "--to", "--restate", "--reason")}
 
@@ -360,7 +362,7 @@ def test_failed_backfill_shows_the_error(story: Story, deployed: Run) -> None:
 def started_by_hand(story: Story, deployed: Run, published: Run) -> Run:
     """Start the workflow manually for a plan that no pull request showed.
 
-    No later test changes the deployment.
+    The last tests use this fixture, because it changes the deployment.
     """
     story.write("Terraform/hand.auto.tfvars", 'alert_emails = ["by-hand@example.com"]\n')
     pushed = story.push("By hand")
@@ -369,21 +371,21 @@ def started_by_hand(story: Story, deployed: Run, published: Run) -> Run:
     return story.github.run("extract.yml", replace(pushed, name="workflow_dispatch"))
 
 
-def test_manual_start_with_approval_applies_a_plan_that_no_pull_request_showed(started_by_hand: Run) -> None:
+def test_approved_manual_start_applies_a_plan_that_no_pull_request_showed(started_by_hand: Run) -> None:
     assert started_by_hand.failures == {}
     assert "Apply complete!" in started_by_hand.jobs["apply / apply"].log
     environments = {name: job.environment for name, job in started_by_hand.jobs.items() if job.environment}
     assert environments == {"apply / apply": "production"}
 
 
-def test_manual_apply_of_a_branch_is_denied(story: Story, started_by_hand: Run) -> None:
+def test_manual_start_on_another_branch_is_denied(story: Story, started_by_hand: Run) -> None:
     """For a manual start, the plan role trusts only the main branch."""
     event = replace(story.push("On a branch", branch="aside"), name="workflow_dispatch")
     with pytest.raises(ClientError, match="AccessDenied"):
         story.github.run("extract.yml", event)
 
 
-def test_every_step_of_the_called_workflows_was_executed(
+def test_every_step_of_the_reusable_workflows_was_executed(
     story: Story, proposed: Run, deployed: Run, unchanged: Run, published: Run, started_by_hand: Run
 ) -> None:
     executed = {command for run in story.github.runs for job in run.jobs.values() for command in job.commands}

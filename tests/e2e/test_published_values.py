@@ -66,7 +66,7 @@ INSERT INTO "{A}" VALUES (1, 11, 'one', 'Owner');
 INSERT INTO "{L}" VALUES (2.005, 1, '1999-01-01'), (3, 1, '2026-10-31'), (1, 1, '2026-11-01');
 """
 
-# For each aggregate: the shape, the window, the header, and the expected files.
+# For each aggregate: the name of the shape, the window in months, the header, and the expected files.
 MONTH = "2026-10,2026-10-01,2026-10-31"
 EXPECTED: dict[str, tuple[str, str, str, dict[str, list[str]]]] = {
     "max": (
@@ -157,8 +157,8 @@ FILES = {
     **{name: f"{name}_20261031.csv" for name in ("Anna", "Bert", "Carl")},
     "Owner": "Owner_20261031.csv",
 }
-# Delimiter and decimal mark of each answer. After the answer `other`, the spec has the default marks until
-# the user edits the spec.
+# Delimiter and decimal mark in the files, keyed by the answer to the question `delimiter`. If the answer is
+# `other`, the spec has the default marks until the user edits the spec.
 MARKS = {"comma": (",", "."), "semicolon": (";", ","), "tab": ("\t", "."), "other": (",", ".")}
 # Shapes whose metric is a column of whole numbers. The sum, the minimum and the maximum of such a column are
 # whole numbers, too.
@@ -182,7 +182,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 
 
 def by_hand() -> dict[str, Answers]:
-    """Return the answers of the projects whose results are computed by hand, keyed by aggregate."""
+    """Return the answers for each project whose results are computed by hand, keyed by aggregate."""
     return {
         aggregate: options.merged(options.SHAPES[shape], {"aggregate": aggregate, "window_months": months})
         for aggregate, (shape, months, _, _) in EXPECTED.items()
@@ -250,7 +250,7 @@ def expected(shape: str, aggregate: str, months: int, delimiter: str, decimal: s
     [columns] = [header.split(",") for named, _, header, _ in EXPECTED.values() if named == shape]
     count = columns.index("window_end") + 1
     metric = columns[count + 1].removesuffix("_sum")
-    # Every file has one column with the sum. If the aggregate is sum, the metric has no other column.
+    # A file always has a column for the sum. Only another aggregate adds a second column.
     header = [*columns[: count + 1], *dict.fromkeys([f"{metric}_sum", f"{metric}_{aggregate}"])]
     found = {}
     for recipient, groups in FACTS[shape].items():
@@ -270,7 +270,7 @@ def expected(shape: str, aggregate: str, months: int, delimiter: str, decimal: s
 def figures(aggregate: str, values: Sequence[Decimal], *, whole: bool) -> tuple[str, str]:
     """Return the sum and the metric as a file shows them.
 
-    If there are no values, the sum is empty, and the metric is empty, or 0 for a count.
+    If there are no values, the sum is empty. Then a count is 0, and any other metric is empty.
     """
     if not values:
         return "", "0" if aggregate == "count" else ""

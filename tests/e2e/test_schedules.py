@@ -218,7 +218,7 @@ def test_denied_start_of_the_workflow_goes_to_the_dead_letter_queue(
     assert deployed.last_workflow_run() == before
 
 
-def test_schedule_of_another_group_cannot_use_the_role(deployed: Deployed) -> None:
+def test_schedule_in_another_schedule_group_cannot_use_the_role_of_the_extract(deployed: Deployed) -> None:
     scheduler = deployed.cloud.client("scheduler")
     target = scheduler.get_schedule(GroupName="loans", Name="loans-start")["Target"]
     with suppress(scheduler.exceptions.ConflictException):
@@ -235,7 +235,7 @@ def test_schedule_of_another_group_cannot_use_the_role(deployed: Deployed) -> No
     assert deployed.last_workflow_run() == before
 
 
-def test_crawler_with_a_driver_logs_in_and_fills_the_catalog(deployed: Deployed) -> None:
+def test_crawler_with_an_uploaded_jdbc_driver_logs_in_and_fills_the_data_catalog(deployed: Deployed) -> None:
     deployed.apply(driver_jar_path="driver.jar")
     glue = deployed.cloud.client("glue")
     glue.start_crawler(Name="loans-crawler")

@@ -27,8 +27,8 @@ def _loaded(path: str) -> bytes:
     return pickle.dumps(_load_file(JSONFileLoader(), path))
 
 
-# Many tests make a new session of boto3, and each session would parse the descriptions of the services again.
-# A client of S3 changes the descriptions of its session, so each session gets a copy.
+# Many tests create a boto3 session, and each session would parse the descriptions of the AWS services again.
+# The cache avoids this. Each session gets a copy, because an S3 client changes the descriptions.
 JSONFileLoader.load_file = lambda _, path: pickle.loads(_loaded(path))
 
 

@@ -1,4 +1,4 @@
-"""With executors in other processes, as on Glue, Spark computes the same values as the oracle."""
+"""Spark computes the expected values if its executors are separate processes, as on Glue."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ SETTING = Setting(
 
 
 @pytest.mark.timeout(1800)  # slow: three Java processes need half a minute of processor time for compilation
-def test_executors_in_other_processes_compute_the_values_of_the_oracle(
+def test_spark_executors_in_other_processes_compute_the_expected_values(
     bare_store: Store, tmp_path: Path
 ) -> None:
     made = sources(SETTING)
@@ -84,8 +84,8 @@ def test_executors_in_other_processes_compute_the_values_of_the_oracle(
 
 
 @pytest.mark.timeout(1800)
-def test_failed_task_leaves_no_value_in_any_log(bare_store: Store, tmp_path: Path) -> None:
-    """On Glue, CloudWatch gets the log of each executor."""
+def test_logs_contain_no_value_of_a_row_after_a_spark_task_fails(bare_store: Store, tmp_path: Path) -> None:
+    """CloudWatch gets the logs of the driver and of each executor on Glue, so they must not contain data."""
     bare_store.create(amount="numeric(20,2)")
     bare_store.loan(bare_store.branch(), "2026-10-05", Decimal("4111111111111.11"))
     spec = replace(LOANS, schema=bare_store.schema, aggregate_in="spark")
@@ -118,7 +118,7 @@ def home(folder: Path) -> Path:
 
 def submitted(job: Path, spark_home: Path) -> list[str]:
     """Run a job on a Spark cluster on this machine. Return the lines that its driver wrote."""
-    # The test sets the secret, because Spark generates no secret for separate executors.
+    # The test sets spark.authenticate.secret, because Spark does not generate it for separate executors.
     settings = (
         "spark.authenticate.secret=of-this-test",
         "spark.executor.memory=512m",

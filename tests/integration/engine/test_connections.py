@@ -66,7 +66,7 @@ def test_error_names_an_unreadable_column(store: Store, engine: Engine, role: st
     )
 
 
-def test_error_names_an_unusable_schema(store: Store, engine: Engine, role: str) -> None:
+def test_error_names_a_schema_that_the_role_may_not_use(store: Store, engine: Engine, role: str) -> None:
     store.sql(f"REVOKE USAGE ON SCHEMA {store.schema} FROM {role}")
     assert engine.refusal("--period", "2026-10", *as_role(store, role)).startswith(
         f'2026-10: permission denied for schema {store.schema}; grant USAGE on it to role "{role}"'

@@ -214,12 +214,12 @@ def test_restatement_replaces_a_forged_file_that_the_manifest_names(
     assert done.manifest()["revision"] == 2
 
 
-def test_next_run_continues_a_killed_restatement_without_the_forged_file(
+def test_next_run_continues_a_killed_restatement_and_replaces_the_forged_file(
     loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
 ) -> None:
     """The restatement is killed after it wrote its claim.
 
-    The old manifest still exists, or is already withdrawn.
+    In the first round, the old manifest is already removed. In the second round, it still exists.
     """
     (keys / "Alpha.asc").write_text(gpg.public(alpha))
     more: dict[str, Any] = {"file": ENCRYPTED, "files": BETA}
@@ -305,7 +305,7 @@ def test_next_run_continues_a_killed_run(
     assert json.loads(manifest.read_text())["revision"] == 1
 
 
-def test_name_of_an_encrypted_file_has_the_revision(
+def test_name_of_an_encrypted_file_contains_the_revision(
     loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
 ) -> None:
     form = File(name="{recipient}_{revision}.pgp", trailer_record="R{revision}", encryption=Pgp())

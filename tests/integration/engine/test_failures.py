@@ -36,7 +36,7 @@ class FullDisk:
 RUNTIME = Path(__file__).resolve().parents[3] / "modules/glue-extract/runtime"
 
 
-def test_full_disk_of_spark_is_reported() -> None:
+def test_error_of_spark_about_a_full_disk_is_reported() -> None:
     database = rolling_database.from_url("postgresql://u:p@h:1/d")
     error = RuntimeError("Job aborted: java.io.IOException: No space left on device")
     found = rolling_refusals.explained(error, database)
@@ -44,7 +44,7 @@ def test_full_disk_of_spark_is_reported() -> None:
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "jdbc"])
-def test_full_disk_while_reading_is_reported(
+def test_full_disk_is_reported_while_the_engine_reads_the_source(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch, driver: str
 ) -> None:
     store.branch()
@@ -61,7 +61,7 @@ def test_full_disk_while_reading_is_reported(
     assert engine.log[-1]["kind"] == "disk_full"
 
 
-def test_full_disk_while_writing_files_is_reported(
+def test_full_disk_is_reported_while_the_engine_writes_files(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every write to /dev/full fails with ENOSPC."""
@@ -102,7 +102,7 @@ def test_missing_driver_jar_is_reported_in_one_sentence(store: Store, tmp_path: 
     assert "Traceback" not in done.stdout.replace("cause", "") + done.stderr
 
 
-def test_error_of_a_run_comes_after_the_messages_of_spark(store: Store, tmp_path: Path) -> None:
+def test_error_of_a_run_is_the_last_line_after_the_messages_of_spark(store: Store, tmp_path: Path) -> None:
     done = ended_in_spark(store, "postgresql://u:p@127.0.0.1:1/x", tmp_path)
     assert "cannot reach the database at 127.0.0.1:1/x" in done.stderr.splitlines()[-1]
 

@@ -78,7 +78,9 @@ def test_trailer_has_the_control_totals_of_the_file(loans: Store, engine: Engine
     assert file["rows"] == 2
 
 
-def test_number_of_records_includes_the_first_and_the_last_record(loans: Store, engine: Engine) -> None:
+def test_number_of_records_counts_the_header_record_and_the_trailer_record(
+    loans: Store, engine: Engine
+) -> None:
     form = File(header_record="H,{records}", trailer_record="T,{records:0>4},{rows}")
     engine("2026-10", file=form)
     lines = content(engine, "Alpha_20261031.csv").decode().splitlines()
@@ -96,11 +98,13 @@ def test_fixed_width_file_has_the_expected_fields(loans: Store, engine: Engine) 
         "Alpha     000011Łódzka 1; Nord      2026-102026-08-012026-10-31    2000000100025000000050013"
     )
     assert {len(line) for line in lines} == {92}
-    # Without loans there is no amount, so the field is blank and not 0.
+    # This branch has no loans and no amount, so the field is blank and not 0.
     assert lines[1].endswith("    0" + " " * 24)
 
 
-def test_sum_in_a_record_has_as_many_decimal_places_as_its_field(loans: Store, engine: Engine) -> None:
+def test_sum_in_a_header_or_trailer_record_has_the_decimal_places_of_the_fixed_width_field(
+    loans: Store, engine: Engine
+) -> None:
     sums = "{sum[amount_sum]:0>15}{sum[amount_avg]:0>15}"
     form = File(
         format=FixedWidth(WIDTHS, encoding="iso8859-2"), header_record=f"H{sums}", trailer_record=f"T{sums}"
@@ -115,7 +119,9 @@ def test_sum_in_a_record_has_as_many_decimal_places_as_its_field(loans: Store, e
     assert last == "T000000001000,25000000000100025"
 
 
-def test_sum_with_more_decimals_than_its_field_is_refused(bare_store: Store, engine: Engine) -> None:
+def test_sum_with_more_decimal_places_than_the_fixed_width_field_is_refused(
+    bare_store: Store, engine: Engine
+) -> None:
     bare_store.create(amount="numeric(12,4)")
     bare_store.loan(bare_store.branch(key=11), "2026-10-05", 0.125)
     form = File(format=FixedWidth(WIDTHS), trailer_record="T{sum[amount_sum]:0>15}")
@@ -125,7 +131,7 @@ def test_sum_with_more_decimals_than_its_field_is_refused(bare_store: Store, eng
     )
 
 
-def test_compressed_files_have_repeatable_bytes(loans: Store, engine: Engine, tmp_path: Path) -> None:
+def test_compressed_file_has_the_same_bytes_in_each_run(loans: Store, engine: Engine, tmp_path: Path) -> None:
     engine("2026-10", file=File())
     plain = content(engine, "Alpha_20261031.csv")
     made: dict[str, list[bytes]] = {"gzip": [], "zip": []}
@@ -135,16 +141,16 @@ def test_compressed_files_have_repeatable_bytes(loans: Store, engine: Engine, tm
             engine.folder = tmp_path / f"{compression}-{number}"
             engine("2026-10", file=File(compression=compression))
             found.append(content(engine, f"Alpha_20261031.csv.{ending}"))
-            time.sleep(2)  # times in a zip file have steps of two seconds
+            time.sleep(2)  # a zip file stores times in steps of two seconds
         assert found[0] == found[1]
     assert gzip.decompress(made["gzip"][0]) == plain
-    assert made["gzip"][0][:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # the gzip header has no name and no time
+    assert made["gzip"][0][:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # no file name, no time
     with zipfile.ZipFile(io.BytesIO(made["zip"][0])) as archive:
         assert archive.namelist() == ["Alpha_20261031.csv"]
         assert archive.read("Alpha_20261031.csv") == plain
 
 
-def test_archive_has_the_sizes_of_a_file_before_its_content(loans: Store, engine: Engine) -> None:
+def test_zip_archive_stores_the_sizes_of_a_file_before_the_content(loans: Store, engine: Engine) -> None:
     """Java before version 23 cannot read a zip file as a stream if 64-bit sizes come after the content."""
     engine("2026-10", file=File(compression="zip", header_record="H{rows}"))
     data = content(engine, "Alpha_20261031.csv.zip")
@@ -157,7 +163,7 @@ def test_archive_has_the_sizes_of_a_file_before_its_content(loans: Store, engine
     assert plain.startswith(b"H2\r\nbank_name,")
 
 
-def test_markers_are_in_the_manifest_and_change_with_a_restatement(loans: Store, engine: Engine) -> None:
+def test_manifest_lists_the_markers_and_a_restatement_replaces_them(loans: Store, engine: Engine) -> None:
     form = File(markers=("sha256", "done"))
     engine("2026-10", file=form)
     data = content(engine, "Alpha_20261031.csv")
@@ -187,7 +193,7 @@ def test_markers_are_in_the_manifest_and_change_with_a_restatement(loans: Store,
     ]
 
 
-def test_file_settings_of_one_recipient_may_differ(loans: Store, engine: Engine) -> None:
+def test_spec_may_set_the_file_settings_of_one_recipient(loans: Store, engine: Engine) -> None:
     engine("2026-10", files={"Beta": File(name="{recipient}.{period}", format=Csv(delimiter="\t"))})
     assert [path.rpartition("/")[2] for path in engine_paths(engine)] == [
         "Alpha_20261031.csv",
@@ -245,8 +251,10 @@ def engine_paths(engine: Engine) -> list[str]:
     return sorted(str(path) for path in found if path.parts[0] != "_manifests")
 
 
-def test_name_of_a_file_in_an_error_message_is_no_link(store: Store, engine: Engine) -> None:
-    """zip is a top-level domain, so a mail program would show the name of an archive as a link."""
+def test_error_message_contains_no_file_name_that_mail_programs_show_as_a_link(
+    store: Store, engine: Engine
+) -> None:
+    """Because zip is a top-level domain, mail programs would show the name of a zip file as a link."""
     form = File(name="{recipient}_{date:%Y%m%d}.zip", compression="zip")
     branch = store.branch(bank="Evil")
     engine("2026-10", file=form)

@@ -31,7 +31,7 @@ GROUPS: tuple[tuple[tuple[str, str, str | None, str | None, str | None], tuple[s
 
 @hypothesis.settings(max_examples=40)
 @given(file=formats.files())
-def test_reader_of_each_format_returns_the_rows_that_a_run_wrote(
+def test_file_in_a_random_format_is_read_back_with_the_expected_rows(
     file: File, bare_store: Store, engine: Engine
 ) -> None:
     load(bare_store)

@@ -25,7 +25,9 @@ def unassigned(engine: Engine, *period: str, **changes: Any) -> list[tuple[str, 
 # -- optional joins ----------------------------------------------------------------------------------------
 
 
-def test_branch_without_a_bank_is_in_the_file_of_unassigned(store: Store, engine: Engine) -> None:
+def test_rows_of_a_branch_without_a_bank_are_in_the_file_of_the_recipient_unassigned(
+    store: Store, engine: Engine
+) -> None:
     lost, kept = store.branch(), store.branch()
     store.sql('UPDATE "Branch" SET "Bank_idBank" = NULL WHERE "idBranch" = %s', lost)
     store.loan(lost, "2026-10-01", 70)
@@ -36,7 +38,9 @@ def test_branch_without_a_bank_is_in_the_file_of_unassigned(store: Store, engine
     assert delivered.manifest()["orphans"]["rows"] == 0
 
 
-def test_loans_without_a_branch_are_one_row_in_the_file_of_unassigned(store: Store, engine: Engine) -> None:
+def test_all_loans_without_a_branch_become_one_row_in_the_file_of_the_recipient_unassigned(
+    store: Store, engine: Engine
+) -> None:
     branch = store.branch()
     store.loan(None, "2026-10-01", 70)
     store.loan(None, "2026-10-02", 2)
@@ -51,7 +55,7 @@ def test_row_is_unassigned_if_an_optional_join_before_a_mandatory_join_finds_no_
     branch = store.branch()
     store.loan(None, "2026-10-01", 70)  # the loan has no account, and the join to Account is optional
     store.loan(branch, "2026-10-01", 5)
-    store.sql('UPDATE "Client" SET "Branch_idBranch" = 999')  # the client has no branch
+    store.sql('UPDATE "Client" SET "Branch_idBranch" = 999')  # no branch has this key
     assert "1 of 2 rows of the window that ends with 2026-10 reaches no recipient" in engine.refusal(
         "2026-10", joins=optional("Account")
     )
@@ -67,7 +71,7 @@ def test_row_is_an_orphan_if_a_mandatory_join_before_an_optional_join_finds_no_r
     assert "1 of 2 rows of the window that ends with 2026-10 reaches no recipient (sum of" in sentence
 
 
-def test_recipient_unassigned_has_a_file_in_every_period(store: Store, engine: Engine) -> None:
+def test_recipient_unassigned_gets_a_file_in_every_period(store: Store, engine: Engine) -> None:
     store.branch()
     store.loan(None, "2026-07-01", 70)
     joins = optional("Account")
@@ -79,7 +83,7 @@ def test_recipient_unassigned_has_a_file_in_every_period(store: Store, engine: E
     assert found == [1, 0]
     assert engine("2026-10", joins=joins).message.startswith(
         "nothing to write"
-    )  # one run for both periods gives the same bytes
+    )  # the first run already wrote the same bytes
 
 
 def test_spec_may_choose_another_name_for_the_unassigned_recipient(store: Store, engine: Engine) -> None:
@@ -88,12 +92,14 @@ def test_spec_may_choose_another_name_for_the_unassigned_recipient(store: Store,
     assert delivered.lines("Nobank") == []
 
 
-def test_bank_with_the_name_of_unassigned_is_refused(store: Store, engine: Engine) -> None:
+def test_run_is_refused_if_a_bank_has_the_name_of_the_unassigned_recipient(
+    store: Store, engine: Engine
+) -> None:
     store.branch(bank="Unassigned")
     assert 'the source has a recipient "Unassigned"' in engine.refusal("2026-10", joins=optional("Bank"))
 
 
-def test_rows_of_a_bank_without_a_name_are_orphans_even_if_the_join_is_optional(
+def test_rows_of_a_bank_without_a_name_are_orphans_even_if_the_join_to_the_bank_is_optional(
     store: Store, engine: Engine
 ) -> None:
     store.loan(store.branch(), "2026-10-01", 5)
@@ -104,7 +110,9 @@ def test_rows_of_a_bank_without_a_name_are_orphans_even_if_the_join_is_optional(
     )
 
 
-def test_row_without_a_group_stays_in_the_file_of_its_recipient(bare_store: Store, engine: Engine) -> None:
+def test_row_without_a_product_is_in_the_file_of_its_recipient_with_an_empty_group(
+    bare_store: Store, engine: Engine
+) -> None:
     bare_store.sql("CREATE TABLE shop (id int PRIMARY KEY, name text)")
     bare_store.sql("CREATE TABLE product (id int PRIMARY KEY, name text)")
     bare_store.sql("CREATE TABLE sales (shop int, product int, total bigint, day date)")
@@ -170,8 +178,8 @@ def test_join_may_use_several_columns(shops: Store, engine: Engine, index: Liter
     ]
 
 
-def test_refusal_names_the_composite_key_that_is_not_unique(shops: Store, engine: Engine) -> None:
-    shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # land and id alone need not be unique
+def test_error_names_the_columns_of_a_composite_key_that_is_not_unique(shops: Store, engine: Engine) -> None:
+    shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # this key allows rows with equal (land, id)
     shops.sql("INSERT INTO shop VALUES (1, 'IE', 'Eve')")
     assert (
         "the join sales.land = shop.land and sales.shop = shop.id would multiply rows: 1 value of"
@@ -179,7 +187,7 @@ def test_refusal_names_the_composite_key_that_is_not_unique(shops: Store, engine
     )
 
 
-def test_join_to_a_part_of_a_composite_key_is_refused_as_not_unique(shops: Store, engine: Engine) -> None:
+def test_join_is_refused_if_it_uses_only_a_part_of_a_composite_key(shops: Store, engine: Engine) -> None:
     joins = (Join("shop", left="sales.shop", right="id"),)
     assert 'would multiply rows: 1 value of "id"' in engine.refusal("2026-10", **{**BY_KEY, "joins": joins})
 
@@ -240,7 +248,7 @@ def test_condition_of_the_extract_selects_rows_of_the_entity(
     assert delivered.manifest()["expressions"]["where"] == where
 
 
-def test_rows_excluded_by_where_are_neither_orphans_nor_in_the_control_totals(
+def test_rows_that_the_condition_excludes_are_neither_orphans_nor_in_the_control_totals(
     store: Store, engine: Engine
 ) -> None:
     store.loan(None, "2026-10-01", 70)
@@ -259,7 +267,7 @@ def test_rows_excluded_by_where_are_neither_orphans_nor_in_the_control_totals(
         ('nosuch("Amount") > 5', "calls nosuch(), which is not a function of PostgreSQL"),
     ],
 )
-def test_invalid_where_is_refused(store: Store, engine: Engine, where: str, said: str) -> None:
+def test_invalid_condition_is_refused(store: Store, engine: Engine, where: str, said: str) -> None:
     sentence = engine.refusal("2026-10", where=where)
     assert said in sentence
     assert engine.log[-1]["kind"] in ("spec", "contract")
@@ -303,10 +311,10 @@ def rate(store: Store, left: str, right: str, *rows: tuple[str, str]) -> None:
         ("timetz", "time", []),
     ],
 )  # fmt: skip
-def test_join_is_refused_if_one_value_can_equal_several_unique_values(
+def test_join_is_refused_if_one_value_can_match_two_different_values_of_a_unique_column(
     store: Store, engine: Engine, left: str, right: str, rows: list[tuple[str, str]]
 ) -> None:
-    """Such a join could repeat one row and lose another row. The number of rows would be correct."""
+    """The join could repeat one row and lose another row, although the number of rows is correct."""
     store.sql("CREATE DOMAIN padded AS char(3)")
     rate(store, left, right, *rows)
     said = engine.refusal("2026-10", time_zone="Europe/Berlin", **RATED)
@@ -329,7 +337,7 @@ def test_join_is_refused_if_one_value_can_equal_several_unique_values(
         ("timestamp", "timestamptz", "2026-10-01"),
     ],
 )
-def test_join_of_different_types_is_allowed_if_a_value_equals_only_one_value(
+def test_join_of_columns_of_different_types_is_allowed_if_each_value_matches_only_one_value(
     store: Store, engine: Engine, left: str, right: str, value: str
 ) -> None:
     rate(store, left, right, (value, value))
@@ -342,7 +350,7 @@ def test_join_of_different_types_is_allowed_if_a_value_equals_only_one_value(
 @pytest.mark.parametrize(
     ("type", "total"), [("double precision", "123456789012345.87"), ("real", "123456790000000.20")]
 )
-def test_sum_of_floats_adds_their_decimal_text_and_logs_a_warning(
+def test_sum_of_a_float_column_adds_the_decimal_text_of_the_values_and_logs_a_warning(
     bare_store: Store, engine: Engine, type: LiteralString, total: str
 ) -> None:
     bare_store.create(amount=type)
@@ -366,6 +374,6 @@ def test_infinite_float_is_refused(bare_store: Store, engine: Engine) -> None:
     )
 
 
-def test_unused_options_are_not_in_the_manifest(store: Store, engine: Engine) -> None:
+def test_manifest_has_no_field_notes_if_no_column_is_a_float(store: Store, engine: Engine) -> None:
     store.branch()
     assert "notes" not in engine("2026-10").manifest()

@@ -80,7 +80,7 @@ def test_job_encrypts_files_with_the_keys_that_terraform_uploaded(
     )
 
 
-def test_password_is_neither_in_the_log_nor_in_the_message(
+def test_password_is_neither_in_the_log_nor_in_the_error_message(
     account: Account, store: Store, engine: Engine
 ) -> None:
     account.secret(json.dumps({"username": "nobody-here", "password": "swordfish"}))
@@ -107,7 +107,7 @@ def test_secret_is_read_again_if_it_rotates_after_the_first_read(
     assert delivered.message.startswith("2026-10: published")
 
 
-def test_error_for_a_restatement_without_delete_permission_says_what_to_grant(
+def test_error_says_what_to_grant_if_a_restatement_has_no_delete_permission(
     account: Account, store: Store, engine: Engine
 ) -> None:
     branch = store.branch()
@@ -132,7 +132,7 @@ def test_error_names_a_missing_glue_connection(account: Account, engine: Engine)
     )
 
 
-def test_error_for_a_connection_without_a_secret_says_what_to_set(account: Account, engine: Engine) -> None:
+def test_error_says_what_to_set_if_the_connection_has_no_secret(account: Account, engine: Engine) -> None:
     account.connection({"USERNAME": "reader", "PASSWORD": "swordfish"})
     assert "has no secret; set its SECRET_ID" in engine.refusal(*account.arguments)
 
@@ -142,14 +142,16 @@ def test_error_names_a_missing_secret(account: Account, engine: Engine) -> None:
     assert engine.refusal(*account.arguments).startswith("2026-10: secret no-such-secret does not exist")
 
 
-def test_secret_without_login_is_refused_and_not_quoted(account: Account, engine: Engine) -> None:
+def test_error_for_a_secret_without_a_login_does_not_contain_the_secret(
+    account: Account, engine: Engine
+) -> None:
     account.secret("swordfish")
     sentence = engine.refusal(*account.arguments)
     assert "is not a JSON object with username and password" in sentence
     assert "swordfish" not in sentence + json.dumps(engine.log)
 
 
-def test_error_for_a_role_that_cannot_read_the_secret_says_what_to_grant(
+def test_error_says_what_to_grant_if_the_role_cannot_read_the_secret(
     account: Account, engine: Engine
 ) -> None:
     account.act_as([{"Action": "glue:GetConnection", "Resource": "*"}, *WRITE])
@@ -157,7 +159,7 @@ def test_error_for_a_role_that_cannot_read_the_secret_says_what_to_grant(
 
 
 @pytest.mark.parametrize("right", ["s3:PutObject", "s3:ListBucketVersions"])
-def test_error_for_a_role_that_cannot_write_says_what_to_grant(
+def test_error_says_what_to_grant_if_the_role_cannot_write(
     account: Account, store: Store, engine: Engine, right: str
 ) -> None:
     store.branch()

@@ -10,7 +10,7 @@ from tests.support.bank import Engine, Store
 from tests.support.engine.account import Account, authority
 
 
-def test_server_with_a_certificate_of_the_given_ca_is_accepted(
+def test_server_certificate_is_accepted_if_the_given_authority_signed_it(
     account: Account, store: Store, engine: Engine
 ) -> None:
     store.branch()
@@ -18,12 +18,12 @@ def test_server_with_a_certificate_of_the_given_ca_is_accepted(
     assert engine(*account.arguments).message.startswith("2026-10: published")
 
 
-def test_ca_bundle_with_120_other_authorities_is_accepted(
+def test_server_certificate_is_accepted_if_one_of_121_given_authorities_signed_it(
     account: Account, store: Store, engine: Engine
 ) -> None:
     """The certificate bundle of RDS has about 120 authorities.
 
-    PostgreSQL's JDBC driver itself reads only the first authority in a file.
+    PostgreSQL's JDBC driver reads only the first authority in a file, so the engine selects the right one.
     """
     store.branch()
     others = [authority(f"authority {number}") for number in range(120)]
@@ -34,7 +34,7 @@ def test_ca_bundle_with_120_other_authorities_is_accepted(
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_server_certificate_of_another_authority_is_refused(
+def test_server_certificate_is_refused_if_no_given_authority_signed_it(
     account: Account, engine: Engine, number: int
 ) -> None:
     account.tls(b"".join(authority(f"authority {n}") for n in range(number)))
@@ -46,7 +46,9 @@ def test_server_certificate_of_another_authority_is_refused(
     assert engine.log[-1]["kind"] == "tls"
 
 
-def test_server_certificate_of_another_host_is_refused(account: Account, engine: Engine) -> None:
+def test_server_certificate_is_refused_if_it_does_not_contain_the_host(
+    account: Account, engine: Engine
+) -> None:
     # The name 127.1 stands for the same address as 127.0.0.1, but the certificate does not contain it.
     alias = account.place.replace("127.0.0.1", "127.1")
     account.tls(account.server.authority.read_bytes(), f"jdbc:postgresql://{alias}")
@@ -67,13 +69,10 @@ def test_server_without_tls_is_refused(
         )
 
 
-def test_jdbc_driver_also_verifies_host_and_authority(
+def test_jdbc_driver_verifies_host_and_authority_without_the_check_of_the_engine(
     account: Account, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Spark opens its connections in other processes.
-
-    The check in the process of the engine does not protect the connections of Spark.
-    """
+    """Spark opens its connections in other processes, so the check of the engine does not protect them."""
     monkeypatch.setattr(rolling_database, "_authority", lambda url, blocks, source: blocks[0])
     alias = account.place.replace("127.0.0.1", "127.1")
     account.tls(account.server.authority.read_bytes(), f"jdbc:postgresql://{alias}")

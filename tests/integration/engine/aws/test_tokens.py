@@ -18,10 +18,10 @@ from tests.support.engine.account import Account, TokenUser
 
 @pytest.fixture
 def token_user(account: Account, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenUser]:
-    """A user of the source. The password is the token for one fixed time.
+    """A user of the source. The password is a token that is created at a fixed time.
 
-    The local PostgreSQL cannot ask IAM. A token depends on the time of its signature, so the test fixes the
-    clock.
+    The local PostgreSQL cannot ask IAM, so it accepts only this token. A token depends on the time of its
+    signature, so the test sets this time.
     """
     user = TokenUser(f"token_{store.schema}", store, account)
     sign = SigV4QueryAuth.add_auth
@@ -50,7 +50,7 @@ def test_job_logs_in_with_a_token_and_verifies_the_server(
     assert "tls_unverified" not in [line["event"] for line in delivered.log]
 
 
-def test_login_with_a_token_but_no_ca_certificate_uses_tls_and_logs_a_warning(
+def test_login_with_a_token_uses_tls_and_logs_a_warning_if_no_ca_certificate_is_given(
     token_user: TokenUser, store: Store, engine: Engine
 ) -> None:
     store.branch()
@@ -65,7 +65,7 @@ def test_refused_token_is_replaced_by_a_new_token(
     token_user: TokenUser, store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
-    token_user.clock = datetime(2026, 11, 1, 0, 2)  # the server refuses a token that is created at this time
+    token_user.clock = datetime(2026, 11, 1, 0, 2)  # the server accepts only the token of 00:01
     made = rolling_database.from_token
     moments = iter([token_user.clock, datetime(2026, 11, 1, 0, 1)])
 
@@ -86,7 +86,7 @@ def test_every_login_creates_a_new_token(token_user: TokenUser) -> None:
     assert database.fresh().properties["password"] != database.properties["password"]
 
 
-def test_error_and_log_of_a_refused_token_do_not_contain_its_signature(
+def test_signature_of_a_refused_token_is_neither_in_the_error_nor_in_the_log(
     token_user: TokenUser, engine: Engine
 ) -> None:
     token_user.clock = datetime(2026, 11, 1, 0, 2)

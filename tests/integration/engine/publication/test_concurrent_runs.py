@@ -35,9 +35,9 @@ OTHER = {"Alpha": "a2", "Beta": "b", "Delta": "d"}
 def test_only_one_of_two_concurrent_runs_publishes(
     publisher: Publisher, before: dict[str, str], other: dict[str, str]
 ) -> None:
-    """The second run starts and ends between two calls of the first run.
+    """The second run starts and ends between two calls of the first run to the target.
 
-    The test tries every place between two calls.
+    The test repeats this before each call of the first run.
     """
     for calls in range(60):
         publisher.store = beside(publisher.store, str(calls))
@@ -46,7 +46,8 @@ def test_only_one_of_two_concurrent_runs_publishes(
         second: list[str] = []
 
         def step(call: int, calls: int = calls, second: list[str] = second) -> None:
-            if call >= calls:  # earlier rounds of the loop have checked the calls with lower numbers
+            # Earlier rounds of the loop have already checked the target before the calls with lower numbers.
+            if call >= calls:
                 publisher.published()
             if call == calls:
                 second.append(attempt(publisher, other, restate=bool(before)))
@@ -62,9 +63,9 @@ def test_only_one_of_two_concurrent_runs_publishes(
 
 @pytest.mark.parametrize("before", [{}, {"Alpha": "a", "Beta": "b"}], ids=["first", "restated"])
 def test_only_one_of_two_interleaved_runs_publishes(tmp_path: Path, before: dict[str, str]) -> None:
-    """Each of two runs is paused once, before one of its calls.
+    """Each of two runs is paused once, before one of its calls to the target.
 
-    The test tries about 300 pairs of calls.
+    The test tries about 300 combinations of a call of the first run and a call of the second run.
     """
     for stop_first, stop_second in itertools.product(range(36), range(0, 36, 5)):
         scratch = tmp_path / f"{stop_first}-{stop_second}"
@@ -80,7 +81,7 @@ def test_only_one_of_two_interleaved_runs_publishes(tmp_path: Path, before: dict
             turns: Turns = turns, ends: dict[str, str] = ends,
         ) -> None:  # fmt: skip
             def step(call: int) -> None:
-                # Earlier rounds of the loop have checked the target before the calls with lower numbers.
+                # Earlier rounds have already checked the target before the calls with lower numbers.
                 if call >= (stop if name == "first" else stop - 4):
                     publisher.published()
                 if call == stop:
@@ -105,7 +106,7 @@ def test_only_one_of_two_interleaved_runs_publishes(tmp_path: Path, before: dict
 class Turns:
     """Let only one of two threads run at a time.
 
-    The other thread runs when a thread calls `give`, and when a thread ends.
+    If the running thread calls `give` or ends, the other thread runs.
     """
 
     def __init__(self) -> None:
@@ -143,7 +144,7 @@ def check_one_won(publisher: Publisher, before: dict[str, str], *runs: tuple[str
     assert lying == set(publisher.texts() or {}), runs
 
 
-def test_run_changes_nothing_if_another_run_publishes_during_its_pause(publisher: Publisher) -> None:
+def test_paused_run_changes_nothing_if_another_run_publishes_during_the_pause(publisher: Publisher) -> None:
     """The run is paused after it removed the old manifest, and before its next call."""
     publisher(Alpha="a", Beta="b")
 
@@ -158,10 +159,13 @@ def test_run_changes_nothing_if_another_run_publishes_during_its_pause(publisher
 
 
 @pytest.mark.parametrize("later", [0, 1, 2, 3])
-def test_next_run_removes_a_file_that_is_created_after_its_plan(publisher: Publisher, later: int) -> None:
-    """The next run plans before the first run creates the file.
+def test_second_run_removes_a_file_that_the_first_run_created_after_the_second_run_planned(
+    publisher: Publisher, later: int
+) -> None:
+    """The second run plans before the first run creates the file.
 
-    The next run takes over the claim when the first run has made `later` more calls to the target.
+    The first run creates the file and makes `later` more calls to the target. Then the second run takes over
+    the claim of the first run.
     """
     publisher(Alpha="a")
     looked: list[Plan] = []
@@ -183,10 +187,12 @@ def test_next_run_removes_a_file_that_is_created_after_its_plan(publisher: Publi
     assert not publisher.lies("Own")
 
 
-def test_failed_late_run_does_not_allow_the_next_run_to_replace_files(publisher: Publisher) -> None:
-    """A late run claims a period that another run has just published.
+def test_third_run_cannot_replace_published_files_after_a_late_second_run_failed(
+    publisher: Publisher,
+) -> None:
+    """The second run plans before the first run has published, and starts to publish afterwards.
 
-    The late run ends, and its claim has no effect.
+    The second run fails. A third run without --restate is still refused.
     """
     late: list[Plan] = []
 

@@ -39,7 +39,7 @@ class Proxy(ThreadingHTTPServer):
         self.trust = ssl.create_default_context(cafile=str(cloud.authority))
         self.fault: Fault | None = None
         self.faulty: Callable[[str, int], bool] = lambda method, attempt: False
-        self.attempts: dict[str, int] = {}  # how often the same request has arrived in a row
+        self.attempts: dict[str, int] = {}  # attempts of each request since its last success
         self.faults = 0
 
     @property
@@ -47,7 +47,7 @@ class Proxy(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, *_: object) -> None:
-        """Ignore clients that closed their connection, because the tests cause this."""
+        """Report no error for a client that closed its connection, because the tests cause this."""
 
     def pass_on(
         self, request: BaseHTTPRequestHandler, body: bytes
@@ -183,8 +183,8 @@ def publisher(
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     monkeypatch.setattr("rolling_store.time.sleep", lambda _: None)
-    # Only tests of the fault "silence" have the short timeout, because any response of a busy machine may
-    # take a second.
+    # Only tests of the fault "silence" have the short timeout. In the other tests, a correct response may
+    # take more than a second on a busy machine.
     if "silence" in request.node.name:
         monkeypatch.setattr(rolling_store, "_READ_TIMEOUT", 1)
     yield Publisher(BucketStore("faulty", f"loans/{next(_folders)}"), tmp_path)
@@ -206,7 +206,7 @@ def test_every_request_that_fails_once_is_retried(publisher: Publisher, proxy: P
 
 @pytest.mark.parametrize("write", range(5))
 @pytest.mark.parametrize("kind", ["503", "reset"])
-def test_persistent_failure_ends_the_run_and_publishes_nothing_partial(
+def test_run_fails_without_a_partial_publication_if_every_retry_of_a_write_fails(
     publisher: Publisher, proxy: Proxy, kind: str, write: int
 ) -> None:
     """One write of a restatement fails, and all later writes fail, too.
@@ -261,7 +261,7 @@ def test_multipart_upload_is_visible_only_when_complete(
     publisher: Publisher, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rolling_store, "_PART", 5 << 20)
-    text = "0123456789abcdef" * (1 << 19) + "end"  # 8 MiB, which is an upload of two parts
+    text = "0123456789abcdef" * (1 << 19) + "end"  # 8 MiB, so the upload has two parts
     there = []
 
     def look(method: str, attempt: int) -> bool:
@@ -273,7 +273,8 @@ def test_multipart_upload_is_visible_only_when_complete(
     assert publisher(Alpha=text).startswith("published: 1 file")
     proxy.fault = None
     # Each of six requests is tried twice: the claim, the start of the upload, its two parts, its completion,
-    # and the manifest. Only the checks before the two attempts for the manifest find the file.
+    # and the manifest. The test looks for the file before each attempt. It finds the file only before the
+    # two attempts for the manifest.
     assert there == [*[False] * 10, *[True] * 2]
     assert publisher.texts() == {"Alpha": text}
     [entry] = (publisher.published() or {})["files"]

@@ -38,7 +38,7 @@ def forge(publisher: Publisher, **changes: object) -> None:
 
 @pytest.mark.parametrize("key", ["/abs/file", "../file", "bank_name=Alpha/../../file", "", "link/file"])
 @pytest.mark.parametrize("where", ["files", "withdrawn"])
-def test_manifest_that_lists_a_file_outside_the_target_deletes_nothing(
+def test_run_deletes_no_file_outside_the_target_that_a_forged_manifest_lists(
     key: str, where: str, tmp_path: Path
 ) -> None:
     outside = tmp_path / "file"
@@ -62,7 +62,7 @@ def test_manifest_that_lists_a_file_outside_the_target_deletes_nothing(
     assert publisher.text("Alpha") == "a"
 
 
-def test_manifest_that_lists_a_key_of_another_prefix_deletes_nothing(
+def test_run_is_refused_if_the_manifest_lists_a_key_of_another_prefix(
     cloud: Cloud, bucket: str, tmp_path: Path
 ) -> None:
     publisher = Publisher(BucketStore(bucket, "ours", cloud.client("s3")), tmp_path)
@@ -73,7 +73,7 @@ def test_manifest_that_lists_a_key_of_another_prefix_deletes_nothing(
 
 
 @pytest.mark.parametrize("revision", [float("nan"), float("inf"), 1.5, 0, -1, True, "1", None])
-def test_manifest_whose_revision_is_not_a_positive_integer_is_refused(
+def test_run_is_refused_if_the_revision_in_the_manifest_is_not_a_positive_integer(
     revision: object, tmp_path: Path
 ) -> None:
     publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
@@ -83,7 +83,7 @@ def test_manifest_whose_revision_is_not_a_positive_integer_is_refused(
         publisher(Alpha="b", restate=True)
 
 
-def test_manifest_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+def test_run_is_refused_if_the_manifest_has_too_many_nested_levels(tmp_path: Path) -> None:
     publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
     overwrite(publisher, MANIFEST, b'{"a":' * 100_000)
     with pytest.raises(ExtractError, match="is not a manifest"):

@@ -32,7 +32,7 @@ AGAIN = (
     [(*FIRST, True), (*FIRST, False), (*AGAIN, False)],
     ids=["first, then the same", "first, then others", "restated, then others"],
 )
-def test_next_run_repairs_the_target_of_a_run_killed_at_any_call(
+def test_next_run_repairs_the_target_after_a_run_is_killed_before_any_of_its_calls(
     publisher: Publisher,
     before: dict[str, str],
     killed: dict[str, str],
@@ -43,7 +43,7 @@ def test_next_run_repairs_the_target_of_a_run_killed_at_any_call(
     repair(publisher, before, killed, later, same=same)
 
 
-def test_next_run_repairs_the_target_of_a_killed_run_that_writes_markers(tmp_path: Path) -> None:
+def test_next_run_repairs_the_target_if_the_killed_run_writes_marker_files(tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     publisher = PackedPublisher(FolderStore(tmp_path / "out"), tmp_path / "scratch")
     repair(publisher, *AGAIN, same=False)
@@ -58,7 +58,7 @@ def repair(
     same: bool,
 ) -> None:
     """Kill a run before each of its calls. Check that the next run repairs the target each time."""
-    # After the repair, the target must be the same as without the kill.
+    # After the repair, the target must contain exactly these files.
     whole = killed if same else later
     for calls in range(200):
         publisher.store = beside(publisher.store, str(calls))
@@ -69,7 +69,8 @@ def repair(
         found = publisher.texts()  # a manifest is always correct, even after an incomplete publication
         assert found in ((before or None), None, killed)
         if found == before:
-            publisher.run(whole, restate=True)  # the killed run wrote nothing, so nothing needs a repair
+            # The killed run has not removed the old manifest, so the period is still published.
+            publisher.run(whole, restate=True)
         elif found != whole:
             publisher.run(whole, restate=found == killed)
         assert publisher.texts() == whole
@@ -87,7 +88,7 @@ def test_next_run_completes_a_killed_restatement(publisher: Publisher) -> None:
     assert publisher(Alpha="new") == "restated: 1 file, 1 row, revision 2"
 
 
-def test_file_that_no_run_wrote_is_replaced_only_with_restate(publisher: Publisher) -> None:
+def test_file_that_no_run_wrote_is_replaced_only_if_the_option_restate_is_set(publisher: Publisher) -> None:
     overwrite(publisher, "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv", b"theirs")
     with pytest.raises(
         ExtractError,

@@ -25,7 +25,9 @@ from tests.support.engine.publisher import (
 from tests.support.files import file_size_limit
 
 
-def test_missing_file_has_no_version_although_a_file_with_a_longer_name_exists(publisher: Publisher) -> None:
+def test_version_of_a_missing_file_is_none_even_if_a_longer_file_name_starts_with_its_name(
+    publisher: Publisher,
+) -> None:
     publisher.store.create("a/b.csv.bak", publisher.files(x="x")[0].path, hashlib.sha256(b"x").hexdigest())
     assert publisher.store.version("a/b.csv") is None
 
@@ -41,7 +43,7 @@ def test_versioned_bucket_keeps_replaced_files(cloud: Cloud, bucket: str, tmp_pa
 
 
 class TakenOver:
-    """A client of S3. Just before it copies a claim, another run replaces the claim."""
+    """An S3 client that acts like another run: it replaces a claim just before it copies the claim."""
 
     def __init__(self, s3: Any) -> None:
         self._s3 = s3
@@ -54,10 +56,8 @@ class TakenOver:
         return self._s3.copy_object(**request)
 
 
-def test_claim_that_is_replaced_just_before_the_copy_is_not_published(
-    cloud: Cloud, bucket: str, tmp_path: Path
-) -> None:
-    """The bucket still has the replaced version of the claim, but the engine must not copy this version."""
+def test_replaced_claim_is_not_copied_to_the_manifest(cloud: Cloud, bucket: str, tmp_path: Path) -> None:
+    """The bucket still has the old version of the claim, but the engine must not copy the old version."""
     publisher = Publisher(BucketStore(bucket, "taken", TakenOver(cloud.client("s3"))), tmp_path)
     with pytest.raises(ExtractError, match="another run started to publish 2026-10"):
         publisher(Alpha="a")
@@ -116,7 +116,7 @@ def test_failed_write_keeps_the_old_file(large: Path, tmp_path: Path) -> None:
     assert [(path.name, path.read_bytes()) for path in (tmp_path / "out").iterdir()] == [("f.csv", b"old")]
 
 
-def test_failed_commit_creates_no_manifest(tmp_path: Path) -> None:
+def test_failed_commit_of_a_claim_creates_no_manifest(tmp_path: Path) -> None:
     body, store = tmp_path / "body", FolderStore(tmp_path / "out")
     body.write_bytes(b"x" * (1 << 17))
     assert store.create("claim", body, "")
@@ -172,7 +172,7 @@ def test_file_name_that_is_too_long_is_refused_before_the_manifest_is_removed(
 
 
 @pytest.mark.parametrize("letter", ["x", "Ł"])
-def test_maximum_path_length_is_in_bytes_and_includes_the_prefix(letter: str, tmp_path: Path) -> None:
+def test_limit_of_a_path_counts_bytes_and_includes_the_prefix(letter: str, tmp_path: Path) -> None:
     longest = os.pathconf(tmp_path, "PC_NAME_MAX")
     stores: list[tuple[Store, int]] = [
         (BucketStore("bucket", "loans/first", client=object()), 1024 - len("loans/first/")),

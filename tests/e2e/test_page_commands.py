@@ -72,7 +72,7 @@ RUN: dict[str, str] = {
     ),
     "pip download --no-deps --only-binary :all: --python-version 3.13 --platform manylinux2014_x86_64"
     " --dest Terraform pysequoia==0.1.35": (
-        "tests/integration/engine/test_pgp_wheel.py::test_page_has_the_name_and_the_digest_of_the_wheel"
+        "tests/integration/engine/test_pgp_wheel.py::test_page_shows_the_name_and_the_digest_of_the_wheel"
     ),
     "extracts status .": f"{HERE}::test_documented_commands_update_a_project",
     "extracts update .": f"{HERE}::test_documented_commands_update_a_project",

@@ -1,4 +1,4 @@
-"""A run reports late data in published periods, and large changes from the month before."""
+"""A run reports late data of published periods, and metrics that differ much from the previous month."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rolling_extract import Metric
 from tests.support.bank import Engine, Store
 
 
-def test_late_data_of_every_published_period_is_reported_and_changes_nothing(
+def test_late_data_of_published_periods_is_reported_and_their_files_stay_unchanged(
     store: Store, engine: Engine
 ) -> None:
     branch = store.branch()
     for period in ("2026-06", "2026-07", "2026-08", "2026-09"):
         engine(period)
     before = {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()}
-    store.loan(branch, "2026-07-31", 9)  # this loan is in the windows of 2026-07 to 2026-09, not of 2026-10
+    store.loan(branch, "2026-07-31", 9)  # only the windows of 2026-07 to 2026-09 contain this loan
     delivered = engine("2026-10")
     told = [line for line in delivered.log if line["event"] == "late_data"]
     assert [line["period"] for line in told] == ["2026-07", "2026-08", "2026-09"]
@@ -61,7 +61,7 @@ def test_failed_late_data_check_does_not_stop_the_publication(
     assert told["message"].startswith("2026-07 could not be checked for late data: ")
 
 
-def test_late_data_periods_of_zero_disables_the_check(store: Store, engine: Engine) -> None:
+def test_setting_late_data_periods_to_zero_disables_the_late_data_check(store: Store, engine: Engine) -> None:
     branch = store.branch()
     engine("2026-09")
     store.loan(branch, "2026-07-31", 9)
@@ -81,7 +81,7 @@ def test_late_data_periods_of_zero_disables_the_check(store: Store, engine: Engi
         ("sum", [10], [-10], 'it of "Alpha" changed from 10 in 2026-09 to -10'),
     ],
 )
-def test_change_above_the_swing_factor_gives_a_warning(
+def test_metric_that_changes_by_more_than_the_swing_factor_gives_a_warning(
     store: Store, engine: Engine, aggregate: str, was: list[int], now: list[int], told: str | None
 ) -> None:
     branch = store.branch()

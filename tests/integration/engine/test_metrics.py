@@ -1,4 +1,4 @@
-"""Definitions of the metrics. Each test shows a mistake that other solutions of this task make."""
+"""Definitions of the metrics. Each test excludes a mistake that other solutions of this task make."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_loans_after_the_period_are_ignored(store: Store, engine: Engine) -> Non
     assert delivered.paths == ["bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv"]
 
 
-def test_same_month_of_another_year_is_not_in_the_window(store: Store, engine: Engine) -> None:
+def test_loan_of_october_2025_is_not_in_the_window_of_october_2026(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, "2025-10-10", 1000)
     store.loan(branch, "2026-10-10", 5)
@@ -146,7 +146,7 @@ def test_every_aggregate_covers_the_whole_window(
     assert line[f"amount_{aggregate}"] == figure
 
 
-def test_metric_with_aggregate_sum_has_one_column(store: Store, engine: Engine) -> None:
+def test_file_has_columns_only_for_the_metrics_that_the_spec_defines(store: Store, engine: Engine) -> None:
     store.branch()
     assert (
         engine("2026-10", aggregate="sum")
@@ -167,7 +167,7 @@ def test_sum_and_average_of_decimals_are_exact(bare_store: Store, engine: Engine
     assert line["amount_avg"] == "909090909.18"  # 10000000000.99 / 11 = 909090909.180909…
 
 
-def test_exact_quotient_is_rounded_once_half_up(bare_store: Store, engine: Engine) -> None:
+def test_average_that_ends_in_5_is_rounded_away_from_zero(bare_store: Store, engine: Engine) -> None:
     bare_store.create(amount="numeric(12,3)")
     branch = bare_store.branch()
     bare_store.loan(branch, "2026-10-01", "0.005")
@@ -179,7 +179,7 @@ def test_exact_quotient_is_rounded_once_half_up(bare_store: Store, engine: Engin
 def test_numeric_without_precision_keeps_all_digits(bare_store: Store, engine: Engine) -> None:
     bare_store.create(amount="numeric")
     branch = bare_store.branch()
-    # 24 digits after the point; Spark would keep 18 of them.
+    # This amount has 24 digits after the point. Spark would keep only 18 of them.
     bare_store.loan(branch, "2026-09-01", "0.000000000000000000000001")
     bare_store.loan(branch, "2026-10-01", "12345678901234")
     [line] = engine("2026-10", scale=18).lines("Alpha")
@@ -225,7 +225,7 @@ def test_time_zone_decides_the_month_of_a_timestamp(bare_store: Store, engine: E
     assert greenwich.message.startswith("2026-10: published")
 
 
-def test_repeated_hour_at_the_end_of_summer_time_is_counted_once(bare_store: Store, engine: Engine) -> None:
+def test_both_loans_in_a_repeated_hour_belong_to_the_same_month(bare_store: Store, engine: Engine) -> None:
     # In Havana, clocks go back from 01:00 to 00:00 on 1 November 2026, so the time 00:30 occurs twice.
     bare_store.create(date="timestamptz")
     branch = bare_store.branch()
@@ -257,7 +257,7 @@ def test_date_column_may_be_in_a_joined_table(store: Store, engine: Engine) -> N
     }
 
 
-def test_file_has_a_row_for_a_group_since_the_month_of_its_first_entity_row(
+def test_file_has_a_row_for_each_group_whose_first_entity_row_is_not_after_the_period(
     bare_store: Store, engine: Engine
 ) -> None:
     bare_store.sql("CREATE TABLE sales (shop text, product text, total numeric, month date)")
@@ -290,7 +290,7 @@ def test_file_has_a_row_for_a_group_since_the_month_of_its_first_entity_row(
     assert not (delivered.folder / "shop=B").exists()  # the first sale of shop B is in November
 
 
-def test_group_by_and_recipient_may_use_different_joins(bare_store: Store, engine: Engine) -> None:
+def test_group_by_columns_and_recipient_may_use_different_joins(bare_store: Store, engine: Engine) -> None:
     bare_store.sql("CREATE TABLE shop (id int PRIMARY KEY, name text)")
     bare_store.sql("CREATE TABLE product (id int PRIMARY KEY, name text)")
     bare_store.sql("CREATE TABLE sales (shop int, product int, total bigint, day date)")
@@ -316,7 +316,7 @@ def test_group_by_and_recipient_may_use_different_joins(bare_store: Store, engin
     assert [(line["product"], line["total_avg"]) for line in delivered.lines("B")] == [("rum", "")]
 
 
-def test_backfill_gives_the_same_bytes_as_single_runs(store: Store, engine: Engine) -> None:
+def test_backfill_writes_the_same_files_as_one_run_per_month(store: Store, engine: Engine) -> None:
     branch = store.branch()
     for month in range(1, 11):
         store.loan(branch, f"2026-{month:02d}-15", month**3)
@@ -325,7 +325,7 @@ def test_backfill_gives_the_same_bytes_as_single_runs(store: Store, engine: Engi
         assert engine(period).message.startswith("nothing to write")
 
 
-def test_source_with_lower_case_names_gives_the_same_bytes(bare_store: Store, engine: Engine) -> None:
+def test_lower_case_table_and_column_names_do_not_change_the_files(bare_store: Store, engine: Engine) -> None:
     bare_store.create()
     branch = bare_store.branch()
     bare_store.loan(branch, "2026-10-01", 7)
@@ -350,7 +350,7 @@ def test_existing_spark_session_keeps_its_settings(store: Store, engine: Engine)
     """On Glue or in a notebook, another program has already created the Spark session."""
     store.branch()
     engine = replace(engine, spec=replace(LOANS, aggregate_in="spark"))
-    engine("2026-10")  # creates a Spark session if there is none
+    engine("2026-10")  # this run creates a Spark session if there is none
     from pyspark.sql import SparkSession
 
     theirs = SparkSession.builder.getOrCreate()

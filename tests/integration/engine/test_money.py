@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def abroad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Database]:
-    """A server with these locales. The machine itself need not have them."""
+    """A database server with the locales of `LOCALES`, even if the machine does not have these locales."""
     with tempfile.TemporaryDirectory(prefix="locales-") as made:
         folder = Path(made)
         folder.chmod(0o755)  # the server may run as another user and must read the folder
@@ -45,7 +45,7 @@ def abroad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 
 @pytest.fixture(params=LOCALES)
 def priced(request: pytest.FixtureRequest, abroad: database.Database, engine: Engine) -> Iterator[Engine]:
-    """The engine, with a source for each locale. The source has one loan of 1000."""
+    """The engine with a source in one of the locales. The source has one loan of 1000."""
     locale, name = request.param, f"digits_{LOCALES[request.param]}"
     with psycopg.connect(abroad.url, autocommit=True) as owner:
         owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -73,8 +73,11 @@ def test_money_column_without_two_digits_after_the_point_is_refused(
 
 
 @pytest.mark.parametrize("way", ["database", "spark"])
-def test_view_that_casts_money_to_numeric_publishes_correct_values(priced: Engine, way: str) -> None:
-    """The error message proposes this view. Its cast runs in the session of the engine."""
+def test_money_column_that_a_view_casts_to_numeric_is_published_correctly(priced: Engine, way: str) -> None:
+    """The error message for a money column proposes a view that casts the column to numeric.
+
+    The result of the cast depends on lc_monetary of the engine's session.
+    """
     priced.store.sql(
         """ALTER TABLE "Loans" RENAME TO priced;
         CREATE VIEW "Loans" AS

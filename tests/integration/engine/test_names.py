@@ -1,4 +1,4 @@
-"""File names with a column of the recipient's table or with the revision, and files in a flat folder."""
+"""File names that contain a recipient's code or the revision, and files in a flat folder."""
 
 from __future__ import annotations
 
@@ -42,14 +42,16 @@ def names(engine: Engine) -> list[str]:
 # -- {recipient[code]} -------------------------------------------------------------------------------
 
 
-def test_file_name_and_trailer_have_a_column_of_the_recipients_table(loans: Store, engine: Engine) -> None:
+def test_file_name_and_trailer_may_contain_a_value_of_the_recipients_table(
+    loans: Store, engine: Engine
+) -> None:
     form = File(name="{recipient[CODE]:x>6}.csv", trailer_record="T{recipient[code]}")
     engine("2026-10", file=form)
     assert [name.rpartition("/")[2] for name in names(engine)] == ["xxA-01.csv", "xxB-02.csv"]
     assert (engine.folder / names(engine)[0]).read_bytes().endswith(b"\r\nTA-01\r\n")
 
 
-def test_changed_value_of_a_recipient_column_renames_the_file_only_with_restate(
+def test_restate_is_required_to_rename_a_file_whose_recipient_code_has_changed(
     loans: Store, engine: Engine
 ) -> None:
     engine("2026-10", file=CODED)
@@ -94,7 +96,7 @@ def twice_null(loans: Store) -> None:
         (twice_null, '"Beta" has several values of "code" in SCHEMA."Bank"; correct the rows'),
     ],
 )
-def test_recipient_with_no_value_several_values_or_an_invalid_value_of_a_column_is_refused(
+def test_recipient_is_refused_unless_the_column_in_its_file_name_has_one_valid_value(
     loans: Store, engine: Engine, spoil: Callable[[Store], None], sentence: str
 ) -> None:
     spoil(loans)
@@ -104,7 +106,7 @@ def test_recipient_with_no_value_several_values_or_an_invalid_value_of_a_column_
     assert sentence.replace("SCHEMA", loans.schema) in message
     assert message.endswith("Nothing was published.")
     assert names(engine) == []
-    # The column may have any value for a recipient whose file name does not contain it.
+    # The file name of Beta does not contain the code now. So Beta needs no valid code.
     engine("2026-10", file=CODED, files={"Beta": File()}, **changes)
 
 
@@ -120,7 +122,7 @@ FORGED = """=cmd|' /c calc'!A1;0;999.00"""
         ('A"', "U+0022 (QUOTATION MARK)"),
     ],
 )
-def test_recipient_code_cannot_forge_a_record(
+def test_recipient_code_with_a_character_that_is_unsafe_in_a_record_is_refused(
     loans: Store, engine: Engine, record: str, code: str, character: str
 ) -> None:
     loans.sql("""UPDATE "Bank" SET code = %s WHERE "Name" = 'Beta'""", code)
@@ -129,7 +131,7 @@ def test_recipient_code_cannot_forge_a_record(
     assert names(engine) == []
 
 
-def test_name_of_a_recipient_cannot_forge_a_record(loans: Store, engine: Engine) -> None:
+def test_recipient_name_in_a_record_has_only_letters_and_digits(loans: Store, engine: Engine) -> None:
     loans.sql("""UPDATE "Bank" SET "Name" = %s WHERE "Name" = 'Beta'""", FORGED + '"\u202e& Sons')
     record = "{recipient};{rows};{sum[amount_sum]}"
     engine("2026-10", file=File(header_record=record, trailer_record=record))
@@ -164,7 +166,7 @@ def test_value_that_is_longer_than_its_width_in_a_record_is_refused(loans: Store
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1250", "utf-16-le"])
-def test_width_of_a_field_in_a_fixed_width_record_is_in_bytes(
+def test_width_of_a_field_in_a_fixed_width_record_is_measured_in_bytes(
     loans: Store, engine: Engine, encoding: str
 ) -> None:
     loans.sql("""UPDATE "Bank" SET "Name" = 'Łódź' WHERE "Name" = 'Beta'""")
@@ -184,7 +186,9 @@ def test_recipient_column_that_does_not_exist_is_refused(loans: Store, engine: E
     assert f'no column "cdoe" in {loans.schema}."Bank". Did you mean "code"?' in sentence
 
 
-def test_file_name_with_a_recipient_column_is_refused_for_unassigned(loans: Store, engine: Engine) -> None:
+def test_file_name_with_a_recipient_column_is_refused_for_the_recipient_unassigned(
+    loans: Store, engine: Engine
+) -> None:
     *joins, last = engine.spec.joins
     optional = (*joins, Join(last.table, last.left, last.right, optional=True))
     sentence = engine.refusal("2026-10", file=CODED, joins=optional)
@@ -216,7 +220,7 @@ def test_restatement_to_a_flat_folder_moves_the_files(loans: Store, engine: Engi
     assert names(engine) == ["bank_name=Alpha/Alpha_20261031.csv", "bank_name=Beta/Beta_20261031.csv"]
 
 
-def test_file_name_has_the_revision_and_an_unchanged_month_keeps_its_revision(
+def test_revision_in_the_file_name_increases_only_if_a_restatement_changes_the_data(
     loans: Store, engine: Engine
 ) -> None:
     def shown() -> list[str]:
@@ -259,7 +263,7 @@ def test_file_name_has_the_revision_and_an_unchanged_month_keeps_its_revision(
     assert "nothing to write" in engine("2026-10", file=FLAT).message
 
 
-def test_record_has_the_same_revision_as_the_manifest(loans: Store, engine: Engine) -> None:
+def test_revision_in_a_trailer_record_is_the_revision_of_the_manifest(loans: Store, engine: Engine) -> None:
     form = File(trailer_record="T{revision}")
     for amount in (1, 2):
         loans.loan(11, "2026-10-06", amount)
@@ -269,7 +273,9 @@ def test_record_has_the_same_revision_as_the_manifest(loans: Store, engine: Engi
     assert json.loads((engine.folder / "_manifests/2026-10.json").read_text())["revision"] == 2
 
 
-def test_missing_file_with_a_revision_is_restored_with_the_same_name(loans: Store, engine: Engine) -> None:
+def test_missing_file_with_the_revision_in_its_name_is_restored_under_the_old_name(
+    loans: Store, engine: Engine
+) -> None:
     engine("2026-10", file=FLAT)
     lost = engine.folder / "bank_name=Alpha/Alpha_20261031_r01.csv"
     data = lost.read_bytes()
@@ -280,13 +286,13 @@ def test_missing_file_with_a_revision_is_restored_with_the_same_name(loans: Stor
 
 
 class Killed(BaseException):
-    """The tests raise this error to kill a run at any call."""
+    """A test raises this error to kill a run before a chosen call to the target."""
 
 
-def test_next_run_repairs_the_target_of_a_restatement_killed_at_any_call(
+def test_restatement_that_was_killed_at_any_step_is_completed_by_the_next_run(
     loans: Store, engine: Engine, tmp_path: Path
 ) -> None:
-    """A restatement with another file name is killed before each of its calls.
+    """Each round kills the restatement before a later call to the target. The restatement renames the file.
 
     The flat folder also has the files of another month.
     """
@@ -329,7 +335,7 @@ def test_next_run_repairs_the_target_of_a_restatement_killed_at_any_call(
     assert killed > 15
 
 
-def test_files_in_flat_folders_have_the_same_names_in_a_bucket(
+def test_restated_files_in_flat_folders_of_a_bucket_have_the_new_revision_in_their_names(
     loans: Store, engine: Engine, cloud: Cloud
 ) -> None:
     s3, bucket = cloud.client("s3"), "flat-names"

@@ -24,7 +24,7 @@ def newest(store: Store, last: str = "2026-10", **changes: Any) -> str | None:
     return None if found is None else str(found)
 
 
-def test_rows_after_the_last_period_and_rows_without_a_date_do_not_count(store: Store) -> None:
+def test_newest_period_ignores_rows_after_the_last_period_and_rows_without_a_date(store: Store) -> None:
     branch = store.branch()
     assert newest(store) is None
     for day in ("1998-05-31", "1998-04-01", "2026-11-01", None, "infinity"):
@@ -35,7 +35,7 @@ def test_rows_after_the_last_period_and_rows_without_a_date_do_not_count(store: 
     assert newest(store, "1998-03") is None
 
 
-def test_period_depends_on_the_time_zone(bare_store: Store) -> None:
+def test_newest_period_depends_on_the_time_zone_of_the_extract(bare_store: Store) -> None:
     bare_store.create(date="timestamptz")
     bare_store.loan(bare_store.branch(), "2026-08-31 22:30:00+00", 5)
     assert newest(bare_store) == "2026-08"
@@ -43,7 +43,7 @@ def test_period_depends_on_the_time_zone(bare_store: Store) -> None:
     assert newest(bare_store, "2026-08", time_zone="Europe/Paris") is None
 
 
-def test_date_and_filter_may_be_in_joined_tables(store: Store) -> None:
+def test_newest_period_can_use_a_date_column_and_a_condition_of_joined_tables(store: Store) -> None:
     for bank, day in (("Alpha", "2001-03-04"), ("Beta", "2005-06-07")):
         branch = store.branch(bank=bank)
         store.loan(branch, "2026-01-01", 5)
@@ -53,7 +53,7 @@ def test_date_and_filter_may_be_in_joined_tables(store: Store) -> None:
     assert newest(store, where='"Amount" > 5') is None
 
 
-def test_query_uses_the_index_on_the_date(store: Store) -> None:
+def test_query_of_the_newest_period_uses_the_index_on_the_date_column(store: Store) -> None:
     store.sql('CREATE INDEX ON "Loans" (loan_date)')
     store.sql("INSERT INTO \"Loans\" SELECT i, i, 1, DATE '1990-01-01' + i FROM generate_series(1, 9999) i")
     store.sql('ANALYZE "Loans"')
@@ -67,6 +67,6 @@ def test_query_uses_the_index_on_the_date(store: Store) -> None:
 
 
 @pytest.mark.parametrize("day", ["-infinity", None])
-def test_newest_month_is_none_if_no_row_has_a_finite_date(store: Store, day: str | None) -> None:
+def test_source_has_no_newest_period_if_all_dates_are_null_or_infinite(store: Store, day: str | None) -> None:
     store.loan(store.branch(), day, 5)
     assert newest(store) is None

@@ -1,8 +1,8 @@
 """Compare the engine with an oracle on random sources.
 
 Every example runs three times: in the database through psycopg, in the database through JDBC, and in Spark.
-All three runs must write the same bytes. Another test draws the extracts that Spark must refuse, and compares
-the error message.
+All three runs must write the same bytes. Another test creates random extracts that Spark must refuse,
+and compares the error message.
 
 `SOURCES` random sources share one run. Each run has its own random metrics, joins, conditions, windows, time
 zone and periods. By default there are 13 runs: 520 random sources with 13 random extracts, and one to four
@@ -30,9 +30,9 @@ from tests.support.engine.portable import is_portable, refusal
 from tests.support.engine.random_sources import Setting, arguments, in_spark, settings, sources, spec
 
 
-@pytest.mark.timeout(10_800)  # every example runs the engine three times
+@pytest.mark.timeout(10_800)  # each random example runs the engine three times
 @given(setting=settings().filter(is_portable))
-def test_files_match_the_oracle_through_both_drivers_and_in_spark(setting: Setting, engine: Engine) -> None:
+def test_files_of_both_drivers_and_of_spark_match_the_oracle(setting: Setting, engine: Engine) -> None:
     first = published_by_both_drivers(setting, engine)
     extract = in_spark(setting, spec(setting, engine.store.schema))
     same(setting, first, publish(engine, setting, extract, "spark", "jdbc"))
@@ -40,7 +40,7 @@ def test_files_match_the_oracle_through_both_drivers_and_in_spark(setting: Setti
 
 @hypothesis.settings(max_examples=83 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 4)
 @given(setting=settings().filter(lambda setting: not is_portable(setting)))
-def test_spec_is_refused_in_spark_only_if_spark_cannot_compute_it_exactly(
+def test_spark_refuses_a_spec_only_if_spark_cannot_compute_it_exactly(
     setting: Setting, engine: Engine
 ) -> None:
     """PostgreSQL computes every random extract.
@@ -60,8 +60,8 @@ def test_spec_is_refused_in_spark_only_if_spark_cannot_compute_it_exactly(
 
 @hypothesis.settings(max_examples=5)
 @given(setting=settings())
-def test_separate_run_for_each_period_finds_no_late_data(setting: Setting, engine: Engine) -> None:
-    """Separate runs for each period give the same bytes as one run, and report no late data."""
+def test_separate_runs_for_several_periods_report_no_late_data(setting: Setting, engine: Engine) -> None:
+    """One run per period writes the same files as one run for all periods, and reports no late data."""
     load(engine.store.connection, engine.store.schema, setting, sources(setting))
     extract = spec(setting, engine.store.schema)
     first = publish(engine, setting, extract, "together", "psycopg")

@@ -31,7 +31,7 @@ MODES = [("psycopg", "database"), ("jdbc", "database"), ("psycopg", "spark")]
 
 @pytest.fixture
 def owned(store: Store, engine: Engine) -> Iterator[Callable[[str, str], Engine]]:
-    """A function that adds code to "Bank" and returns the engine of a reader.
+    """A function that adds code to the table "Bank" and returns an engine that logs in as a reader.
 
     The owner of "Bank" owns nothing else. The code runs when a query reads or plans to read "Bank".
     """
@@ -68,7 +68,7 @@ def owned(store: Store, engine: Engine) -> Iterator[Callable[[str, str], Engine]
 
 @pytest.mark.parametrize(("driver", "aggregate_in"), MODES)
 @pytest.mark.parametrize("where", PLACES)
-def test_changed_search_path_of_the_session_is_refused(
+def test_run_fails_if_a_function_of_a_table_owner_changes_the_search_path(
     owned: Callable[[str, str], Engine], where: str, driver: str, aggregate_in: str
 ) -> None:
     reading = replace(
@@ -96,7 +96,7 @@ LISTING: dict[str, Any] = {
     ("setting", "value"),
     [("TimeZone", "Asia/Tokyo"), ("extra_float_digits", "-15"), ("IntervalStyle", "sql_standard")],
 )
-def test_changed_setting_for_the_format_of_values_is_refused(
+def test_run_fails_if_a_function_of_a_table_owner_changes_the_format_of_values(
     owned: Callable[[str, str], Engine], where: str, setting: str, value: str, driver: str, aggregate_in: str
 ) -> None:
     reading = owned(where, f"PERFORM set_config('{setting}', '{value}', true)")
@@ -106,7 +106,9 @@ def test_changed_setting_for_the_format_of_values_is_refused(
     assert f"changed settings of the run's session ({setting})" in said
 
 
-def test_changed_role_of_the_session_is_refused(owned: Callable[[str, str], Engine], store: Store) -> None:
+def test_run_fails_if_a_function_of_a_table_owner_changes_the_role(
+    owned: Callable[[str, str], Engine], store: Store
+) -> None:
     reading = owned("index", f"PERFORM set_config('role', '{store.schema}_owner', true)")
     store.connection.execute(f"GRANT {store.schema}_owner TO {store.schema}_reader".encode())
     store.connection.execute(
@@ -115,7 +117,7 @@ def test_changed_role_of_the_session_is_refused(owned: Callable[[str, str], Engi
     assert "(role)" in reading.refusal("--period", "2026-10")
 
 
-def test_function_that_sets_a_setting_for_its_own_call_is_allowed(
+def test_function_may_change_a_setting_that_postgresql_resets_after_the_call(
     owned: Callable[[str, str], Engine], store: Store
 ) -> None:
     reading = owned("view", "PERFORM 1")

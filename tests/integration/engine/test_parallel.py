@@ -30,7 +30,7 @@ def both_ways(engine: Engine, *arguments: str, **changes: Any) -> bytes:
 
 
 @pytest.mark.parametrize("by", [None, "idLoan"])
-def test_more_partitions_than_values_give_the_same_bytes(
+def test_read_with_more_partitions_than_rows_writes_a_correct_file(
     store: Store, engine: Engine, by: str | None
 ) -> None:
     branch = store.branch()
@@ -90,7 +90,7 @@ def test_run_reports_the_error_if_spark_does_not_start(
 @pytest.mark.parametrize(
     ("limit", "expected"), [(2 * 3 * 56, {"t1", "t2"}), (3 * 56, {"t1"}), (3 * 56 - 1, set())]
 )
-def test_tables_of_numbers_are_broadcast_if_their_size_is_within_the_limit(
+def test_spark_broadcasts_joined_tables_of_numbers_up_to_the_size_limit(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch, limit: int, expected: set[str]
 ) -> None:
     for amount in (4, 5, 7):
@@ -109,7 +109,7 @@ def test_tables_of_numbers_are_broadcast_if_their_size_is_within_the_limit(
     assert chosen == [expected]
 
 
-def test_metrics_of_one_expression_with_different_decimal_places_are_exact(
+def test_metrics_are_exact_if_values_of_their_expression_have_different_decimal_places(
     store: Store, engine: Engine
 ) -> None:
     """Values of the metric "whole" have no digits after the point.
@@ -132,7 +132,7 @@ def test_metrics_of_one_expression_with_different_decimal_places_are_exact(
     ]
 
 
-def test_zeros_in_a_column_with_decimals_give_the_same_bytes_in_both_aggregations(
+def test_database_and_spark_write_the_same_bytes_for_zeros_of_a_decimal_column(
     store: Store, engine: Engine
 ) -> None:
     """PostgreSQL writes `least(0.25, 0)` as 0, and Spark writes it as 0.0000."""
@@ -146,7 +146,7 @@ def test_zeros_in_a_column_with_decimals_give_the_same_bytes_in_both_aggregation
 
 
 def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, engine: Engine) -> None:
-    """A square has twice as many digits as its value, and a decimal of Spark has at most 38 digits."""
+    """A squared value has twice as many digits as the value, but a decimal of Spark has at most 38 digits."""
     store.sql(
         'ALTER TABLE "Loans" ADD price numeric(30,19), ADD tiny numeric(30,20), ADD long numeric(38,0),'
         " ADD big bigint, ADD rate double precision"
@@ -179,7 +179,7 @@ def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, en
     both_ways(apart, "--from", "2026-09", "--to", "2026-10", metrics=metrics)
     assert Delivered(apart.folder / "spark", []).bytes("Alpha") == found
 
-    # With a transform, Spark computes every expression, and supports at most 19 digits after the point.
+    # After a transform, Spark computes every expression. Spark supports at most 19 digits after the point.
     del metrics["m2"]
     transformed = replace(engine, folder=engine.folder / "transformed")
     done = transformed("2026-10", metrics=metrics, aggregate_in="spark", transform=lambda rows: rows)
@@ -230,7 +230,7 @@ def test_rows_with_a_null_partition_column_are_read(store: Store, in_spark: Engi
     assert in_spark("2026-10", partition_by="shard").figures("Alpha") == {str(branch): "4.50"}
 
 
-def test_totals_do_not_reconcile_if_a_partition_is_missing(
+def test_control_totals_do_not_reconcile_if_spark_does_not_read_one_partition(
     store: Store, in_spark: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     branch = store.branch()
@@ -262,10 +262,10 @@ KINDS: dict[LiteralString, tuple[LiteralString, ...]] = {
 }
 
 
-def test_group_by_columns_of_every_type_give_the_same_rows_in_the_same_order(
+def test_database_and_spark_return_groups_of_every_type_in_the_same_order(
     bare_store: Store, engine: Engine
 ) -> None:
-    """Group by columns of a joined table, and then by columns of the entity."""
+    """The first extract groups by columns of the entity, the second by columns of a joined table."""
     bare_store.sql("CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')")
     columns = [f"c{i}" for i, _ in enumerate(KINDS)]
     kinds = sql.SQL(", ").join(
@@ -298,7 +298,7 @@ def test_group_by_columns_of_every_type_give_the_same_rows_in_the_same_order(
     bare_store.sql("ALTER TABLE thing ADD owner text; UPDATE thing SET owner = 'A'")
     joined = {f"g{name}": f"thing.{name}" for name in columns}
     common |= {"recipient": {"owner": "thing.owner"}}
-    lines = sum(map(len, KINDS.values())) + 1  # one more row, for the entity rows with only NULLs
+    lines = sum(map(len, KINDS.values())) + 1  # the 1 is for the rows of `thing` in which all values are NULL
     assert both_ways(engine, "2026-10", **common, group_by=joined).count(b"\r\n") == 1 + lines
 
 
@@ -313,7 +313,7 @@ def test_group_by_columns_of_every_type_give_the_same_rows_in_the_same_order(
         ("money", "money", (("1.50", "1.50"),)),
     ],
 )
-def test_spark_compares_keys_like_postgresql(
+def test_spark_compares_join_keys_in_the_same_way_as_postgresql(
     bare_store: Store,
     engine: Engine,
     left: LiteralString,
@@ -338,7 +338,9 @@ def test_spark_compares_keys_like_postgresql(
     )
 
 
-def test_keys_that_spark_compares_differently_are_refused(bare_store: Store, in_spark: Engine) -> None:
+def test_join_keys_that_spark_and_postgresql_compare_differently_are_refused(
+    bare_store: Store, in_spark: Engine
+) -> None:
     bare_store.create()
     bare_store.sql('ALTER TABLE "Loans" ALTER "Account_idAccount" TYPE real')
     assert "compares real with integer, which Spark would not compare as PostgreSQL does" in in_spark.refusal(

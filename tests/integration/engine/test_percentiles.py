@@ -19,7 +19,7 @@ INTERPOLATED = [
 
 
 def test_percentiles_are_interpolated_linearly(bare_store: Store, in_spark: Engine) -> None:
-    """Each case is a branch, because a run of Spark takes seconds."""
+    """One run tests all cases, one branch per case, because each run of Spark takes seconds."""
     bare_store.create(amount="numeric(16,2)")
     expected = {}
     for aggregate, amounts, figure in INTERPOLATED:
@@ -40,7 +40,9 @@ def test_percentiles_are_interpolated_linearly(bare_store: Store, in_spark: Engi
     assert [empty[kind] for kind in kinds] == ["0", *[""] * (len(kinds) - 1)]
 
 
-def test_percentiles_match_percentile_cont_of_postgresql(store: Store, in_spark: Engine) -> None:
+def test_percentiles_are_equal_to_results_of_the_postgresql_function_percentile_cont(
+    store: Store, in_spark: Engine
+) -> None:
     branch = store.branch()
     for amount in range(0, 1000, 7):
         store.loan(branch, "2026-10-05", amount * amount % 1013)

@@ -12,7 +12,7 @@ from rolling_errors import ExtractError
 from tests.support.bank import Engine, Store
 
 
-def test_error_of_a_backfill_that_fails_midway_names_the_published_months(
+def test_error_of_a_failed_backfill_names_the_months_that_it_has_published(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
@@ -61,13 +61,11 @@ def test_incomplete_period_is_published_when_allowed(store: Store, engine: Engin
     assert delivered.manifest("2026-11")["complete"] is False
 
 
-def test_future_period_is_refused_even_when_incomplete_periods_are_allowed(
-    store: Store, engine: Engine
-) -> None:
+def test_future_period_is_refused_even_with_the_option_allow_incomplete(store: Store, engine: Engine) -> None:
     assert "2026-12 has not begun" in engine.refusal("--period", "2026-12", "--allow-incomplete")
 
 
-def test_run_with_a_job_clock_ahead_of_the_database_clock_publishes_nothing(
+def test_run_publishes_nothing_if_the_clock_of_the_job_is_ahead_of_the_clock_of_the_database(
     store: Store, engine: Engine
 ) -> None:
     store.branch()
@@ -77,7 +75,9 @@ def test_run_with_a_job_clock_ahead_of_the_database_clock_publishes_nothing(
     assert not engine.folder.exists()
 
 
-def test_error_of_a_failed_backfill_names_its_first_and_last_period(store: Store, engine: Engine) -> None:
+def test_error_of_a_failed_backfill_begins_with_its_first_and_last_period(
+    store: Store, engine: Engine
+) -> None:
     store.branch()
     store.loan(None, "2026-03-01", 1)
     sentence = engine.refusal("--from", "2026-01", "--to", "2026-09", window=1)

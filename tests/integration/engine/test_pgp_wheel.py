@@ -50,14 +50,14 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_page_has_the_name_and_the_digest_of_the_wheel(wheels: Path) -> None:
+def test_page_shows_the_name_and_the_digest_of_the_wheel(wheels: Path) -> None:
     [name] = re.findall(r'wheel_path +=\s+"(.*)"', PAGE)
     [digest] = re.findall(r'wheel_sha256 = "(.*)"', PAGE)
     assert hashlib.sha256((wheels / name).read_bytes()).hexdigest() == digest
     assert f"Terraform/{name}\n" in PAGE
 
 
-def test_wheel_works_with_the_c_library_of_glue(wheels: Path) -> None:
+def test_wheel_needs_no_newer_c_library_than_the_library_of_glue(wheels: Path) -> None:
     for wheel in wheels.glob("*.whl"):
         target = wheel.with_suffix("")
         subprocess.run([sys.executable, "-m", "zipfile", "-e", wheel, target], check=True)
@@ -67,7 +67,7 @@ def test_wheel_works_with_the_c_library_of_glue(wheels: Path) -> None:
 
 
 def test_installed_wheel_encrypts_without_other_packages(wheels: Path, gpg: Gpg, tmp_path: Path) -> None:
-    """pip uses no index. The interpreter uses no site-packages, so it has only the wheel and the engine."""
+    """The program finds only the wheel and the engine, and fails if the wheel needs another package."""
     [wheel] = wheels.glob(f"*-cp3{sys.version_info.minor}-*.whl")
     pip("install", "--no-index", "--no-deps", "--target", str(tmp_path / "installed"), str(wheel))
     key = tmp_path / "key.asc"

@@ -71,13 +71,13 @@ def store(bare_store: Store) -> Store:
 
 @pytest.fixture
 def reading(store: Store, tmp_path: Path) -> Read:
-    """A function that reads the source with a spec, in PostgreSQL."""
+    """A function that reads the source with a given spec. PostgreSQL aggregates the rows."""
     return lambda found, *periods, **more: read(store.connection, found, tmp_path, *periods, **more)
 
 
 @pytest.fixture(params=["database", "spark"])
 def either(request: pytest.FixtureRequest, store: Store, tmp_path: Path, reading: Read) -> Read:
-    """A function that reads the source with a spec, in PostgreSQL or in Spark."""
+    """A function that reads the source with a given spec. PostgreSQL or Spark aggregates the rows."""
     if request.param == "database":
         return reading
     request.getfixturevalue("spark")
@@ -93,7 +93,9 @@ def either(request: pytest.FixtureRequest, store: Store, tmp_path: Path, reading
     return in_spark
 
 
-def test_every_group_has_a_row(store: Store, reading: Read) -> None:
+def test_group_without_entity_rows_in_the_window_has_a_row_with_an_empty_metric(
+    store: Store, reading: Read
+) -> None:
     assert figures(reading(spec(store))) == [
         ("Alpha", "10", "30.00"),
         ("Alpha", "11", ""),
@@ -157,7 +159,7 @@ def test_expression_may_use_columns_of_joined_tables(store: Store, either: Read)
     ]
 
 
-def test_result_has_a_row_for_a_group_since_the_month_of_its_first_entity_row(
+def test_result_has_a_row_for_each_group_whose_first_entity_row_is_not_after_the_period(
     store: Store, either: Read
 ) -> None:
     found = spec(store, group_by={"kind": KIND, "amount": AMOUNT})
@@ -188,7 +190,7 @@ def test_median_and_count_distinct_are_correct_for_groups_of_an_entity_column(
 def test_orphan_rows_are_counted_in_their_window(store: Store, reading: Read) -> None:
     store.connection.execute("insert into loan values (7, 99, 4.00, '2026-10-02', 'a')")
     result = reading(spec(store))
-    figures(result)  # raises an error if the totals do not reconcile
+    figures(result)  # `figures` raises an error if the totals do not reconcile
     assert result.orphans(OCTOBER).totals.as_json() == {
         "rows": 1,
         "metrics": {"sum_0": {"count": 1, "sum": "4.00"}},
@@ -222,7 +224,7 @@ def test_rows_without_a_recipient_go_to_unassigned(
     assert result.orphans(OCTOBER).totals.rows == 0
 
 
-def test_excluded_recipients_get_no_rows_and_their_totals_are_counted(store: Store, either: Read) -> None:
+def test_excluded_recipients_get_no_rows_but_the_result_has_their_totals(store: Store, either: Read) -> None:
     active = column("t2", "active", "boolean")
     store.connection.execute("update bank set active = null where id = 2")
     for groups in ({"account": column("t1", "id", "integer")}, {"kind": KIND}):
@@ -259,7 +261,7 @@ def test_rows_without_a_date_are_counted(store: Store, reading: Read) -> None:
     check_source(replace(found, max_undated_rows=1), result)
 
 
-def test_date_may_be_on_a_joined_table(store: Store, reading: Read) -> None:
+def test_date_column_may_be_in_a_joined_table(store: Store, reading: Read) -> None:
     store.connection.execute(
         "alter table account add opened date;"
         "update account set opened = '2026-10-05' where id = 10;"
@@ -281,7 +283,9 @@ def test_join_that_repeats_rows_is_refused(store: Store, reading: Read) -> None:
         check_source(found, reading(found))
 
 
-def test_files_with_other_control_totals_than_the_source_are_refused(store: Store, reading: Read) -> None:
+def test_files_are_refused_if_their_totals_differ_from_the_control_totals_of_the_source(
+    store: Store, reading: Read
+) -> None:
     result = reading(spec(store))
     files = result.tally()
     for row in list(result.rows(OCTOBER))[1:]:
@@ -293,9 +297,7 @@ def test_files_with_other_control_totals_than_the_source_are_refused(store: Stor
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity"])
-def test_refusal_names_the_metric_with_values_that_are_not_finite(
-    store: Store, reading: Read, value: str
-) -> None:
+def test_error_for_nan_or_infinity_names_the_metric(store: Store, reading: Read, value: str) -> None:
     store.connection.execute("alter table loan alter amount type double precision")
     store.connection.execute(f"update loan set amount = '{value}' where id = 1")
     price = column("t0", "amount", "double precision")
@@ -309,7 +311,7 @@ def test_refusal_names_the_metric_with_values_that_are_not_finite(
         check_period(found, result, OCTOBER)
 
 
-def test_floats_are_summed_as_their_printed_decimals(store: Store, reading: Read) -> None:
+def test_sum_of_floats_is_the_exact_sum_of_their_printed_decimal_numbers(store: Store, reading: Read) -> None:
     store.connection.execute(
         "alter table loan alter amount type double precision; update loan set amount = 0.1"
     )
@@ -321,8 +323,8 @@ def test_floats_are_summed_as_their_printed_decimals(store: Store, reading: Read
     assert figures(reading(found))[0] == ("Alpha", "10", "0.20000000000000000000")
 
 
-def test_function_gets_nulls_if_a_join_finds_no_row(store: Store, either: Read) -> None:
-    """If the join finds no row, the argument is NULL. A function such as coalesce may return a value."""
+def test_argument_of_a_function_is_null_if_an_optional_join_finds_no_row(store: Store, either: Read) -> None:
+    """If the join finds no row, the argument is NULL. The function coalesce can still return a value."""
     store.connection.execute("insert into loan values (7, null, 4.00, '2026-10-02', 'c')")
     steps = (replace(ACCOUNT, optional=True), BANK)
     value = Call("coalesce", (Ref(RATE), Number("9")))
@@ -332,7 +334,7 @@ def test_function_gets_nulls_if_a_join_finds_no_row(store: Store, either: Read) 
     assert figures(either(found)) == [("Alpha", "1.00"), ("Empty", ""), ("Nobody", "9.00"), ("beta", "4.00")]
 
 
-def test_division_by_zero_in_a_row_before_the_window_is_not_an_error(store: Store, reading: Read) -> None:
+def test_row_before_the_window_cannot_cause_a_division_by_zero_error(store: Store, reading: Read) -> None:
     store.connection.execute("update loan set amount = 0 where day < '2026-10-01'")
     one = Binary("/", Number("1"), Ref(AMOUNT))
     over_rate = Case(((Binary(">", Ref(RATE), Number("0")), one),))
@@ -341,9 +343,7 @@ def test_division_by_zero_in_a_row_before_the_window_is_not_an_error(store: Stor
         assert figures(reading(found))[0] == ("Alpha", "a", "0.10")
 
 
-def test_product_that_contains_a_quotient_is_rounded_like_the_exact_value(
-    store: Store, reading: Read
-) -> None:
+def test_product_of_a_quotient_and_a_number_is_rounded_only_at_the_end(store: Store, reading: Read) -> None:
     store.connection.execute("delete from loan; insert into loan values (1, 10, 6.00, '2026-10-01', 'a')")
     third = Binary("/", Number("0.01"), Ref(AMOUNT))
     found = spec(store, group_by={}, measures=(measure(Binary("*", third, Number("3"))),))

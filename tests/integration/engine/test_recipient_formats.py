@@ -1,4 +1,4 @@
-"""A stamped project with a file format of docs/how-to/recipient-formats.md writes the bytes on that page."""
+"""A stamped project with a format of docs/how-to/recipient-formats.md writes the file that the page shows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGE = (ROOT / "docs/how-to/recipient-formats.md").read_text()
 SECTION = re.compile(r"^## (.*?)\n.*?^```python\n(.*?)^```\n\n`(.*?)`.*?^```text\n(.*?)^```\n", re.M | re.S)
 SECTIONS = {title: rest for title, *rest in SECTION.findall(PAGE)}
 [IMPORT] = re.findall(r"^`(from rolling_extract import [^`]*)`", PAGE, re.M)
-# Encoding and line ending of the formats that do not use the default.
+# The encoding and the line ending of each format that does not use the default values.
 OTHERS = {
     "German CSV": ("cp1252", "\r\n"),
     "Pipe as the delimiter, no header": ("utf-8", "\n"),
@@ -72,7 +72,7 @@ def unpacked(path: Path, gpg: Gpg) -> bytes:
 
 
 @pytest.mark.parametrize("title", SECTIONS)
-def test_project_writes_the_layouts_that_the_page_documents(
+def test_project_writes_each_file_as_the_page_recipient_formats_shows_it(
     title: str, loans: Store, gpg: Gpg, tmp_path: Path
 ) -> None:
     code, name, shown = SECTIONS[title]
@@ -107,5 +107,5 @@ def test_project_writes_the_layouts_that_the_page_documents(
         subprocess.run(["sha256sum", "--check", "--quiet", f"{name}.sha256"], cwd=folder, check=True)
 
 
-def test_page_documents_all_tested_layouts() -> None:
+def test_page_recipient_formats_describes_ten_formats() -> None:
     assert len(SECTIONS) == 10

@@ -57,7 +57,7 @@ def test_old_file_of_a_renamed_recipient_is_deleted_and_listed_in_the_manifest(
     assert told == "2026-10: removed Before_20261031.csv of an earlier revision"
 
 
-def test_group_without_a_recipient_is_reported(store: Store, engine: Engine) -> None:
+def test_log_reports_the_number_of_groups_without_a_recipient(store: Store, engine: Engine) -> None:
     store.loan(store.branch(), "2026-10-01", 5)
     stray = store.branch()
     store.sql('ALTER TABLE "Branch" ALTER COLUMN "Bank_idBank" DROP NOT NULL')
@@ -67,7 +67,7 @@ def test_group_without_a_recipient_is_reported(store: Store, engine: Engine) -> 
     assert told["reconciled"] == "2026-10: 1 source row = 1 in files + 0 orphan rows + 0 excluded rows"
 
 
-def test_swapped_recipients_are_refused_unless_restated(store: Store, engine: Engine) -> None:
+def test_swapped_names_of_recipients_are_refused_without_restate(store: Store, engine: Engine) -> None:
     store.branch(bank="Alpha")
     other = store.bank("Beta")
     engine("2026-08")
@@ -83,7 +83,7 @@ def test_swapped_recipients_are_refused_unless_restated(store: Store, engine: En
     assert engine("2026-10").manifest()["revision"] == 1
 
 
-def test_renamed_recipient_is_refused_unless_restated(store: Store, engine: Engine) -> None:
+def test_renamed_recipient_is_refused_without_restate(store: Store, engine: Engine) -> None:
     store.branch()
     renamed = store.bank("Before")
     engine("2026-09")

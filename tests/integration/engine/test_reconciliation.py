@@ -10,7 +10,7 @@ from rolling_blocks import blocks_of
 from tests.support.bank import Engine, Store
 
 
-def test_refusal_names_the_join_key_that_is_not_unique(store: Store, engine: Engine) -> None:
+def test_error_names_the_join_key_that_is_not_unique(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Client" DROP CONSTRAINT "Client_pkey"')
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
@@ -28,7 +28,9 @@ def test_join_to_a_unique_key_without_an_index_is_accepted(store: Store, engine:
     assert engine("2026-10").figures("Alpha") == {str(branch): "5.00"}
 
 
-def test_index_of_a_parent_table_does_not_cover_inherited_rows(store: Store, engine: Engine) -> None:
+def test_duplicate_key_in_a_child_table_is_found_despite_the_index_of_the_parent_table(
+    store: Store, engine: Engine
+) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
     store.sql('CREATE TABLE more_clients () INHERITS ("Client")')
@@ -72,7 +74,9 @@ def test_orphan_rows_outside_the_window_are_ignored(store: Store, engine: Engine
     assert engine("2026-10").manifest()["orphans"]["rows"] == 0
 
 
-def test_every_period_fails_if_a_row_has_no_date_in_the_joined_table(store: Store, engine: Engine) -> None:
+def test_run_fails_if_an_entity_row_finds_no_row_in_the_table_with_the_date(
+    store: Store, engine: Engine
+) -> None:
     store.loan(None, "2026-10-01", 70)
     sentence = engine.refusal("2026-10", date_column="Account.open_date")
     assert f'1 row of {store.schema}."Loans" has no date ("open_date")' in sentence
@@ -81,7 +85,7 @@ def test_every_period_fails_if_a_row_has_no_date_in_the_joined_table(store: Stor
 def test_totals_that_do_not_reconcile_fail_the_run(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The test removes a row itself, because no real cause is known."""
+    """The test itself removes a row from the result, because no known fault of a run loses a row."""
     rows = rolling_result.Result.rows
     monkeypatch.setattr(rolling_result.Result, "blocks", lambda *a: blocks_of(list(rows(*a))[1:]))
     for _ in range(2):
@@ -94,10 +98,10 @@ def test_totals_that_do_not_reconcile_fail_the_run(
     assert not engine.folder.exists()
 
 
-def test_totals_do_not_reconcile_if_a_duplicate_key_is_undetected(
+def test_control_totals_do_not_reconcile_if_the_check_of_the_joins_misses_a_duplicate_key(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control totals use no joins. So they find a duplicate key even if the check of the joins is off."""
+    """The control totals use no joins. So they differ from the files if a join key is not unique."""
     monkeypatch.setattr(rolling_checks, "check_repeated", lambda *_: None)
     store.sql('ALTER TABLE "Client" DROP CONSTRAINT "Client_pkey"')
     store.loan(store.branch(), "2026-10-01", 5)

@@ -1,4 +1,4 @@
-"""An error of the source never puts a value of a row into the message or the log."""
+"""If the source or Spark reports an error, the message and the log of the run contain no value of a row."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ UNSPOKEN = "the error text is hidden, because it may contain values"
         ("repeat(replace(note, ' ', ''), 99)::tsquery IS NOT NULL", f"{UNSPOKEN} (SQLSTATE 54000)"),
     ],
 )
-def test_failed_read_does_not_quote_the_row(
+def test_error_of_a_failed_read_contains_no_value_of_the_row(
     store: Store, engine: Engine, way: str, condition: str, why: str
 ) -> None:
     store.loan(store.branch(), "2026-10-01", 5)
@@ -54,7 +54,7 @@ def test_failed_read_does_not_quote_the_row(
     assert engine.log[-1]["kind"] == "database"
 
 
-def test_failed_transform_does_not_quote_a_column_of_a_pivot(store: Store, engine: Engine) -> None:
+def test_error_of_a_failed_transform_contains_no_column_name_of_a_pivot(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Loans" ADD note text')
     store.loan(store.branch(), "2026-10-01", 5)
     store.sql('UPDATE "Loans" SET note = %s', CARD)
@@ -69,7 +69,7 @@ def test_failed_transform_does_not_quote_a_column_of_a_pivot(store: Store, engin
     assert "4111" not in sentence + json.dumps(engine.log)
 
 
-def test_failed_transform_does_not_quote_the_row(store: Store, engine: Engine) -> None:
+def test_error_of_a_failed_transform_contains_no_value_of_the_row(store: Store, engine: Engine) -> None:
     store.loan(store.branch(), "2026-10-01", 4111)
 
     def at_once(rows: Any) -> Any:
@@ -102,14 +102,14 @@ def test_failed_transform_does_not_quote_the_row(store: Store, engine: Engine) -
         f"Traceback (most recent call last):\nValueError: invalid literal for int(): '{CARD}'",
     ],
 )
-def test_message_without_sqlstate_is_not_quoted(said: str) -> None:
+def test_text_of_an_error_without_sqlstate_is_not_in_the_message(said: str) -> None:
     database = rolling_database.from_url("postgresql://u:p@h:1/d?sslmode=require")
     found = rolling_refusals.explained(RuntimeError(said), database)
     assert "4111" not in f"{found} {found.cause}"
     assert found.kind == "database"
 
 
-def test_spark_error_is_reported_with_its_error_classes() -> None:
+def test_message_about_a_spark_error_names_only_its_error_classes() -> None:
     database = rolling_database.from_url("postgresql://u:p@h:1/d?sslmode=require")
     aborted = (
         "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 1.0 failed"
@@ -131,7 +131,7 @@ def test_spark_error_is_reported_with_its_error_classes() -> None:
     "row",
     ["[PAY_NOW]", "pay.your.InvoiceError: x", "java.PayError: x", "\nPayError: x", "\n[PAY_NOW]"],
 )
-def test_row_text_that_looks_like_an_error_class_is_not_quoted(begun: str, row: str) -> None:
+def test_value_that_looks_like_an_error_class_is_not_in_the_message(begun: str, row: str) -> None:
     database = rolling_database.from_url("postgresql://u:p@h:1/d?sslmode=require")
     found = rolling_refusals.explained(RuntimeError(begun + row), database)
     assert "pay" not in f"{found} {found.cause}".lower()

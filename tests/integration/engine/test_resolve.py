@@ -130,13 +130,15 @@ def test_postgresql_accepts_every_expression(fees: Store) -> None:
         ),
     ],
 )
-def test_invalid_spec_is_refused_in_one_sentence(fees: Store, changes: dict[str, Any], sentence: str) -> None:
+def test_invalid_spec_is_refused_with_an_error_that_names_the_fault(
+    fees: Store, changes: dict[str, Any], sentence: str
+) -> None:
     with pytest.raises(ExtractError) as refused:
         resolved(fees, **changes)
     assert sentence.replace("{schema}", fees.schema) in str(refused.value)
 
 
-def test_unused_join_needs_no_rights(fees: Store, reader: str) -> None:
+def test_role_needs_no_rights_on_the_table_of_an_unused_join(fees: Store, reader: str) -> None:
     joins = (*FEES.joins, Join("secret", left="fees.id", right="id"))
     fees.sql("CREATE TABLE secret (id int PRIMARY KEY)")
     fees.sql(f'GRANT SELECT ON fees, "Bank" TO {reader}')
@@ -160,7 +162,7 @@ def test_error_for_missing_rights_names_table_and_role(fees: Store, reader: str)
         resolved(fees, url=as_role(fees, reader))
 
 
-def test_row_level_security_is_refused(fees: Store, reader: str) -> None:
+def test_table_with_row_level_security_for_the_role_is_refused(fees: Store, reader: str) -> None:
     fees.sql(
         f"""GRANT SELECT ON fees, "Bank" TO {reader}; ALTER TABLE fees ENABLE ROW LEVEL SECURITY;
         CREATE POLICY only_first ON fees FOR SELECT TO {reader} USING (bank = 1)"""
@@ -222,7 +224,7 @@ def test_money_column_has_two_digits_after_the_point(fees: Store) -> None:
     assert resolved(fees, **metric("fee")).measures[0].digits == 2
 
 
-def test_domain_has_the_type_of_its_base(fees: Store) -> None:
+def test_column_of_a_domain_has_the_base_type_of_the_domain(fees: Store) -> None:
     fees.sql(
         "CREATE DOMAIN cents AS numeric(10,2); CREATE DOMAIN price AS cents; ALTER TABLE fees ADD cost price"
     )
@@ -239,7 +241,7 @@ def test_nondeterministic_collation_is_refused(fees: Store) -> None:
         resolved(fees)
 
 
-def test_listing_is_in_the_order_of_the_primary_key(fees: Store) -> None:
+def test_rows_of_a_listing_are_ordered_by_the_primary_key(fees: Store) -> None:
     listing: dict[str, Any] = {"group_by": None, "metrics": None, "rows": {"loan": "id", "paid": "amount"}}
     found = resolved(fees, **listing)
     assert found.listing is not None
@@ -261,7 +263,9 @@ def test_listing_is_in_the_order_of_the_primary_key(fees: Store) -> None:
         ("CREATE UNIQUE INDEX ON target (id); CREATE TABLE child () INHERITS (target)", False),
     ],
 )
-def test_join_is_unique_only_with_a_complete_unique_index(fees: Store, index: str, unique: bool) -> None:
+def test_join_is_unique_only_if_a_unique_index_guarantees_unique_join_keys(
+    fees: Store, index: str, unique: bool
+) -> None:
     fees.sql(f"CREATE TABLE target (id int, part int, name text); {index}")
     found = resolved(
         fees,

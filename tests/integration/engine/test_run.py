@@ -75,7 +75,7 @@ def test_both_drivers_and_spark_give_the_same_bytes(
 def test_run_without_spark_does_not_import_pyspark(engine: Engine, branches: tuple[int, int]) -> None:
     program = (
         "import sys, rolling_extract as e\n"
-        "sys.modules['pyspark'] = None\n"  # makes an import of pyspark fail
+        "sys.modules['pyspark'] = None\n"  # now every import of pyspark fails
         "from tests.support.bank import LOANS\n"
         "from dataclasses import replace\n"
         f"e.run(replace(LOANS, schema={engine.store.schema!r}), sys.argv[1:])\n"
@@ -144,7 +144,9 @@ def test_listing_has_a_row_for_each_entity_row(
     assert delivered.manifest()["totals"] == {"rows": 1, "metrics": {}}
 
 
-def test_late_data_is_reported_and_restated(store: Store, engine: Engine, branches: tuple[int, int]) -> None:
+def test_late_data_is_reported_and_a_restatement_publishes_it(
+    store: Store, engine: Engine, branches: tuple[int, int]
+) -> None:
     engine("2026-09")
     store.loan(branches[0], "2026-09-30", 3)
     log = engine("2026-10").log
@@ -172,6 +174,6 @@ def test_metric_that_changes_by_more_than_swing_factor_is_reported(
     ]
 
 
-def test_refusal_of_a_wrong_spec_names_the_period(engine: Engine) -> None:
+def test_error_about_a_wrong_spec_begins_with_the_period(engine: Engine) -> None:
     assert engine.refusal("2026-10", time_zone=("Etc/GMT",)).startswith("2026-10: time_zone")
     assert engine.refusal("2026-10", entity="Lones").startswith("2026-10: ")

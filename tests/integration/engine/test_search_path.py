@@ -1,4 +1,4 @@
-"""Operators, functions and types outside of pg_catalog do not change the values that a run computes.
+"""Operators, functions and types of other schemas than pg_catalog cannot change the results of a run.
 
 Up to PostgreSQL 14, every role may create operators, functions and types in the schema `public`. If such
 an object fits the types of a query exactly, PostgreSQL prefers this object and runs it with the rights of
@@ -19,9 +19,9 @@ from rolling_extract import File
 from rolling_spec import Join, Metric
 from tests.support.bank import LOANS, Engine, Store
 
-# A run fails if it calls one of these functions. pg_catalog has no exact match for the types of these
-# functions. For varchar, pg_catalog has only text = text and lower(text). The planner evaluates lower() for
-# a constant.
+# Each function raises an error, so a run fails if it calls one. PostgreSQL would prefer these functions,
+# because pg_catalog has none for exactly these types. For varchar, pg_catalog has only text = text and
+# lower(text). If the argument of lower() is a constant, the planner itself calls lower().
 SHADOWS = """
 CREATE FUNCTION equal(varchar, varchar) RETURNS boolean IMMUTABLE LANGUAGE plpgsql
     AS $$BEGIN RAISE 'code of somebody else'; END$$;
@@ -77,7 +77,7 @@ def shadowed(store: Store) -> Iterator[Store]:
     ],
     ids=["join", "where", "planned"],
 )
-def test_objects_of_other_schemas_are_not_used(
+def test_run_uses_no_functions_or_operators_of_other_schemas(
     shadowed: Store, engine: Engine, driver: str, aggregate_in: str, changes: dict[str, Any]
 ) -> None:
     reading = replace(engine, store=shadowed, driver=driver)
@@ -86,7 +86,7 @@ def test_objects_of_other_schemas_are_not_used(
 
 
 def test_enums_and_domains_of_other_schemas_are_supported(store: Store, engine: Engine) -> None:
-    """Enums and domains have the operators of pg_catalog."""
+    """PostgreSQL compares values of enums and domains with operators of pg_catalog."""
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
     store.sql(
@@ -104,7 +104,7 @@ def test_enums_and_domains_of_other_schemas_are_supported(store: Store, engine: 
 
 @pytest.fixture
 def citext(store: Store) -> Store:
-    """A source with a type that has its own operators."""
+    """A source with columns of the type citext, which has its own operators."""
     store.sql(
         """CREATE EXTENSION citext;
         ALTER TABLE "Bank" ADD code citext DEFAULT 'a' UNIQUE;
@@ -132,14 +132,16 @@ WHY = (
     ],
 )
 @pytest.mark.parametrize("aggregate_in", ["database", "spark"])
-def test_operator_of_a_type_of_another_schema_is_refused(
+def test_run_fails_if_it_needs_an_operator_of_a_type_from_another_schema(
     citext: Store, engine: Engine, changes: dict[str, Any], column: str, aggregate_in: str
 ) -> None:
     said = engine.refusal("--period", "2026-10", aggregate_in=aggregate_in, **changes)
     assert said.startswith(f"2026-10: {column} {WHY}".format(schema=citext.schema))
 
 
-def test_values_of_a_type_of_another_schema_can_be_written_and_cast(citext: Store, engine: Engine) -> None:
+def test_column_with_a_type_from_another_schema_can_be_published_and_cast(
+    citext: Store, engine: Engine
+) -> None:
     found = engine(
         "2026-10",
         group_by={"branch_id": "Branch.idBranch", "status": "Loans.status"},
@@ -151,7 +153,7 @@ def test_values_of_a_type_of_another_schema_can_be_written_and_cast(citext: Stor
 
 @pytest.fixture
 def graded(store: Store) -> Store:
-    """A source with an enum, and a domain over it. Only the owner of the enum can create its casts."""
+    """A source with an enum and a domain of the enum. Only the owner of an enum can create casts for it."""
     store.sql(
         """CREATE TYPE grade AS ENUM ('', 'A', 'B'); CREATE DOMAIN mark AS grade;
         ALTER TABLE "Bank" ADD grade grade DEFAULT 'A', ADD mark mark DEFAULT 'B' UNIQUE;
@@ -170,7 +172,7 @@ GRADES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("aggregate_in", ["database", "spark"])
-def test_enum_is_written_with_its_label(graded: Store, engine: Engine, aggregate_in: str) -> None:
+def test_file_contains_the_label_of_an_enum_value(graded: Store, engine: Engine, aggregate_in: str) -> None:
     found = engine("2026-10", aggregate_in=aggregate_in, **GRADES)
     assert [(line["mark"], line["grade"], line["n"]) for line in found.lines("Alpha")] == [("B", "", "1")]
 
@@ -180,7 +182,7 @@ def test_enum_is_written_with_its_label(graded: Store, engine: Engine, aggregate
 def test_cast_of_a_composite_or_range_type_is_refused(
     store: Store, engine: Engine, kind: str, aggregate_in: str
 ) -> None:
-    """The owner of the type can create a cast that runs a function with the rights of the reader."""
+    """The owner of the type could create a cast that runs a function with the rights of the reader."""
     store.sql(
         f"""CREATE TYPE price AS (amount int); CREATE TYPE prices AS RANGE (subtype = int);
         CREATE DOMAIN named AS price; ALTER TABLE "Loans" ADD price {kind}"""
@@ -208,10 +210,10 @@ TRANSFORMED: dict[str, Any] = {**IN_SPARK, "transform": lambda rows: rows}
     ],
 )
 @pytest.mark.parametrize("kind", ["price", "price[]", "prices", "named"])
-def test_column_of_a_composite_or_range_type_is_refused_if_a_run_needs_its_text(
+def test_composite_or_range_column_is_refused_if_a_run_must_convert_it_to_text(
     store: Store, engine: Engine, kind: str, table: str, changes: dict[str, Any]
 ) -> None:
-    """A run would make the text with a cast, and the owner of the type can create that cast."""
+    """PostgreSQL would convert the value with a cast, and the owner of the type could create this cast."""
     store.connection.execute(
         f"""CREATE TYPE price AS (amount int); CREATE TYPE prices AS RANGE (subtype = int);
         CREATE DOMAIN named AS price; ALTER TABLE "{table}" ADD price {kind}""".encode()
@@ -221,7 +223,7 @@ def test_column_of_a_composite_or_range_type_is_refused_if_a_run_needs_its_text(
     assert ", which a run does not convert to text; use a view that casts the column to a built-in" in said
 
 
-def test_listing_with_a_transform_and_a_key_of_a_composite_type_is_refused(
+def test_listing_with_a_transform_is_refused_if_the_primary_key_has_a_composite_type(
     store: Store, engine: Engine
 ) -> None:
     store.sql(
@@ -247,7 +249,9 @@ def test_values_of_a_composite_or_range_type_can_be_counted(store: Store, engine
     assert [(line["n"], line["none"]) for line in found.lines("Alpha")] == [("0", "1")]
 
 
-def test_enum_in_a_schema_whose_name_begins_with_reg_is_written(store: Store, engine: Engine) -> None:
+def test_enum_is_published_even_if_the_name_of_its_schema_begins_with_reg(
+    store: Store, engine: Engine
+) -> None:
     name = f"registry_{store.schema}"
     store.sql(
         f"""CREATE SCHEMA {name}; CREATE TYPE {name}.mood AS ENUM ('open');
@@ -261,7 +265,7 @@ def test_enum_in_a_schema_whose_name_begins_with_reg_is_written(store: Store, en
         store.sql(f"DROP SCHEMA {name} CASCADE")
 
 
-# Statements that the owner of an enum can run in one transaction. They would replace a label by another text.
+# The owner of the enum executes one of these SQL texts during a run, to replace labels in the files.
 EXCHANGES = {
     "cast": "CREATE CAST (grade AS text) WITH FUNCTION steal(grade)",
     "implicit cast": "CREATE CAST (grade AS text) WITH FUNCTION steal(grade) AS IMPLICIT",
@@ -272,7 +276,7 @@ EXCHANGES = {
 
 @pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("aggregate_in", ["database", "spark"])
-def test_change_of_a_type_during_a_run_runs_no_function_of_its_owner(
+def test_owner_who_changes_a_type_during_a_run_cannot_make_the_run_call_a_function(
     graded: Store, engine: Engine, aggregate_in: str, exchange: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graded.sql(
@@ -326,7 +330,7 @@ def test_unsupported_comparison_of_an_enum_is_refused(
 
 
 def test_column_of_the_type_regclass_is_refused(store: Store, engine: Engine) -> None:
-    """The value is a table name. A role that can create a table can name it like a formula."""
+    """The text of a regclass value is a table name, and the creator of a table could choose a formula."""
     store.sql('ALTER TABLE "Loans" ADD place regclass')
     said = engine.refusal("--period", "2026-10", group_by={"place": "Loans.place"})
     assert '"place", "place" in' in said

@@ -52,15 +52,15 @@ def test_statement_ends_soon_after_its_client_disconnects(bare_store: Store) -> 
     assert until_none(bare_store, "of_a_client_that_is_gone", 10)
 
 
-def test_server_without_client_connection_check_is_supported(bare_store: Store) -> None:
-    """PostgreSQL 13 lacks client_connection_check_interval, and a plain SET would fail."""
+def test_session_can_start_if_the_server_lacks_client_connection_check_interval(bare_store: Store) -> None:
+    """PostgreSQL 13 does not have client_connection_check_interval. There, the engine does not set it."""
     with psycopg.connect(bare_store.url) as connection:
         asked = SETTINGS.replace("client_connection_check_interval", "no_such_setting")
         connection.execute(asked.encode())
 
 
 @pytest.mark.parametrize("way", ["database", "spark"])
-def test_every_session_checks_its_client_connection(store: Store, engine: Engine, way: str) -> None:
+def test_every_session_sets_client_connection_check_interval(store: Store, engine: Engine, way: str) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
     store.sql('ALTER TABLE "Loans" RENAME TO loans_proper')

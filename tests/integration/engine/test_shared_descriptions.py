@@ -1,4 +1,4 @@
-"""Tests of the engine parse each description of a service once. Each session has its own copy."""
+"""The tests parse each botocore description of an AWS service once, and each session gets its own copy."""
 
 from __future__ import annotations
 

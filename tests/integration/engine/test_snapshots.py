@@ -105,7 +105,7 @@ def test_parallel_reads_under_concurrent_writes_are_consistent(store: Store, rea
 def test_parallel_reads_without_a_shared_snapshot_are_inconsistent(
     store: Store, reader: Reader, taken_away: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Show that the test of the shared snapshot can fail.
+    """Show that the test of consistent reads would fail if the engine did not share the snapshot.
 
     The timing is random, so one wrong result in 100 reads is enough.
     """
@@ -165,7 +165,7 @@ def test_endpoint_of_several_servers_is_refused(store: Store, in_spark: Engine, 
     assert in_spark.log[-1]["kind"] == "snapshot"
 
 
-def test_snapshot_with_the_same_name_on_another_server_is_refused(
+def test_snapshot_of_another_server_is_refused_even_if_the_name_exists_on_this_server(
     store: Store, in_spark: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()

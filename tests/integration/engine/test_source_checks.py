@@ -28,7 +28,7 @@ def test_error_names_a_missing_schema(store: Store, engine: Engine) -> None:
     assert 'no schema "nowhere_at_all"' in engine.refusal("2026-10", schema="nowhere_at_all")
 
 
-def test_ambiguous_spelling_is_refused_with_the_candidates(store: Store, engine: Engine) -> None:
+def test_error_for_an_ambiguous_column_name_lists_the_possible_columns(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Loans" ADD COLUMN amount int')
     assert engine.refusal("2026-10", expression="AMOUNT") == (
         f'2026-10: column "AMOUNT" of {store.schema}."Loans" could be "Amount", "amount";'
@@ -47,10 +47,10 @@ def test_exact_spelling_is_preferred_over_another_case(store: Store, engine: Eng
     ("entity", "shadow"),
     [("loans", 'SCHEMA."loans"'), ("Loans", 'SCHEMA."loans"'), ("SCHEMA.Loans", 'SCHEMA."SCHEMA.Loans"')],
 )
-def test_new_table_with_the_name_of_a_spec_table_is_not_read(
+def test_run_fails_if_a_new_table_also_matches_the_entity_name_of_the_spec(
     store: Store, engine: Engine, entity: str, shadow: str
 ) -> None:
-    """A role that may create tables could otherwise replace a table that it has no rights on."""
+    """If the run read the new table, a role that may create tables could choose the published rows."""
     store.loan(store.branch(), "2026-10-05", 100)
     shadow, entity = shadow.replace("SCHEMA", store.schema), entity.replace("SCHEMA", store.schema)
     store.connection.execute(f'CREATE TABLE {shadow} (LIKE "Loans")')
@@ -63,7 +63,9 @@ def test_new_table_with_the_name_of_a_spec_table_is_not_read(
     engine("2026-10", **changes)
 
 
-def test_new_schema_with_the_name_of_a_spec_schema_is_not_read(store: Store, engine: Engine) -> None:
+def test_run_fails_if_a_table_of_a_new_schema_also_matches_the_entity_name_of_the_spec(
+    store: Store, engine: Engine
+) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-05", 100)
     upper = store.schema.upper()
@@ -92,7 +94,9 @@ def test_metric_that_is_not_numeric_is_refused(
     )
 
 
-def test_metric_may_be_a_domain_over_a_number(bare_store: Store, engine: Engine) -> None:
+def test_metric_may_use_a_column_whose_type_is_a_domain_of_a_number(
+    bare_store: Store, engine: Engine
+) -> None:
     bare_store.sql("CREATE DOMAIN euro AS numeric(12,2); CREATE DOMAIN fee AS euro CHECK (VALUE >= 0)")
     bare_store.create(amount="fee")
     branch = bare_store.branch()
@@ -106,7 +110,7 @@ def test_metric_may_be_a_domain_over_a_number(bare_store: Store, engine: Engine)
     ids=["database", "spark", "transform"],
 )
 @pytest.mark.parametrize("kind", ["numeric", "double precision"])
-def test_metric_with_nan_is_refused(
+def test_run_fails_if_a_value_of_a_metric_is_nan(
     bare_store: Store, engine: Engine, kind: LiteralString, way: dict[str, Any]
 ) -> None:
     bare_store.create(amount=kind)
@@ -114,7 +118,7 @@ def test_metric_with_nan_is_refused(
     assert "in the window that ends with 2026-10 include NaN or Infinity" in engine.refusal("2026-10", **way)
 
 
-def test_sum_with_more_than_38_digits_needs_aggregation_in_the_database(
+def test_spark_refuses_a_sum_of_more_than_38_digits_but_the_database_computes_it(
     bare_store: Store, engine: Engine
 ) -> None:
     bare_store.create(amount="numeric(38,2)")
@@ -140,7 +144,7 @@ def test_group_by_column_of_unsupported_type_is_refused(store: Store, engine: En
     assert f'"plan", "plan" in {store.schema}."Branch", is jsonb' in sentence
 
 
-def test_join_of_incomparable_types_is_refused(store: Store, engine: Engine) -> None:
+def test_join_of_columns_that_postgresql_cannot_compare_is_refused(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Loans" ALTER "Account_idAccount" TYPE text')
     assert (
         "the join Loans.Account_idAccount = Account.idAccount compares text with integer"
@@ -160,7 +164,7 @@ def test_join_of_incomparable_types_is_refused(store: Store, engine: Engine) -> 
 def test_nondeterministic_collation_is_refused(
     store: Store, engine: Engine, table: str, column: str, spec: dict[str, Any], way: str
 ) -> None:
-    """With this collation, Alpha and alpha are one group, whose name depends on the order of the rows."""
+    """If Alpha and alpha are equal, they are one group, and the order of the rows decides its name."""
     try:
         store.sql("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
     except psycopg.errors.FeatureNotSupported:
@@ -176,7 +180,7 @@ def test_nondeterministic_collation_is_refused(
     )
 
 
-def test_column_used_only_in_where_may_have_any_collation(store: Store, engine: Engine) -> None:
+def test_column_that_only_a_condition_uses_may_have_any_collation(store: Store, engine: Engine) -> None:
     try:
         store.sql("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
     except psycopg.errors.FeatureNotSupported:

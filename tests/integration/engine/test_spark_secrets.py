@@ -29,15 +29,15 @@ sys.stdin.read()
 def answer(host: str, port: int) -> bytes:
     """Send a request without a secret, and return the answer."""
     body = b"no Java object"
-    request = struct.pack(">BqI", 3, 1, len(body)) + body  # type, number and length of the request
+    request = struct.pack(">BqI", 3, 1, len(body)) + body  # message type, request number, body length
     with socket.create_connection((host, port), timeout=20) as stranger:
         stranger.sendall(struct.pack(">Q", 8 + len(request)) + request)
         return stranger.recv(65536)
 
 
 @pytest.mark.parametrize("way", ["python Glue/etl.py", "extracts preview"])
-def test_only_the_user_reaches_the_ports_and_files_of_spark(way: str, tmp_path: Path) -> None:
-    """Otherwise other users of the machine could read rows and the login of the source."""
+def test_other_users_of_the_machine_cannot_use_the_ports_and_files_of_spark(way: str, tmp_path: Path) -> None:
+    """If other users could connect to Spark, they could read rows and the password of the source."""
     libraries = Path(rolling_extract.__file__).parent
     variables = {name: value for name, value in os.environ.items() if "SPARK" not in name}
     variables |= {
@@ -71,8 +71,9 @@ def test_only_the_user_reaches_the_ports_and_files_of_spark(way: str, tmp_path: 
     assert [found for found in answers if b"Expected SaslMessage" not in found] == []
 
 
-# At the exit, Python first calls the function that was registered last. If the engine registered a function
-# here, this function would end Spark before the notebook counts the rows.
+# The notebook registers a function with atexit that counts rows, and then calls the engine. At its exit,
+# Python calls the registered functions in reverse order. So if the engine also registered a function that
+# stops Spark, Spark would stop before the notebook counts the rows.
 NOTEBOOK = """
 import atexit
 from pyspark import SparkContext
@@ -84,7 +85,7 @@ assert rolling_jdbc.spark_context() is context
 
 
 def ended(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program that uses Spark in this folder."""
+    """Run a Python program that uses Spark. Its working folder is `folder`."""
     libraries = Path(rolling_extract.__file__).parent
     return subprocess.run(
         [sys.executable, "-c", program],
@@ -96,12 +97,12 @@ def ended(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_engine_does_not_end_the_spark_of_a_notebook(tmp_path: Path) -> None:
+def test_engine_does_not_stop_the_spark_context_that_a_notebook_created(tmp_path: Path) -> None:
     done = ended(NOTEBOOK, tmp_path)
     assert done.stdout.splitlines()[-1:] == ["rows 2"], done.stderr
 
 
-# PySpark itself uses Java in threads, for example to delete objects of Java.
+# The threads use Java all the time, as PySpark does in its own threads, for example to delete Java objects.
 BUSY = """
 import threading
 import time
@@ -119,8 +120,8 @@ time.sleep(0.5)
 """
 
 
-def test_end_of_spark_writes_no_traceback_while_threads_use_java(tmp_path: Path) -> None:
-    """Otherwise a Python traceback can follow the error message of a failed run."""
+def test_program_ends_without_a_traceback_while_its_threads_use_java(tmp_path: Path) -> None:
+    """Users must not see a Python traceback after the error message of a failed run."""
     done = ended(BUSY, tmp_path)
     assert done.returncode == 0
     assert "Traceback" not in done.stderr

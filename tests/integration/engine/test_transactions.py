@@ -1,6 +1,6 @@
-"""With both drivers, a run has one login and one read-only transaction.
+"""With each of the two drivers, a run logs in once and reads the source in one read-only transaction.
 
-A pooler's next client gets no setting of a run.
+Behind a connection pooler, the next client does not get the settings of the run.
 """
 
 from __future__ import annotations
@@ -84,11 +84,11 @@ def cipher(url: str) -> str | None:
     return found
 
 
-def test_java_connection_uses_the_cipher_that_java_decrypts_fastest(spark: None, bare_store: Store) -> None:
+def test_jdbc_connection_uses_the_tls_cipher_that_is_fastest_in_java(spark: None, bare_store: Store) -> None:
     assert cipher(bare_store.url) == "TLS_CHACHA20_POLY1305_SHA256"
 
 
-def test_server_without_tls_1_3_is_supported(spark: None, bare_store: Store) -> None:
+def test_jdbc_can_connect_to_a_server_without_tls_version_1_3(spark: None, bare_store: Store) -> None:
     bare_store.sql("ALTER SYSTEM SET ssl_max_protocol_version = 'TLSv1.2'")
     bare_store.sql("SELECT pg_reload_conf()")
     try:
@@ -136,7 +136,7 @@ def test_error_explains_a_failed_login(
     assert "\n" not in str(refusal.value)
 
 
-def test_error_has_no_values_of_rows(bare_store: Store, driver: str) -> None:
+def test_error_message_contains_no_value_of_a_row(bare_store: Store, driver: str) -> None:
     with source(bare_store.url, driver).session() as session, pytest.raises(ExtractError) as refusal:
         session.rows("SELECT 'secret-value'::int")
     assert "secret-value" not in f"{refusal.value} {refusal.value.cause}"
@@ -166,12 +166,12 @@ def test_dead_connection_ends_soon_after_the_statement_timeout(
     url = bare_store.url.replace(f":{stalling.port}/", f":{stalling.server_address[1]}/")
     lost = pytest.raises(ExtractError, match="was lost during the read")
     with source(f"{url}?sslmode=disable", driver, timeout=1).session() as session, lost:
-        started = time.monotonic()  # after the login, because the login may have to start Java
+        started = time.monotonic()  # after the login, which takes long if it starts Java
         session.rows("SELECT 1 AS of_a_lost_connection")
     assert time.monotonic() - started < 10
 
 
-def test_run_leaves_no_settings_in_a_pooler_in_transaction_mode(
+def test_session_leaves_no_settings_in_connections_of_a_pooler(
     server: database.Database, bare_store: Store, driver: str, tmp_path: Path
 ) -> None:
     bare_store.sql("CREATE TABLE fees (id int)")

@@ -28,7 +28,7 @@ SIX = {
 
 
 def fees_taken_off(rows: Any) -> Any:
-    """Change amounts and drop rows, depending on two other columns of the entity: a text and a number."""
+    """Subtract the fee from each amount, and drop the rows whose state is void."""
     from pyspark.sql import functions as F
 
     return rows.where(F.col("state") != "void").withColumn(
@@ -81,7 +81,7 @@ def test_debugger_stops_at_a_breakpoint_in_a_transform(
     assert STOPS == [("with_breakpoint", 2)]
 
 
-def test_transform_may_add_rows_and_change_their_group(store: Store, in_spark: Engine) -> None:
+def test_transform_may_add_rows_and_move_rows_to_another_group(store: Store, in_spark: Engine) -> None:
     from pyspark.sql import functions as F
 
     here, there = store.branch(), store.branch()
@@ -139,12 +139,12 @@ def test_transform_gets_columns_with_spark_types(bare_store: Store, in_spark: En
         ),
     ],
 )
-def test_failed_transform_is_reported_in_one_sentence(
+def test_error_explains_a_failed_transform(
     store: Store, in_spark: Engine, transform: Callable[[Any], Any], sentence: str | None
 ) -> None:
     store.loan(store.branch(), "2026-10-05", 10)
-    # If `sentence` is None, the transform adds a column that the engine does not use. Spark never computes
-    # the column, so there is no error.
+    # If `sentence` is None, the transform adds a column with a faulty expression. The engine does not use the
+    # column, so Spark never computes it and the run succeeds.
     if sentence is None:
         in_spark("2026-10", transform=transform)
         return
@@ -154,7 +154,9 @@ def test_failed_transform_is_reported_in_one_sentence(
     assert in_spark.log[-1]["kind"] == "transform"
 
 
-def test_totals_do_not_reconcile_with_a_nondeterministic_transform(store: Store, in_spark: Engine) -> None:
+def test_control_totals_do_not_reconcile_if_a_transform_is_nondeterministic(
+    store: Store, in_spark: Engine
+) -> None:
     store.loan(store.branch(), "2026-10-05", 10)
 
     def diced(rows: Any) -> Any:

@@ -56,7 +56,7 @@ module "extract" {
   schedule    = var.schedule
   time_zone   = "Etc/GMT" # must equal the time zone in Glue/etl.py
 
-  # These must be the tables that Glue/etl.py uses.
+  # This list must contain all tables that Glue/etl.py uses, and no other tables.
   tables = [
     "Loans",
     "Account",

@@ -1,6 +1,7 @@
-"""Fixtures: three emulated AWS.
+"""Fixtures: three variants of an emulated AWS.
 
-`cloud` closes the gaps of ministack, `bare` has the gaps of ministack, and `refusing` gets invalid requests.
+`cloud` is the local cloud of the demo. `bare` is ministack without our corrections. `refusing` is a local
+cloud for requests that AWS would refuse.
 """
 
 from tests.support.clouds import bare, cloud, refusing  # noqa: F401

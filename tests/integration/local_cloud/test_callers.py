@@ -23,8 +23,9 @@ from local_cloud.aws import web_identity
 
 TRUST = {"Effect": "Allow", "Principal": {"AWS": aws.ACCOUNT}, "Action": "sts:AssumeRole"}
 UNKNOWN = ("test", aws.ACCOUNT, "AKIAIOSFODNN7EXAMPLE")
-# The error codes of AWS for an unknown access key, and for a request without a signature. The local
-# cloud treats every REST request without a signature as a request to S3.
+# For each service: an operation, the error code of AWS for an unknown access key, and the error code for a
+# request without a signature. The last code is empty for the REST API of scheduler, because the local cloud
+# treats every REST request without a signature as a request to S3.
 CODES = {
     "sts": ("get_caller_identity", "InvalidClientTokenId", "MissingAuthenticationToken"),
     "iam": ("list_roles", "InvalidClientTokenId", "MissingAuthenticationToken"),
@@ -62,7 +63,7 @@ def refused(client: Any, operation: str, **parameters: Any) -> str:
 
 
 def sent(cloud: aws.Cloud, method: str, path: str, body: str = "", **headers: str) -> int:
-    """Return the status of the response to a request without a signature."""
+    """Send a request without a signature, and return the HTTP status of the response."""
     request = urllib.request.Request(cloud.endpoint + path, body.encode() or None, headers, method=method)
     context = ssl.create_default_context(cafile=str(cloud.authority))
     try:
@@ -91,8 +92,8 @@ def test_each_local_cloud_has_its_own_access_key(cloud: aws.Cloud, refusing: aws
     assert own["AWS_SECRET_ACCESS_KEY"] != other["AWS_SECRET_ACCESS_KEY"]
 
 
-def test_requests_of_unknown_callers_do_not_count_as_refusals(cloud: aws.Cloud) -> None:
-    """Otherwise another user of the machine could make the demo fail."""
+def test_refused_requests_of_unknown_callers_are_not_recorded_as_refusals(cloud: aws.Cloud) -> None:
+    """A recorded refusal makes the demo fail. Other users of the machine must not be able to cause this."""
     before = cloud.refusals
     refused(client(cloud, "iam", "test", "guessed"), "get_role", RoleName="a role")
     assert sent(cloud, "POST", "/", "Action=Levitate", **{"X-Amz-Target": "AWSTape.Levitate"}) >= 400
@@ -103,7 +104,9 @@ def test_requests_of_unknown_callers_do_not_count_as_refusals(cloud: aws.Cloud) 
     ("method", "path"),
     [("POST", "/_ministack/reset"), ("POST", "/_ministack/config"), ("GET", "/_ministack/ses/messages")],
 )
-def test_administrative_paths_of_the_emulator_are_refused(cloud: aws.Cloud, method: str, path: str) -> None:
+def test_requests_to_administrative_paths_of_the_emulator_are_refused(
+    cloud: aws.Cloud, method: str, path: str
+) -> None:
     assert sent(cloud, method, path, "{}" if method == "POST" else "") == 403
 
 
@@ -128,10 +131,10 @@ def test_options_request_without_a_signature_is_refused(cloud: aws.Cloud, path: 
     assert sent(cloud, "OPTIONS", path) == 403
 
 
-def test_request_without_a_signature_cannot_reach_another_service(cloud: aws.Cloud) -> None:
-    """AWS answers the action Unsubscribe without a signature.
+def test_unsubscribe_request_without_a_signature_cannot_create_a_bucket(cloud: aws.Cloud) -> None:
+    """AWS accepts the action Unsubscribe even if the request has no signature.
 
-    The host name contains the name of a bucket, so the emulator could create the bucket.
+    The host name of this request also contains the name of a bucket. The request must not create the bucket.
     """
     bucket = f"other-{secrets.token_hex(4)}"
     arn = f"arn:aws:sns:{aws.REGION}:{aws.ACCOUNT}:topic:{uuid.uuid4()}"
@@ -173,8 +176,8 @@ def test_session_of_a_role_is_accepted_only_with_its_token(cloud: aws.Cloud) -> 
     assert refused(client(cloud, "sts", key, secret), "get_caller_identity") == "InvalidClientTokenId"
 
 
-def test_token_of_a_provider_is_accepted_only_with_its_signature(cloud: aws.Cloud) -> None:
-    """Any user of the machine could otherwise assume each role that trusts GitHub."""
+def test_token_of_an_identity_provider_is_accepted_only_with_a_valid_signature(cloud: aws.Cloud) -> None:
+    """Without this check, any user of the machine could assume each role that trusts GitHub."""
     iam, name = cloud.client("iam"), f"role-{secrets.token_hex(4)}"
     provider = f"arn:aws:iam::{aws.ACCOUNT}:oidc-provider/token.example.com"
     statement = {
@@ -207,7 +210,7 @@ def test_presigned_url_is_accepted_without_other_credentials(cloud: aws.Cloud) -
     assert sent(cloud, "GET", f"/{bucket}/file") == 403
 
 
-def test_link_that_ends_a_subscription_needs_no_signature(cloud: aws.Cloud) -> None:
+def test_unsubscribe_link_works_without_a_signature(cloud: aws.Cloud) -> None:
     sns = cloud.client("sns")
     topic = sns.create_topic(Name=f"topic-{secrets.token_hex(4)}")["TopicArn"]
     found = sns.subscribe(

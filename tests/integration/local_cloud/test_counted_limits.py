@@ -1,4 +1,4 @@
-"""The local cloud enforces limits that count objects of an account, tested with boto3."""
+"""The local cloud enforces limits of AWS, for example the maximum number of tags of a role."""
 
 from __future__ import annotations
 
@@ -99,7 +99,9 @@ def test_more_than_30_rules_with_wildcards_on_a_bus_are_refused(refusing: aws.Cl
     events.put_rule(Name="rule-30", EventBusName=f"{name}-other", EventPattern=pattern)
 
 
-def test_name_of_a_deleted_secret_is_reserved(refusing: aws.Cloud, name: str) -> None:
+def test_name_of_a_deleted_secret_is_reserved_until_the_final_deletion(
+    refusing: aws.Cloud, name: str
+) -> None:
     manager = refusing.client("secretsmanager")
     manager.create_secret(Name=name, SecretString="first")
     manager.delete_secret(SecretId=name, RecoveryWindowInDays=7)
@@ -142,7 +144,7 @@ def test_more_than_50_public_keys_of_a_user_are_refused(refusing: aws.Cloud, rol
     assert "50 SSH public keys" in refused(lambda: bring(50))
 
 
-def test_hash_key_over_2048_bytes_and_range_key_over_1024_bytes_are_refused(
+def test_dynamodb_hash_key_over_2048_bytes_and_range_key_over_1024_bytes_are_refused(
     refusing: aws.Cloud, name: str
 ) -> None:
     table = refusing.client("dynamodb")
@@ -161,7 +163,7 @@ def test_hash_key_over_2048_bytes_and_range_key_over_1024_bytes_are_refused(
     assert "Size of rangekey has exceeded" in refused(lambda: put(2_048, 1_025))
 
 
-def test_maximum_size_of_a_message_is_256_kib_or_the_setting_of_the_topic(
+def test_sns_message_over_256_kib_or_over_the_limit_of_its_topic_is_refused(
     refusing: aws.Cloud, name: str
 ) -> None:
     sns = refusing.client("sns")

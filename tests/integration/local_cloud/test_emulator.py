@@ -1,6 +1,7 @@
-"""Each gap of ministack is open in the published version of ministack, and closed in the local cloud.
+"""Each probe tests one gap: the published ministack differs from AWS, but the local cloud behaves like AWS.
 
-When a probe reports that the published version has closed a gap, delete the probe and our code for this gap.
+If a newer ministack behaves like AWS, the test of the published ministack fails. Then delete the probe and
+our code for this gap.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ def test_local_cloud_behaves_like_aws(cloud: aws.Cloud, probe: Probe) -> None:
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
-def test_emulator_without_our_changes_still_differs_from_aws(bare: aws.Cloud, probe: Probe) -> None:
+def test_ministack_without_our_corrections_still_differs_from_aws(bare: aws.Cloud, probe: Probe) -> None:
     assert probe.on_aws != probe.published
     assert probe.result(bare) == probe.published, "if it is as on AWS, delete the probe and our function"
 
 
 def test_http2_connection_stays_open_for_more_than_1000_requests(cloud: aws.Cloud) -> None:
-    # Terraform sends the requests of a whole apply over one connection.
+    # Terraform sends all requests of an apply over one connection.
     requests = 1_200
     place = urlsplit(cloud.endpoint)
     context = ssl.create_default_context(cafile=str(cloud.authority))

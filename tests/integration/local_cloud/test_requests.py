@@ -338,13 +338,13 @@ def test_refused_request_is_in_the_log(refusing: aws.Cloud) -> None:
     assert told.startswith("iam.GetRole: ValidationError: 1 validation error detected: Value ")
 
 
-def test_requests_are_also_checked_if_the_gaps_of_ministack_are_open(tmp_path: Path) -> None:
+def test_emulator_without_our_corrections_also_refuses_invalid_requests(tmp_path: Path) -> None:
     with aws.serve(tmp_path / "aws", gaps="open", refusals="expected") as bare:
         code, _ = refusal(lambda: ask(bare, "iam", "get_role", RoleName="a role"))
     assert code == "ValidationError"
 
 
-def test_refusal_makes_the_local_cloud_fail_on_exit(tmp_path: Path) -> None:
+def test_local_cloud_raises_an_error_on_exit_if_it_refused_a_request(tmp_path: Path) -> None:
     with (
         pytest.raises(
             ExtractsError, match=r"AWS would refuse these requests:\niam\.GetRole: ValidationError: 1 "

@@ -1,4 +1,4 @@
-"""A task of a state machine fails if AWS would refuse its call. A Catch can match the error."""
+"""If AWS would refuse the call of a task, the task fails. A Catch of the task can match the error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOPIC = "arn:aws:sns:eu-west-1:000000000000:no-such-topic"
 
 
 def outcome(cloud: aws.Cloud, resource: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Run a state machine that has only this task. Return the ended execution."""
+    """Run a state machine with one task that makes this call. Return the ended execution."""
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     task = {"Type": "Task", "Resource": resource, "Arguments": arguments, "End": True}
     machine = {"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": task}}

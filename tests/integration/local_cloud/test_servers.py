@@ -34,7 +34,7 @@ def test_role_has_only_the_rights_of_its_policy(cloud: aws.Cloud) -> None:
         glue.get_connections()
 
 
-def test_database_accepts_only_its_login_and_deletes_its_data_at_the_end(tmp_path: Path) -> None:
+def test_database_server_accepts_only_its_password_and_deletes_its_data_when_it_ends(tmp_path: Path) -> None:
     with database.serve(tmp_path, settings={"work_mem": "5MB"}) as served:
         with psycopg.connect(served.url) as connection:
             assert connection.execute("show work_mem").fetchone() == ("5MB",)

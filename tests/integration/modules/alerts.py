@@ -1,8 +1,9 @@
-"""`failure-alerts` in the local cloud, with `sftp-transfer` in two modes, for tests of the mails.
+"""Modules for tests of mails: `failure-alerts`, and `sftp-transfer` with a server and with connectors.
 
-The job runs a script of the test. The crawler, the SFTP client and the recipient's server are real. The
-emulator does not send some events, for example of a timeout or a rotation. For these events, the tests start
-the state machine with the event that AWS would send. The expected mails are in `mails/`.
+The local cloud runs the modules. The job runs a script of the test instead of the engine. The crawler, the
+SFTP client and the recipient's server are real. The emulator does not send some events, for example of a
+timeout or a rotation. For these events, the tests start the state machine with the event that AWS would send.
+The expected mails are in `mails/`.
 """
 
 from __future__ import annotations
@@ -163,11 +164,11 @@ class Deployed:
 
         told = until(ended)
         assert told["status"] == ends, told
-        # SNS puts a message into the mailbox before the call of Publish returns.
+        # The mailbox already has all mails, because SNS stores a message before the call of Publish returns.
         return list((Counter(self.mails()) - Counter(before)).elements())
 
     def mails_after(self, events: int, provoke: Callable[[], object]) -> list[inbox.Mail]:
-        """Call `provoke`, wait until `events` events are processed, and return the new mails."""
+        """Call `provoke`, wait until the alerts have processed `events` events, and return the new mails."""
         before, done = self.mails(), self._processed()
         provoke()
         until(lambda: self._processed() >= done + events)
@@ -181,7 +182,7 @@ class Deployed:
         return sum(run["status"] != "RUNNING" for page in pages for run in page["executions"])
 
     def run_job(self, script: str, **arguments: str) -> str:
-        """Start a run of the job with this script, and return the run's ID."""
+        """Upload this script as the script of the job, start a run, and return the run's ID."""
         glue = self.cloud.client("glue")
         self.cloud.client("s3").put_object(Bucket="bank-loans-artifacts", Key="etl.py", Body=script.encode())
         given = {f"--{name}": value for name, value in arguments.items()}
@@ -191,7 +192,7 @@ class Deployed:
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
 
     def publish(self, period: str) -> None:
-        """Put the manifest of a period. It names all files in the folders of the period."""
+        """Write the manifest of a period to the bucket. It names all files in the folders of the period."""
         listed = self.cloud.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="loans/bank_name=")
         folder = f"/year={period[:4]}/month={period[5:]}/"
         keys = [entry["Key"] for entry in listed.get("Contents", ()) if folder in entry["Key"]]
@@ -238,7 +239,7 @@ def deployed(
 
 
 def make_job(cloud: aws.Cloud) -> None:
-    """Create a job with one retry, and a crawler whose connection does not exist."""
+    """Create a job with one retry, and a crawler that fails because its connection does not exist."""
     iam, s3, glue = cloud.client("iam"), cloud.client("s3"), cloud.client("glue")
     trust = {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
     rights = {"Effect": "Allow", "Action": ["s3:*", "logs:*", "glue:*"], "Resource": "*"}
@@ -292,7 +293,8 @@ def alerts(deployed: Deployed) -> Iterator[Deployed]:
 def says(mail: inbox.Mail, name: str, **names: str) -> None:
     """Compare a mail with the file in `mails/`.
 
-    Some values differ in each run. `names` maps the pattern of such a value to the word in the file.
+    Some values differ in each run of the test. `names` maps a regular expression for such a value to the word
+    that replaces the value in the file.
     """
     text = f"Subject: {mail.subject}\n\n" + mail.text.split("\n\n--\n")[0].rstrip() + "\n"
     for pattern, stands in {
@@ -308,7 +310,7 @@ def says(mail: inbox.Mail, name: str, **names: str) -> None:
 
 
 def checked_time(mail: inbox.Mail) -> dict[str, str]:
-    """Check that the time in a mail is about now. Return the replacement for this time."""
+    """Check that the time in a mail is about now. Return the argument of `says` that replaces it with NOW."""
     when = line(mail, "When")
     age = datetime.now(UTC) - datetime.strptime(when, "%Y-%m-%d %H:%M:%S GMT").replace(tzinfo=UTC)
     assert timedelta(seconds=-5) < age < timedelta(minutes=10)

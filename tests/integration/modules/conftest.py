@@ -1,4 +1,4 @@
-"""Fixtures: Terraform on copies of the modules. The local cloud answers the calls of a plan."""
+"""Fixtures that run Terraform on copies of the modules. The local cloud answers the calls of Terraform."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The SFTP server on an EC2 instance for tests: real systemd and sshd run the cloud-init user data.
+"""The SFTP server of an EC2 instance for tests: a machine with real systemd and sshd runs its user data.
 
 The module is applied in the local cloud. The machine has the files from the user data of the emulated
-instance, and the rights of its role. The only replaced program is `mount-s3`: rclone mounts the bucket.
+instance, and the rights of its role. Only one program is replaced: rclone mounts the bucket instead of
+`mount-s3`.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ MOUNT = Path(machines.__file__).with_name("mount-s3.sh")
 
 @dataclass
 class Served:
-    """The deployed module, and a machine that has the role of its EC2 instance."""
+    """The deployed module, and a machine that has the role of the emulated EC2 instance."""
 
     cloud: aws.Cloud
     root: Root
@@ -135,13 +136,13 @@ class Served:
         return dict(yaml.safe_load(self.user_data()))
 
     def admit(self, *devices: str) -> None:
-        """Change the keys of first-bank as Terraform does. Apply them without waiting for the timer."""
+        """Write the keys of first-bank to the parameter, as Terraform does. Then apply the keys at once."""
         ssm, name = self.cloud.client("ssm"), "/own-sftp/sftp/recipients/first-bank"
         value = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
         value["keys"] = [self.keys[device].public.rsplit(" ", 1)[0] for device in devices]
         ssm.put_parameter(Name=name, Value=json.dumps(value), Overwrite=True)
-        # If the timer's run is still active, the first start does not begin a new run. The active run may
-        # have read the old keys already, so start twice.
+        # If the timer has just started the service, the first `systemctl start` only waits for the end of
+        # that run. That run may have read the old keys, so start the service twice.
         for _ in range(2):
             self.machine.run("systemctl", "start", "sftp-recipients.service")
 
@@ -197,7 +198,7 @@ def served(
         made.start(machine)
         parameter = cloud.client("ssm").get_parameter(Name="/own-sftp/sftp/host-key-fingerprint")["Parameter"]
         sftp.pin(made.port, parameter["Value"], place / "known_hosts")
-        # Accept the host key on every port, because a new instance uses another port in this test.
+        # Accept the host key on every port, because each new machine of these tests has a different port.
         known = (place / "known_hosts").read_text()
         (place / "known_hosts").write_text(re.sub(r"(?m)^\[\S+", "*", known))
         yield made

@@ -57,7 +57,7 @@ class Step:
 class Role:
     """A deployed role.
 
-    `client` makes calls with the role. `policies` are the deployed policies of the role.
+    `client` returns a client with the credentials of the role. `policies` are its deployed policies.
     """
 
     cloud: aws.Cloud
@@ -153,7 +153,7 @@ def read_object(bucket: str, key: str) -> Call:
 
 def read_version(bucket: str, key: str) -> Call:
     def call(role: Role) -> None:
-        # An administrator looks up the version, so that the role itself only reads the object.
+        # Look up the version as an administrator, so that the role makes only one call: it reads the object.
         s3 = role.cloud.client("s3")
         [newest] = s3.list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)["Versions"]
         role.client("s3").get_object(Bucket=bucket, Key=key, VersionId=newest["VersionId"])
@@ -175,7 +175,7 @@ def delete_object(bucket: str, key: str) -> Call:
 
 def abort_upload(key: str) -> Call:
     def call(role: Role) -> None:
-        # An administrator starts the upload, so that the role itself only aborts the upload.
+        # Start the upload as an administrator, so that the role makes only one call: it aborts the upload.
         upload = role.cloud.client("s3").create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
         role.client("s3").abort_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload)
 
@@ -220,7 +220,7 @@ def write_log(group: str) -> Call:
 
 
 ################################################################################
-# Policies without some rights
+# Policies with fewer rights
 ################################################################################
 
 
@@ -244,7 +244,7 @@ def rights(policies: Policies) -> list[Right]:
 def changed(policies: Policies, sid: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Policies:
     """Return the policies with one statement changed.
 
-    If the changed statement has no action or no resource, the function drops the statement.
+    A statement that has no action or no resource after the change is removed from its policy.
     """
 
     def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -264,7 +264,7 @@ def without(policies: Policies, sid: str, key: str, value: str) -> Policies:
 def endpoint_allows(policy: dict[str, Any], account: str, action: str, resource: str) -> bool:
     """Return whether the policy of an endpoint allows a call.
 
-    An empty account stands for an anonymous caller.
+    If `account` is empty, the caller is anonymous.
     """
     asked = iam_evaluator.EvalContext(
         principal_arn=f"arn:aws:iam::{account}:role/any" if account else "*",

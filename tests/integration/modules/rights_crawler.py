@@ -1,4 +1,4 @@
-"""Calls of a crawler after its login, with a custom driver and an encrypted Data Catalog."""
+"""Calls after the login of a crawler that has a custom driver and uses an encrypted Data Catalog."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.integration.modules.rights import (
 
 
 def catalog_key_steps() -> tuple[Step, ...]:
-    """Return the additional steps if a customer managed key encrypts the Data Catalog."""
+    """Return the steps that a crawler also needs if a customer managed key encrypts the Data Catalog."""
     grant = {**OF_CATALOG, "kms:CallerAccount": aws.ACCOUNT, "kms:GrantIsForAWSResource": "true"}
     return (
         *(
@@ -49,7 +49,10 @@ def catalog_key_steps() -> tuple[Step, ...]:
 
 
 def driver_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """Return the additional steps with a custom driver. Glue runs a job, whose files have other prefixes."""
+    """Return the steps that a crawler also needs if it has a custom driver.
+
+    For such a crawler, Glue runs a job. The files of this job have their own prefixes.
+    """
     own_role = f"arn:aws:iam::{aws.ACCOUNT}:role/{role_name('rights', 'crawler')}"
     folders = [
         f"artifacts/rights/{folder}"

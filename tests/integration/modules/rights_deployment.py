@@ -18,7 +18,8 @@ from tests.integration.modules.rights_root import (
 from tests.support.terraform import OpenRoot, Root
 from tools.hcl import REPOSITORY
 
-# The script makes only the checks that every run of the engine makes before it reads data.
+# The job runs this script instead of the engine. It makes only the checks that every run of the engine makes
+# before it reads data.
 SCRIPT = """\
 import sys
 import rolling_arguments, rolling_glue
@@ -31,7 +32,7 @@ NOTHING: Inputs = {}
 
 @pytest.fixture(scope="session")
 def deployment(cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory) -> Given:
-    """Return a function that opens Terraform in the root module. Its arguments change some inputs."""
+    """Return a function that opens Terraform in the root module, with changed inputs of the modules."""
     folder = tmp_path_factory.mktemp("rights")
     for part in ("modules", "examples"):
         (folder / part).symlink_to(REPOSITORY / part)

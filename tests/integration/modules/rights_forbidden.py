@@ -36,7 +36,7 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
     other = {"cloudwatch:namespace": "Billing"}
     name, prefix = facts["name"], facts["prefix"]
     artifacts = f"artifacts/{name}"
-    # The names of the second extract, which shares the bucket, the key and the artifacts.
+    # The name and the prefix of the other extract. Both extracts share the bucket, the key and the artifacts.
     [(neighbor, its_prefix)] = {("rights", "loans"), ("rights-two", "fees")} - {(name, prefix)}
     return (
         Forbidden(
@@ -208,7 +208,8 @@ def forbidden_to_jobs(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             )
             for place in elsewhere
         ),
-        # If a job argument names a file, Glue reads the file without a version ID.
+        # If a job argument names a file, Glue requests the file without a version ID. This request needs the
+        # right s3:GetObject.
         Forbidden(
             "loading a file",
             ("s3:GetObject", f"{S3}/{prefix}/old.csv", {}),

@@ -13,9 +13,9 @@ FUNCTION = f"arn:aws:lambda:{ACCOUNT}:function:rotate"
 
 Inputs = dict[str, Any]
 
-# The artifacts have a separate bucket and key, so that a right on one bucket or key cannot replace a right on
-# another one. Two extracts share these buckets and keys. One extract has a password and a crawler, and the
-# other has a token.
+# The artifacts have a separate bucket and a separate key. So each call needs a right on the correct bucket or
+# key, and a right on the other bucket or key is not enough. Two extracts share both buckets and both keys.
+# One extract logs in with a password and has a crawler, and the other extract logs in with a token.
 BUCKET_INPUTS: Inputs = {
     "source": "./modules/kms-bucket",
     "name": BUCKET,
@@ -80,7 +80,7 @@ MINIMAL: Inputs = {
 
 
 def root(bucket: Inputs, extract: Inputs, second: Inputs) -> str:
-    """Return the root module in Terraform's JSON syntax, with these changes of the inputs."""
+    """Return the root module in Terraform's JSON syntax. The arguments change inputs of its modules."""
     facts = {
         "artifacts_key": "${aws_kms_key.artifacts.arn}",
         "data_key": "${module.bucket.kms_key_arn}",
@@ -101,7 +101,7 @@ def root(bucket: Inputs, extract: Inputs, second: Inputs) -> str:
     }
     return json.dumps(
         {
-            # 45 tags: more than an S3 object can have, and nearly as many as other resources can have.
+            # 45 tags: an S3 object can have at most 10 tags, and other resources can have at most 50 tags.
             "provider": {"aws": {"default_tags": {"tags": {f"tag{n:02}": "x" for n in range(45)}}}},
             "module": {
                 "bucket": BUCKET_INPUTS | bucket,
@@ -136,12 +136,12 @@ def root(bucket: Inputs, extract: Inputs, second: Inputs) -> str:
 
 
 ################################################################################
-# Other values
+# Changed values of the inputs
 ################################################################################
 
 ROLE = f"arn:aws:iam::{aws.ACCOUNT}:role/somebody"
 BOUNDARY = "${aws_iam_policy.boundary.arn}"
-# Another value for every input that can change without a replacement.
+# A changed value for each input that can change without the replacement of a resource.
 BUCKET_CHANGES: Inputs = {
     "access_logs": {"bucket": ARTIFACTS},
     "additional_bucket_policy_json": '{"Statement": []}',
@@ -191,8 +191,8 @@ SECOND_CHANGES: Inputs = {
     "database": {**SECOND_INPUTS["database"], "user_name": "somebody"},
     "endpoints": {**SECOND_INPUTS["endpoints"], "services": ["kms", "logs", "glue"]},
 }
-# Inputs that the test does not change. Each value says which resources a change would replace, or why the
-# test needs the value.
+# Inputs that the test does not change. Each text names the resources that a change would replace, or says why
+# the test needs its value of the input.
 FIXED = {
     "force_destroy": "true, so that the test can destroy the bucket",
     "key_alias": "the alias",

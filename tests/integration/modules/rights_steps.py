@@ -56,7 +56,7 @@ def secret_steps(facts: dict[str, str]) -> tuple[Step, ...]:
 def token_steps(facts: dict[str, str]) -> tuple[Step, ...]:
     """Return the step of a login with a token.
 
-    The job signs the token without a call to AWS. The right is checked when the job logs in to the source.
+    The job signs the token without a call to AWS. AWS checks the right when the job logs in to the source.
     """
     return (
         Step(

@@ -1,4 +1,4 @@
-"""The roles that GitHub assumes: tests of Terraform, and a plan of a project with the plan role."""
+"""The roles that GitHub assumes: the Terraform tests pass, and the plan role can plan a project."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ GIVEN: dict[str, Any] = {
 def test_roles_of_two_repositories_in_one_account_trust_only_their_own_repository(
     cloud: aws.Cloud, roles: Path, tmp_path: Path, open_root: OpenRoot
 ) -> None:
-    """GitHub's subject contains the IDs of the owner and the repository only for new repositories."""
+    """Only for new repositories, the subject of GitHub's token contains the IDs of owner and repository."""
     version = f"@refs/tags/v{extracts.__version__}"
     old = open_root(roles, **cloud.environment)
     new = open_root(Path(shutil.copytree(roles, tmp_path / "second")), **cloud.environment)
@@ -204,7 +204,7 @@ def instance(cloud: aws.Cloud, tmp_path: Path, open_root: OpenRoot) -> Root:
     return root
 
 
-def test_plan_role_reads_only_the_settings_of_one_project_and_its_sftp_instance(
+def test_plan_role_can_plan_its_project_but_cannot_read_the_user_data_of_other_instances(
     cloud: aws.Cloud, roles: Path, instance: Root, open_root: OpenRoot
 ) -> None:
     """The user data of other instances often contains passwords, so the role must not read it."""

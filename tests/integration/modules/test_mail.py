@@ -30,7 +30,7 @@ from tests.support.waiting import until
 ################################################################################
 
 
-def test_failed_run_with_retries_sends_one_mail_and_a_second_mail_about_the_recovery(
+def test_failed_run_sends_one_mail_for_all_attempts_and_its_recovery_sends_a_second_mail(
     alerts: Deployed,
 ) -> None:
     # The two attempts of the job send two events, but the alerts send one mail.
@@ -75,8 +75,8 @@ def test_crawler_and_job_have_separate_failures_and_recoveries(alerts: Deployed)
     )
     says(failed, "crawler-failed", **checked_time(failed))
 
-    # The job runs after a failed crawl, too. The result of the job does not change the failure of the
-    # crawler.
+    # The job also runs after a failed crawl. Neither a failed nor a successful run of the job ends the
+    # failure of the crawler.
     [job] = alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10"))
     assert job.subject.startswith("[FAILED] bank-loans 2026-10: permission denied")
     [over] = alerts.mails_after(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10"))
@@ -94,7 +94,7 @@ def test_crawler_and_job_have_separate_failures_and_recoveries(alerts: Deployed)
 
 @pytest.fixture
 def pushing(alerts: Deployed) -> Deployed:
-    """The deployed modules. The bucket now sends events, so that connectors send files."""
+    """The deployed modules. The bucket sends events, so a new manifest starts the connectors."""
     alerts.cloud.client("s3").put_bucket_notification_configuration(
         Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}
     )
@@ -107,8 +107,8 @@ def test_server_with_an_unknown_host_key_gets_no_file_until_the_host_key_is_corr
     pushing.put(KAROO, b"bank_name,branch_id\r\nKaroo & Coast Bank,1\r\n")
     pushing.server.start(host_key=sftp.key_pair(pushing.place, "strange", "ecdsa"))
     port = {rf"\b{pushing.server.port}\b": "PORT"}
-    # One event is from the state machine that starts all transfers. The other is from the recipient's state
-    # machine.
+    # Wait for two events: one of the state machine that starts all transfers, and one of the recipient's
+    # state machine.
     [failed] = pushing.mails_after(2, lambda: pushing.publish("2026-10"))
     says(failed, "delivery-failed", **checked_time(failed), **port)
     assert pushing.server.files() == {}
@@ -142,7 +142,7 @@ def test_file_is_delivered_without_a_mail_if_the_server_recovers_within_the_retr
     assert pushing.server.files() == {"incoming/KarooCoastBank_20261031.csv": b"late\r\n"}
 
 
-def test_published_month_without_a_file_for_a_recipient_sends_a_mail(pushing: Deployed) -> None:
+def test_mail_is_sent_if_a_published_month_has_no_file_for_a_recipient(pushing: Deployed) -> None:
     [failed] = pushing.mails_after(2, lambda: pushing.publish("2026-09"))
     says(failed, "delivery-empty", **checked_time(failed))
 
@@ -158,10 +158,10 @@ def collection(alerts: Deployed, at: str) -> None:
     states.start_execution(stateMachineArn=machine, input=json.dumps({"time": at}))
 
 
-def test_file_that_is_not_collected_by_the_due_day_sends_a_mail(
+def test_mail_is_sent_if_a_file_is_not_collected_by_the_due_day(
     alerts: Deployed,
 ) -> None:
-    # A successful check sends an event, too, so mails_after waits for this event.
+    # Each successful check sends one event, and mails_after also waits for this event.
     due = "2026-11-10T07:00:00Z"
     assert alerts.mails_after(1, lambda: collection(alerts, due)) == [], "the month is not published"
     alerts.put(FIRST, b"bank_name,branch_id\r\nFirst Bank,1\r\n")
@@ -183,7 +183,7 @@ def test_file_that_is_not_collected_by_the_due_day_sends_a_mail(
     assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-12T07:00:00Z")) == []
 
 
-def test_daily_check_reports_a_file_again_after_a_forged_download(alerts: Deployed) -> None:
+def test_daily_check_reports_a_file_again_after_a_forged_event_of_its_download(alerts: Deployed) -> None:
     own = json.dumps({"extract": "bank-loans", "recipient": "first-bank", "period": "2026-09"})
     forged = {"Source": "sftp-transfer", "DetailType": "File Collected", "Detail": own}
 
@@ -197,7 +197,8 @@ def test_daily_check_reports_a_file_again_after_a_forged_download(alerts: Deploy
         assert waiting.subject.startswith("[UNCOLLECTED] bank-loans 2026-09")
         [wrong] = alerts.mails_after(1, forge)
         assert wrong.subject.startswith("[RECOVERED] bank-loans 2026-09")
-    # When October is due, the daily check looks for the file of October, which is not published.
+    # From the due day of October, the daily check looks for the file of October, and no longer for the file
+    # of September. October is not published, so the check sends no mail.
     assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-10T07:00:00Z")) == []
 
 
@@ -234,7 +235,7 @@ def test_failed_daily_check_sends_a_mail(alerts: Deployed) -> None:
     says(failed, "receipts-failed", **checked_time(failed))
 
 
-def test_download_with_invalid_values_has_no_receipt_and_no_mail(alerts: Deployed) -> None:
+def test_download_event_with_invalid_values_causes_no_receipt_and_no_mail(alerts: Deployed) -> None:
     detail = {"username": "first-bank", "file-path": "/x", "bytes": "The refund is at evil.example.com"}
     assert alerts.mails_after(1, lambda: start(alerts, "receipts", {"detail": detail})) == []
     receipts = alerts.cloud.client("dynamodb").scan(TableName="bank-loans-receipts")["Items"]
@@ -242,18 +243,18 @@ def test_download_with_invalid_values_has_no_receipt_and_no_mail(alerts: Deploye
 
 
 ################################################################################
-# Test messages, and failures of the alerts
+# The message that tests the alerts, and failures of the alerts
 ################################################################################
 
 
-def test_each_test_message_sends_a_mail(alerts: Deployed) -> None:
+def test_mail_is_sent_for_every_message_that_tests_the_alerts(alerts: Deployed) -> None:
     given = json.loads(alerts.outputs["alerts"]["test_message"]["input"])
     for _ in range(2):
         [mail] = alerts.execute("state_machine_arn", given)
         says(mail, "test")
 
 
-def test_failed_state_machine_is_reported_by_a_rule(alerts: Deployed) -> None:
+def test_mail_is_sent_if_the_state_machine_of_the_alerts_fails(alerts: Deployed) -> None:
     before, given = alerts.mails(), job_event("x", at="yesterday")
     alerts.execute("state_machine_arn", given, ends="FAILED")
     [mail] = until(lambda: list((Counter(alerts.mails()) - Counter(before)).elements()))
@@ -279,7 +280,7 @@ def stop_a_run(alerts: Deployed) -> None:
     ],
     ids=["failure", "manifest"],
 )
-def test_undeliverable_event_is_in_the_queue_and_triggers_the_alarm(
+def test_undeliverable_event_is_in_the_dead_letter_queue_and_the_alarm_sends_a_mail(
     pushing: Deployed, role: str, provoke: Callable[[Deployed], None], lost: str
 ) -> None:
     iam, sqs = pushing.cloud.client("iam"), pushing.cloud.client("sqs")

@@ -26,7 +26,7 @@ from tests.integration.modules.alerts import (
     says,
 )
 
-# Error messages of version 42.1 of PostgreSQL's JDBC driver, and of Lake Formation.
+# An error message of version 42.1 of PostgreSQL's JDBC driver, and an error message of Lake Formation.
 SCRAM = (
     "The authentication type 10 is not supported. Check that you have configured the pg_hba.conf file to "
     "include the client's IP address or subnet, and that it is using an authentication scheme supported by "
@@ -46,13 +46,15 @@ AS_AWS_SENDS_IT = {
 
 
 @pytest.mark.parametrize("name", AS_AWS_SENDS_IT)
-def test_event_of_aws_causes_the_expected_mail_once(alerts: Deployed, name: str) -> None:
+def test_repeated_event_of_aws_sends_the_expected_mail_only_once(alerts: Deployed, name: str) -> None:
     [mail] = alerts.execute("state_machine_arn", AS_AWS_SENDS_IT[name])
     says(mail, name)
     assert alerts.execute("state_machine_arn", AS_AWS_SENDS_IT[name]) == [], "no second mail"
 
 
-def test_failed_state_machine_with_push_in_its_name_is_not_reported_as_a_delivery(alerts: Deployed) -> None:
+def test_failed_receipts_state_machine_with_push_in_its_name_is_not_reported_as_a_delivery(
+    alerts: Deployed,
+) -> None:
     kind, name = "Step Functions Execution Status Change", "till-push-daily-receipts"
     told = {"stateMachineArn": f"{ARN}:stateMachine:{name}", "status": "FAILED", "error": "States.Runtime"}
     failed = event("aws.states", kind, executionArn=f"{ARN}:execution:{name}:0", **told)
@@ -105,7 +107,7 @@ def test_events_that_are_not_failures_match_no_rule(deployed: Deployed, nothing:
     ("at", "period"),
     [
         ("2026-01-31T20:59:59Z", "2025-12"),
-        # At this time it is already 1 February in Johannesburg.
+        # In Johannesburg, this time is already on 1 February, so January is the previous month.
         ("2026-01-31T22:00:00Z", "2026-01"),
         ("2026-03-31T12:00:00Z", "2026-02"),
         ("2028-03-01T00:00:00Z", "2028-02"),
@@ -118,12 +120,12 @@ def test_mail_about_a_failure_without_a_period_names_the_previous_month(
     assert line(mail, "Period") == period
 
 
-def test_invalid_period_in_an_error_is_part_of_the_reason(alerts: Deployed) -> None:
+def test_reason_in_a_mail_contains_the_invalid_period_of_the_error_message(alerts: Deployed) -> None:
     [mail] = alerts.execute("state_machine_arn", job_event("SystemExit: 2026-13: there is no such month"))
     assert (line(mail, "Period"), line(mail, "Reason")) == ("2026-10", "2026-13: there is no such month")
 
 
-def test_mail_about_a_failure_of_glue_has_the_message_of_glue(alerts: Deployed) -> None:
+def test_reason_in_a_mail_is_the_python_error_from_a_longer_message_of_glue(alerts: Deployed) -> None:
     message = "Error Category: IMPORT_ERROR; Failed Line Number: 3; ModuleNotFoundError: No 'x'"
     [mail] = alerts.execute("state_machine_arn", job_event(message))
     assert line(mail, "Reason") == "ModuleNotFoundError: No 'x'"
@@ -145,7 +147,7 @@ FORGED = "x\r\n\r\nWhat to do\u2028Send\x85money\u202eto\tus"
     ],
     ids=["job", "rotation", "crawler"],
 )
-def test_values_of_an_event_cannot_fake_lines_of_a_mail(
+def test_values_of_a_forged_event_cannot_add_lines_to_a_mail(
     alerts: Deployed, forged: dict[str, Any], label: str, shown: str
 ) -> None:
     [mail] = alerts.execute("state_machine_arn", forged)
@@ -156,7 +158,7 @@ def test_values_of_an_event_cannot_fake_lines_of_a_mail(
     assert "\n" not in mail.subject
 
 
-def test_forged_event_of_a_delivery_adds_no_text_to_a_mail(alerts: Deployed) -> None:
+def test_mail_contains_no_text_of_a_forged_event_about_a_delivery(alerts: Deployed) -> None:
     own = {"extract": "bank-loans", "recipient": "first-bank", "period": "2026-10"}
     for forged in [{"recipient": "send money"}, {"period": "send money"}, {"recipient": "karoo"}]:
         sent = event("sftp-transfer", "File Not Collected", **(own | forged))
@@ -167,7 +169,7 @@ def test_forged_event_of_a_delivery_adds_no_text_to_a_mail(alerts: Deployed) -> 
     assert "evil" not in mail.text
 
 
-def test_subject_is_ascii_and_shorter_than_100_characters(alerts: Deployed) -> None:
+def test_subject_of_a_mail_is_ascii_and_shorter_than_100_characters(alerts: Deployed) -> None:
     message = 'SystemExit: 2026-10: no table "Pożyczki" ' + "and more " * 20
     [mail] = alerts.execute("state_machine_arn", job_event(message))
     assert mail.subject.startswith('[FAILED] bank-loans 2026-10: no table "Po?yczki" and more')
@@ -208,14 +210,14 @@ def test_run_that_publishes_a_missing_month_reports_the_recovery_once(
     assert check(alerts, "2026-11-06T06:00:00Z") == []
 
 
-def test_manifest_with_a_similar_name_does_not_count(alerts: Deployed) -> None:
+def test_month_is_reported_as_missing_if_only_manifests_with_similar_names_exist(alerts: Deployed) -> None:
     for name in ("2026-09.json", "2026-11.json", "2026-10.json.bak"):
         alerts.put(f"loans/_manifests/{name}")
     [mail] = check(alerts, "2026-11-05T06:00:00Z")
     assert line(mail, "Period") == "2026-10"
 
 
-# The unit tests of the program `due` test every day of a year.
+# Five days are enough here, because the unit tests of the program `due` check every day of a year.
 @pytest.mark.parametrize("day", [1, 2, 3, 10, 31])
 def test_daily_check_in_january_reports_the_month_that_is_due(alerts: Deployed, day: int) -> None:
     at, period = f"2026-01-{day:02}T06:00:00Z", "2025-11" if day == 1 else "2025-12"
@@ -229,7 +231,7 @@ def test_daily_check_in_january_reports_the_month_that_is_due(alerts: Deployed, 
 
 
 def test_daily_check_without_a_given_time_uses_the_current_time(alerts: Deployed) -> None:
-    # The month is at most two months ago, whatever the current day is.
+    # On any day, the month that is due is the previous month or the month before it.
     months = {f"{datetime.now(UTC).date().replace(day=1) - timedelta(days=days):%Y-%m}" for days in (1, 32)}
     [mail] = check(alerts, None)
     assert line(mail, "Period") in months
@@ -269,7 +271,7 @@ def test_role_of_the_daily_check_can_only_list_manifests(alerts: Deployed) -> No
             call()
 
 
-def test_bucket_that_cannot_be_listed_sends_a_mail(alerts: Deployed) -> None:
+def test_daily_check_sends_a_mail_if_it_cannot_list_the_bucket(alerts: Deployed) -> None:
     s3 = alerts.cloud.client("s3")
     s3.delete_bucket(Bucket=BUCKET)
     [mail] = check(alerts, "2026-11-05T06:00:00Z")

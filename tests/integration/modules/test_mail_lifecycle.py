@@ -1,4 +1,4 @@
-"""The modules in the tests of mails: the second plan is empty, inputs can change, and destroy works."""
+"""The modules of the mail tests: second plan, changed inputs, and destroy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_second_plan_is_empty(deployed: Deployed) -> None:
 def test_changed_inputs_change_resources_in_place_and_destroy_deletes_all_resources(
     deployed: Deployed,
 ) -> None:
-    # This is the last test of the last file, because it destroys the deployment.
+    # This test must be the last test of the last file of mail tests, because it destroys the deployment.
     changes: dict[str, Any] = {
         "deadline": {"day": 3, "hour": 7},
         "due_day": 12,
@@ -39,7 +39,10 @@ def test_changed_inputs_change_resources_in_place_and_destroy_deletes_all_resour
 
 
 def left(deployed: Deployed) -> dict[str, list[str]]:
-    """Return the names of the resources that still exist, by kind. Other tests use other names."""
+    """Return the names of the resources that still exist, keyed by kind.
+
+    Only the resources of this deployment have `bank-loans` in their names.
+    """
     client = deployed.cloud.client
     found = {
         "machines": [one["name"] for one in client("stepfunctions").list_state_machines()["stateMachines"]],

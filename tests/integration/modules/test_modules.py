@@ -27,7 +27,7 @@ def test_terraform_tests_pass(module: str, modules: Path, open_root: OpenRoot) -
 
 @pytest.mark.parametrize("module", NAMES)
 def test_terraform_tests_of_the_validations_pass(module: str, modules: Path, open_root: OpenRoot) -> None:
-    """Copy only the variables and the locals for them. Terraform starts no provider without resources."""
+    """Keep only the variables and their locals, because Terraform starts no provider without resources."""
     folder = modules / module
     for path in (*folder.glob("*.tf"), *folder.glob("tests/*.tftest.hcl")):
         if not path.name.startswith(("validation", "variables")):
@@ -42,7 +42,7 @@ EXAMPLES = [(module, number) for module in NAMES for number in range(len(readme.
 
 
 @pytest.mark.parametrize(("module", "number"), EXAMPLES)
-def test_readme_example_creates_the_stated_number_of_resources(
+def test_readme_example_creates_the_number_of_resources_in_its_last_line(
     module: str, number: int, tmp_path: Path, modules: Path, open_root: OpenRoot, cloud: aws.Cloud
 ) -> None:
     example = readme.examples(module)[number]
@@ -53,10 +53,11 @@ def test_readme_example_creates_the_stated_number_of_resources(
     root = open_root(folder, **cloud.environment)
     root.execute_command("fmt", "-check", "-diff")
     root.setup()
-    # Read the text of the plan and not its JSON. For the JSON, Terraform would read all schemas again, which
-    # takes a second.
+    # Read the plan as text. To write the plan as JSON, Terraform would read all schemas again, which takes a
+    # second.
     planned = root.plan()
-    # The files of the engine are not counted, so that a new file of the engine does not change the README.
+    # Do not count the files of the engine. Otherwise each new file of the engine would change the number in
+    # the README.
     engine = len(re.findall(r"\.aws_s3_object\.runtime\[\S+ will be created", planned))
     counted = re.search(r"Plan: (\d+) to add, 0 to change, 0 to destroy", planned)
     assert counted
@@ -82,7 +83,7 @@ def test_every_validation_has_a_terraform_test_that_violates_it(module: str) -> 
 
 
 @pytest.mark.parametrize("module", NAMES)
-def test_every_attribute_is_described(module: str) -> None:
+def test_description_of_a_variable_describes_each_attribute(module: str) -> None:
     for given in inputs(module):
         assert given.described == _required_first(given.attributes, given.type), given.name
 
@@ -101,20 +102,20 @@ def test_variables_are_in_alphabetical_order_with_required_variables_first(modul
         assert [i.name for i in given] == sorted(required) + sorted(optional)
 
 
-# Shared variables that a module does not have, because they would have no effect. A variable for a key is
-# either required (`kms_key_arn`), or an object that may be null (`kms_key`), because `count` must be known at
-# plan time.
+# Shared variables that a module does not have, because they would have no effect there. Each module has only
+# one of the two variables for a key: `kms_key_arn` is required, and `kms_key` may be null. `kms_key` is an
+# object, because `count` must be known at plan time.
 WITHOUT = {
     "failure-alerts": {"kms_key_arn"},
     "glue-extract": {"kms_key"},
     "kms-bucket": {"kms_key_arn", "log_retention_days"},
     "sftp-transfer": {"kms_key"},
 }
-# In kms-bucket, the input `name` is also the exact name of the bucket, so its description differs.
+# In kms-bucket, the input `name` is also the exact name of the bucket, so the input has its own description.
 OWN_DESCRIPTION = {("kms-bucket", "name")}
 
 
-def test_shared_variables_have_the_same_description_and_type() -> None:
+def test_shared_variables_have_the_same_description_and_type_in_all_modules() -> None:
     for name in SHARED:
         given = {m: i for m in NAMES for i in inputs(m) if i.name == name}
         assert given.keys() == {m for m in NAMES if name not in WITHOUT.get(m, set())}, name
@@ -126,13 +127,13 @@ def test_no_variable_has_type_any() -> None:
     assert not [f"{m}.{i.name}" for m in NAMES for i in inputs(m) if re.search(r"\bany\b", i.type)]
 
 
-def test_all_modules_require_the_same_versions() -> None:
+def test_all_modules_require_the_same_versions_of_terraform_and_providers() -> None:
     assert len({(MODULES / m / "versions.tf").read_text() for m in NAMES}) == 1
 
 
-# AWS Transfer Family creates the VPC endpoint of a server. A data source reads the DNS names of the endpoint,
-# because the resource of the server does not have them. Amazon publishes the newest image of Amazon Linux as
-# a parameter.
+# `aws_vpc_endpoint` reads the DNS names of the VPC endpoint that AWS Transfer Family creates for a server.
+# The resource of the server does not have these names. `aws_ssm_parameter` reads the ID of the newest image
+# of Amazon Linux.
 DATA = {"aws_caller_identity", "aws_partition", "aws_region", "aws_ssm_parameter", "aws_vpc_endpoint"}
 
 
@@ -142,7 +143,7 @@ def test_modules_use_only_the_listed_data_sources() -> None:
     assert asked <= DATA
 
 
-def test_every_trust_policy_of_a_service_has_a_condition_with_the_account() -> None:
+def test_trust_policies_of_all_services_except_ec2_require_the_source_account() -> None:
     trusts = [
         (f"{path.parent.name}/{path.name}", trust)
         for module in NAMES
@@ -150,8 +151,8 @@ def test_every_trust_policy_of_a_service_has_a_condition_with_the_account() -> N
         for trust in re.findall(r'"sts:AssumeRole"(.*?)\n +}]', path.read_text(), flags=re.DOTALL)
     ]
     assert len(trusts) > 10
-    # EC2 sends no source account when it assumes a role. A role can be passed only to an instance of the same
-    # account.
+    # Only the role of the EC2 instance does not require the source account, because EC2 sends no source
+    # account. This is safe, because a role can be passed only to an instance of the same account.
     unnamed = [where for where, trust in trusts if '"aws:SourceAccount"' not in trust]
     assert unnamed == ["sftp-transfer/instance-iam.tf"]
 
@@ -165,7 +166,7 @@ def test_modules_define_the_hosts_of_the_aws_console_in_the_same_way() -> None:
     assert found[0] == found[1]
 
 
-def test_every_skipped_check_has_a_reason() -> None:
+def test_every_skipped_checkov_check_has_a_reason() -> None:
     texts = [
         path.read_text() for folder in ("modules", "examples") for path in (REPOSITORY / folder).rglob("*.tf")
     ]

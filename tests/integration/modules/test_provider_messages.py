@@ -1,4 +1,4 @@
-"""Inputs without a validation, because the provider itself refuses bad values at plan time."""
+"""Invalid inputs that no validation checks, because the AWS provider refuses them at plan time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SFTP: dict[str, Any] = {
 REPLICATION = {"bucket_arn": "arn:aws:s3:::bank-copies", "kms_key_arn": KEY}
 ROTATION = f"arn:aws:lambda:{ACCOUNT}:function:rotate"
 
-# Module, inputs, and the error message of the provider.
+# Each case: a module, its inputs, and a part of the error message of the provider.
 CASES: list[tuple[str, dict[str, Any], str]] = [
     ("glue-extract", {"job": {"execution_class": "SPOT"}}, "expected execution_class to be one of"),
     ("glue-extract", {"job": {"max_retries": 11}}, "expected max_retries to be in the range (0 - 10)"),
@@ -119,7 +119,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
 def messages(
     tmp_path_factory: pytest.TempPathFactory, open_root: OpenRoot, cloud: aws.Cloud
 ) -> Mapping[str, str]:
-    """Return all errors of one plan, keyed by the module that has the error."""
+    """Plan one module call for each case. Return the error messages, keyed by the name of the module call."""
     folder = tmp_path_factory.mktemp("messages")
     (folder / "etl.py").touch()
     base = {"glue-extract": EXTRACT, "kms-bucket": BUCKET, "sftp-transfer": SFTP}
@@ -144,5 +144,5 @@ def messages(
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{module} {given}" for module, given, _ in CASES])
-def test_provider_refuses_the_input_at_plan_time(number: int, messages: Mapping[str, str]) -> None:
+def test_provider_refuses_the_invalid_input_at_plan_time(number: int, messages: Mapping[str, str]) -> None:
     assert CASES[number][2] in messages[f"case{number}"]

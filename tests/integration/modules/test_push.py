@@ -18,9 +18,10 @@ from tools.hcl import MODULES
 
 BUCKET = "pushed-data"
 NAME = "forty-characters-are-the-most-of-a-name1"
-# The engine's folder for "Łódź & Żyrardów Bank", and the folder of a recipient without a server.
+# The engine's folder for the recipient "Łódź & Żyrardów Bank", and the folder of a recipient whose server is
+# not reachable.
 LODZ, AWAY = "loans/bank_name=ŁódźŻyrardówBank", "loans/bank_name=Away"
-# With a text of this length, a manifest is too long for Step Functions.
+# A manifest that contains this text is too long for Step Functions.
 TOO_LONG = "x" * 262_144
 ROOT = """\
 variable "key" { type = string }
@@ -69,7 +70,7 @@ class Pushing:
         return [execution for execution in reversed(listed) if execution["status"] != "RUNNING"]
 
     def ended(self, machine: str, count: int) -> dict[str, Any]:
-        """Wait for this many executions of the state machine, and describe the last one."""
+        """Wait until `count` executions have ended, and return the description of the newest execution."""
         found = until(lambda: len(ended := self.executions(machine)) >= count and ended)
         return self.described(found[-1])
 
@@ -78,7 +79,7 @@ class Pushing:
         return dict(self.cloud.client("stepfunctions").describe_execution(executionArn=arn))
 
     def publish(self, period: str, **manifest: Any) -> dict[str, Any]:
-        """Put the manifest of a period. Return the execution that sent its files to the recipient.
+        """Write the manifest of a period to the bucket. Return the execution that sent its files to lodz.
 
         By default, the manifest names all files in the folders of the period.
         """
@@ -133,7 +134,7 @@ def test_second_plan_is_empty(pushing: Pushing) -> None:
     assert pushing.root.changes(pushing.given) == ""
 
 
-def test_files_in_a_folder_with_characters_above_u_00ff_arrive(pushing: Pushing) -> None:
+def test_files_arrive_from_a_folder_whose_name_has_characters_above_u_00ff(pushing: Pushing) -> None:
     pushing.put(f"{LODZ}/year=2026/month=08/ŁódźŻyrardówBank_20260831.csv", b"bank_name\r\n")
     ended = pushing.publish("2026-08")
     assert ended["status"] == "SUCCEEDED", ended
@@ -150,9 +151,9 @@ def test_unreachable_server_does_not_delay_other_recipients(pushing: Pushing) ->
     assert failed["cause"].startswith("away did not get Away_20260930.csv: ")
 
 
-def test_markers_are_sent_after_their_file(pushing: Pushing) -> None:
+def test_marker_files_are_sent_after_the_data_file(pushing: Pushing) -> None:
     file = f"{LODZ}/year=2026/month=10/ALodz_20261031.csv.gz.pgp"
-    # In alphabetical order, the markers would come before the file.
+    # In alphabetical order, the names of the markers come before the name of the file.
     for name in (f"{LODZ}/year=2026/month=10/A.csv.done", f"{LODZ}/year=2026/month=10/A.csv.sha256", file):
         pushing.put(name, b"x")
     arrived = pushing.server.arrivals
@@ -161,7 +162,7 @@ def test_markers_are_sent_after_their_file(pushing: Pushing) -> None:
     assert arrived[before:] == ["ALodz_20261031.csv.gz.pgp", "A.csv.sha256", "A.csv.done"]
 
 
-def test_files_arrive_if_they_need_more_than_one_transfer(pushing: Pushing) -> None:
+def test_connector_sends_all_files_if_it_needs_more_than_one_transfer(pushing: Pushing) -> None:
     names = [f"part-{number:02}.csv" for number in range(11)]
     for name in names:
         pushing.put(f"{LODZ}/year=2026/month=11/{name}", name.encode())
@@ -169,7 +170,7 @@ def test_files_arrive_if_they_need_more_than_one_transfer(pushing: Pushing) -> N
     assert {f"incoming/{name}" for name in names} <= pushing.server.files().keys()
 
 
-def test_more_than_100_files_of_a_recipient_are_refused(pushing: Pushing) -> None:
+def test_push_of_more_than_100_files_to_a_recipient_fails(pushing: Pushing) -> None:
     for number in range(101):
         pushing.put(f"{LODZ}/year=2027/month=01/{number}.csv")
     ended = pushing.publish("2027-01", padding=TOO_LONG)
@@ -194,7 +195,7 @@ def test_file_that_is_not_in_the_manifest_is_sent_only_if_the_manifest_is_too_lo
     assert {*arrived[before:]} == expected
 
 
-def test_connector_of_a_flat_folder_sends_the_files_of_the_manifest(pushing: Pushing) -> None:
+def test_connector_sends_only_the_files_of_the_manifest_from_a_flat_folder(pushing: Pushing) -> None:
     names = ["ŁódźŻyrardówBank_20270228.csv", "ŁódźŻyrardówBank_20270331.csv"]
     for name in names:
         pushing.put(f"{LODZ}/{name}", name.encode())
@@ -207,7 +208,7 @@ def test_connector_of_a_flat_folder_sends_the_files_of_the_manifest(pushing: Pus
     assert pushing.server.files()[f"incoming/{names[1]}"] == names[1].encode()
 
 
-def test_push_of_a_published_month_without_a_file_fails(pushing: Pushing) -> None:
+def test_push_fails_if_a_published_month_has_no_file_for_the_recipient(pushing: Pushing) -> None:
     ended = pushing.publish("2027-02")
     assert (ended["status"], ended["error"]) == ("FAILED", "NothingToSend")
 
@@ -233,7 +234,7 @@ def test_no_file_is_sent_for_an_object_that_is_not_a_manifest(pushing: Pushing, 
     assert len(pushing.executions(f"{NAME}_push_lodz")) == transfers
 
 
-def test_error_of_a_transfer_that_cannot_be_started_names_the_recipient(pushing: Pushing) -> None:
+def test_error_message_names_the_recipient_if_its_transfer_cannot_be_started(pushing: Pushing) -> None:
     states = pushing.cloud.client("stepfunctions")
     states.delete_state_machine(
         stateMachineArn=f"arn:aws:states:{aws.REGION}:{aws.ACCOUNT}:stateMachine:{NAME}_push_away"

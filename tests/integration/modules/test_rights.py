@@ -2,10 +2,10 @@
 
 Two extracts that share a bucket are applied once. Then the tests remove each right in turn, and exactly the
 step that needs this right must fail. The tests also try forbidden calls. If the local cloud checks a call in
-the same way as AWS, the role makes the call. For some calls, AWS makes more checks: for several resources of
-one call, for keys that other services use, or for network interfaces. For such a call, `asks` contains the
-checks that the service authorization reference lists. The IAM evaluator of the local cloud makes these checks
-with the deployed policies.
+the same way as AWS, the test makes the call with the role. For some calls, AWS makes more checks than the
+local cloud: for several resources of one call, for keys that other services use, or for network interfaces.
+For such a call, `asks` contains the checks that the service authorization reference lists. The IAM evaluator
+of the local cloud makes these checks with the deployed policies.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def test_every_step_succeeds_with_the_rights_of_its_role(role: Role) -> None:
     assert role.failing(steps(role), role.policies) == []
 
 
-def test_removing_a_right_stops_exactly_the_step_that_needs_it(role: Role) -> None:
+def test_each_right_is_needed_by_exactly_one_step(role: Role) -> None:
     assert sorted(rights(role.policies)) == sorted(step.right for step in steps(role))
     for step in steps(role):
         sid, action = step.right
@@ -77,7 +77,7 @@ def test_removing_a_right_stops_exactly_the_step_that_needs_it(role: Role) -> No
         assert role.failing(steps(role), fewer) == [step.name]
 
 
-def test_removing_a_resource_of_a_policy_stops_a_step_or_allows_a_forbidden_call(role: Role) -> None:
+def test_each_resource_in_a_policy_is_needed_by_a_step_or_forbids_a_call(role: Role) -> None:
     for statement in (s for effect in ("Allow", "Deny") for s in statements_that(effect, role.policies)):
         key = "Resource" if "Resource" in statement else "NotResource"
         for resource in listed(statement[key]):
@@ -92,7 +92,7 @@ def test_removing_a_resource_of_a_policy_stops_a_step_or_allows_a_forbidden_call
             assert stopped, f"{statement['Sid']}: no step needs {resource}"
 
 
-def test_removing_a_condition_of_a_policy_allows_a_forbidden_call(role: Role) -> None:
+def test_each_condition_in_a_policy_forbids_a_call(role: Role) -> None:
     for document in role.policies.values():
         for statement in document["Statement"]:
             if "Condition" not in statement:
@@ -142,7 +142,7 @@ def test_job_cannot_use_other_buckets_even_if_their_policies_allow_it(
 
 @pytest.fixture
 def endpoint_policies(deployment: Given, facts: dict[str, dict[str, str]]) -> dict[str, dict[str, Any]]:
-    """Return the policies of the second extract's endpoints, keyed by service."""
+    """Return the policies of the second extract's VPC endpoints, keyed by service."""
     state = deployment().state_pull()
     found = [
         instance["attributes"]
@@ -153,7 +153,7 @@ def endpoint_policies(deployment: Given, facts: dict[str, dict[str, str]]) -> di
     return {one["service_name"].rpartition(".")[2]: json.loads(one["policy"]) for one in found}
 
 
-def test_endpoints_allow_the_calls_of_the_job(
+def test_policies_of_vpc_endpoints_allow_the_calls_of_the_job(
     cloud: aws.Cloud, facts: dict[str, dict[str, str]], endpoint_policies: dict[str, dict[str, Any]]
 ) -> None:
     assert endpoint_policies.keys() == {"kms", "logs", "s3"}
@@ -167,7 +167,7 @@ def test_endpoints_allow_the_calls_of_the_job(
         assert endpoint_allows(policy, aws.ACCOUNT, action, resource), action
 
 
-def test_endpoints_refuse_writes_with_credentials_of_other_accounts(
+def test_policies_of_vpc_endpoints_refuse_writes_with_credentials_of_other_accounts(
     endpoint_policies: dict[str, dict[str, Any]],
 ) -> None:
     writes = [
@@ -181,7 +181,7 @@ def test_endpoints_refuse_writes_with_credentials_of_other_accounts(
             assert not endpoint_allows(endpoint_policies[service], stranger, action, resource), action
 
 
-def test_endpoint_of_s3_allows_reads_from_buckets_of_aws(
+def test_policy_of_the_s3_endpoint_allows_reads_from_buckets_of_aws(
     endpoint_policies: dict[str, dict[str, Any]],
 ) -> None:
     assets = f"arn:aws:s3:::aws-glue-jes-prod-{aws.REGION}-assets"
@@ -201,7 +201,7 @@ def test_endpoint_of_s3_allows_reads_from_buckets_of_aws(
     ],
     ids=["none", "artifacts", "connection", "logs", "none, with a token"],
 )
-def test_error_of_a_run_without_a_right_names_the_right(
+def test_error_message_of_a_run_names_the_right_that_the_job_does_not_have(
     cloud: aws.Cloud, facts: dict[str, dict[str, str]], name: str, taken: Right | None, message: str
 ) -> None:
     role, glue = deployed(cloud, role_name(name, "job"), facts[name]), cloud.client("glue")
@@ -240,7 +240,7 @@ def test_run_fails_if_its_security_settings_are_changed(
     assert message in found["ErrorMessage"]
 
 
-def test_arguments_of_a_run_cannot_load_other_code(
+def test_job_ignores_arguments_of_a_run_that_name_other_code(
     cloud: aws.Cloud, facts: dict[str, dict[str, str]]
 ) -> None:
     mine = dict.fromkeys(("--scriptLocation", "--extra-py-files"), "s3://nowhere/mine.py")

@@ -31,7 +31,7 @@ from tests.integration.modules.rights_root import (
 from tools.hcl import MODULES, inputs
 
 
-def test_second_plan_is_empty_even_after_rotations(
+def test_second_plan_is_empty_even_after_rotations_of_the_password(
     cloud: aws.Cloud, deployment: Given, facts: dict[str, dict[str, str]]
 ) -> None:
     secrets, secret = cloud.client("secretsmanager"), facts["rights"]["secret"]
@@ -39,7 +39,8 @@ def test_second_plan_is_empty_even_after_rotations(
     assert (login["username"], len(login["password"])) == ("rights_reader", 40)
     assert login["host"] == "writer.internal"  # a rotation function changes the password on this host
     assert login["password"] not in deployment().execute_command("state", "pull").out
-    # AWS may delete the first version after two rotations. Terraform must not write the first password again.
+    # After two rotations, AWS may delete the first version of the secret. Even then, Terraform must not write
+    # the first password again.
     for text in ("first", "second", "third"):
         secrets.put_secret_value(SecretId=secret, SecretString=text)
     assert deployment().changes() == ""
@@ -96,7 +97,7 @@ def test_uploaded_objects_have_no_tags(cloud: aws.Cloud, facts: dict[str, dict[s
     assert len(tags) == 45
 
 
-def test_deleted_secret_can_be_created_again_at_once(
+def test_replacement_of_a_secret_does_not_wait_for_the_end_of_the_recovery_window(
     cloud: aws.Cloud, deployment: Given, facts: dict[str, dict[str, str]]
 ) -> None:
     before = facts["rights"]["secret"]
@@ -109,7 +110,7 @@ def test_deleted_secret_can_be_created_again_at_once(
     assert json.loads(secrets.get_secret_value(SecretId=after)["SecretString"])["username"] == "rights_reader"
 
 
-def test_every_input_is_changed_in_a_test() -> None:
+def test_every_input_that_can_change_is_changed_in_a_test() -> None:
     for module, bases, changes in (
         ("kms-bucket", [BUCKET_INPUTS], [BUCKET_CHANGES]),
         ("glue-extract", [EXTRACT_INPUTS, SECOND_INPUTS], [EXTRACT_CHANGES, SECOND_CHANGES]),
@@ -164,7 +165,7 @@ def test_destroy_deletes_all_resources(
     ours = {
         kind: [name for name in names if "rights" in name or "sales" in name] for kind, names in left.items()
     }
-    # Earlier tests in this file created these two resources.
+    # The fixture `facts` creates these two resources without Terraform, so destroy does not delete them.
     assert {kind: names for kind, names in ours.items() if names} == {
         "connections": ["rights-other"],
         "secrets": ["rights/other"],

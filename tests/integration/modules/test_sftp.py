@@ -1,7 +1,7 @@
 """Two extracts share one SFTP server in a VPC of the local cloud. A real OpenSSH client uses the server.
 
-Resources of the same state create the keys and the addresses, so both are unknown at plan time. The server
-has no custom host name, because the provider waits half a minute for each record in Route 53.
+The same apply creates the keys and the IP addresses, so both are unknown at plan time. The server has no
+custom host name, because the provider waits half a minute for each record in Route 53.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def test_outputs_of_both_extracts_have_the_same_server(shared: Shared) -> None:
     assert {user["UserName"] for user in users} == {"first-bank", "corner-shop", "lodz", "new-bank"}
 
 
-def test_server_in_a_vpc_is_reached_only_by_the_name_of_its_vpc_endpoint(shared: Shared) -> None:
+def test_server_in_a_vpc_has_only_the_host_name_of_its_vpc_endpoint(shared: Shared) -> None:
     server = shared.outputs["loans"]["server_id"]
     assert re.fullmatch(
         r"vpce-[0-9a-f]{17}-\w+\.server\.transfer\.eu-west-1\.vpce\.amazonaws\.com",
@@ -188,7 +188,7 @@ def test_server_in_a_vpc_is_reached_only_by_the_name_of_its_vpc_endpoint(shared:
         sftp.resolve(shared.cloud, f"{server}.server.transfer.eu-west-1.amazonaws.com")
 
 
-def test_addresses_that_are_unknown_at_plan_time_can_be_allowed(shared: Shared) -> None:
+def test_allowed_ip_addresses_may_be_unknown_at_plan_time(shared: Shared) -> None:
     ec2 = shared.cloud.client("ec2")
     addresses = [address["PublicIp"] for address in ec2.describe_addresses()["Addresses"]]
     rules = ec2.describe_security_group_rules()["SecurityGroupRules"]
@@ -235,7 +235,7 @@ def test_user_cannot_read_files_of_others_or_change_its_own_files(shared: Shared
 
 
 @pytest.mark.parametrize(("options", "works"), [((), True), (("-O",), False)], ids=["SFTP", "SCP"])
-def test_scp_works_over_sftp_but_not_with_the_scp_protocol(
+def test_scp_program_can_use_the_sftp_protocol_but_not_the_scp_protocol(
     shared: Shared, options: tuple[str, ...], works: bool
 ) -> None:
     file, recipient = "/year=2026/month=10/FirstBank_20261031.csv", shared.recipient("first-bank")
@@ -259,11 +259,12 @@ def test_scp_works_over_sftp_but_not_with_the_scp_protocol(
         timeout=60,
         cwd=shared.place,
     )
-    # asyncssh closes the channel without an exit status. scp then returns 1, although the download succeeded.
+    # Check the file instead of the exit code: scp returns 1 even after a successful download, because
+    # asyncssh closes the channel without an exit status.
     assert downloaded.is_file() is works, done.stderr
 
 
-def test_parallel_downloads_of_one_file_have_one_receipt(shared: Shared) -> None:
+def test_parallel_downloads_of_one_file_create_only_one_receipt(shared: Shared) -> None:
     """Four clients download the same version of the file at the same time, each over its own connection."""
     file = "/year=2026/month=10/FirstBank_20261031.csv"
     with ThreadPoolExecutor(4) as pool:
@@ -277,7 +278,7 @@ def test_parallel_downloads_of_one_file_have_one_receipt(shared: Shared) -> None
     assert shared.receipts("first-bank") == [receipt]
 
 
-def test_download_by_a_user_of_another_extract_has_no_receipt(shared: Shared) -> None:
+def test_receipts_table_of_an_extract_has_no_receipts_of_users_of_another_extract(shared: Shared) -> None:
     before = len(shared.executions("bank-loans-receipts"))
     assert shared.recipient("corner-shop").run("get /year=2026/month=10/Corner_20261031.csv").returncode == 0
     until(lambda: len(shared.executions("bank-loans-receipts")) > before)

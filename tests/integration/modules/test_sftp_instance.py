@@ -22,7 +22,7 @@ def role(cloud: aws.Cloud, instance_root: Root) -> Role:
     return Role(cloud, name, {}, {"serve": document})
 
 
-def test_role_has_exactly_the_rights_that_its_steps_need(role: Role) -> None:
+def test_instance_role_has_exactly_the_rights_that_its_steps_need(role: Role) -> None:
     assert role.failing(STEPS, role.policies) == []
     assert sorted(rights(role.policies)) == sorted(step.right for step in STEPS)
     for step in STEPS:
@@ -43,7 +43,7 @@ def test_each_condition_of_the_instance_role_forbids_a_call(role: Role) -> None:
         assert [item.name for item in FORBIDDEN if role.allows(wider, item.ask)], sid
 
 
-def test_fingerprint_of_the_host_key_becomes_an_output(served: Served) -> None:
+def test_second_apply_outputs_the_fingerprint_of_the_host_key(served: Served) -> None:
     assert served.root.output()["sftp"]["host_key_fingerprint"] is None
     served.apply("laptop")
     assert re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", served.output["host_key_fingerprint"])
@@ -82,7 +82,7 @@ def test_interrupted_download_can_be_resumed(served: Served) -> None:
     assert (served.place / "resumed").read_bytes() == FILES[f"loans/bank_name=FirstBank{LARGE}"]
 
 
-def test_parallel_downloads_of_the_same_file_have_one_receipt(served: Served) -> None:
+def test_parallel_downloads_of_the_same_file_create_only_one_receipt(served: Served) -> None:
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda n: served.client().run(f"get {FILE} {n}.csv"), range(4)))
     assert [each.returncode for each in done] == [0] * 4
@@ -101,7 +101,7 @@ def test_resumed_download_has_no_receipt(served: Served) -> None:
     assert not [each for each in served.receipts() if each["file"].endswith("large.bin")]
 
 
-def test_file_name_with_non_ascii_letters_has_a_receipt(served: Served) -> None:
+def test_download_of_a_file_with_non_ascii_letters_in_its_name_has_a_receipt(served: Served) -> None:
     done = served.client("lodz").run("get /year=2026/month=10/ŁódźBank_20261031.csv lodz.csv")
     assert done.returncode == 0, done.stderr
     [receipt] = until(lambda: [each for each in served.receipts() if each["recipient"] == "lodz"])
@@ -135,7 +135,7 @@ def test_new_file_is_visible_within_a_minute(served: Served) -> None:
         "ls /srv",
     ],
 )
-def test_recipient_cannot_write_or_leave_its_folder(served: Served, command: str) -> None:
+def test_recipient_cannot_change_files_or_leave_its_folder(served: Served, command: str) -> None:
     done = served.client().run(command)
     assert done.returncode == 1, done.stdout
     listed = served.cloud.client("s3").list_objects_v2(Bucket="instance-data")["Contents"]
@@ -189,22 +189,22 @@ def test_new_key_is_accepted_and_removed_key_is_refused(served: Served) -> None:
     assert served.client().run("ls /").returncode == 0
 
 
-def test_mount_of_the_bucket_is_restored_after_it_ends(served: Served) -> None:
+def test_bucket_is_mounted_again_after_the_mount_program_is_killed(served: Served) -> None:
     served.machine.run("systemctl", "kill", "--signal=KILL", "sftp-recipient@first-bank.service")
     assert until(lambda: served.client().run(f"get {FILE} again.csv").returncode == 0, 30)
 
 
-def test_sshd_is_restarted_after_it_ends(served: Served) -> None:
+def test_sshd_is_started_again_after_it_is_killed(served: Served) -> None:
     served.machine.run("systemctl", "kill", "--signal=KILL", "sftp-server.service")
     assert until(lambda: served.client().run("ls /").returncode == 0, 30)
 
 
-def test_logs_reach_cloudwatch(served: Served) -> None:
+def test_logs_of_the_instance_are_sent_to_cloudwatch(served: Served) -> None:
     assert until(lambda: "Accepted publickey for first-bank" in served.log())
 
 
 def test_new_instance_has_the_same_host_key(served: Served) -> None:
-    """The client has stored the host key, so it would refuse another key."""
+    """The client has stored the host key, so the client would refuse a different host key."""
     first = served.machine
     with served.boot("second") as second:
         served.start(second)

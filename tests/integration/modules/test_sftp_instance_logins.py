@@ -1,4 +1,4 @@
-"""Clients of the SFTP instance that do not read during a login, or that end during a download."""
+"""Clients of the SFTP instance that stop reading during a login, or that disconnect during a download."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.integration.modules.instance import Served
 from tests.support.waiting import until
 
 PROGRAMS = "/usr/local/libexec/sftp"
-GRACE = 30  # seconds that sshd waits for a login
-SAFE = 3  # seconds after which a file that does not change any more gets a receipt
+GRACE = 30  # seconds that sshd waits for the end of a login
+SAFE = 3  # seconds that a file must be unchanged before a client opens it to get a receipt
 
 
 async def signed_request(self: auth.ClientAuth) -> None:
-    """Send a signed request as the first request of a login, and stop reading."""
+    """Stop reading, and send a signed request as the first request of a login."""
     conn = self._conn
     pair = await conn.public_key_auth_requested()
     assert pair
@@ -35,7 +35,7 @@ async def signed_request(self: auth.ClientAuth) -> None:
 def banner(served: Served) -> Iterator[None]:
     """Make the banner longer than the buffers between sshd and a client.
 
-    sshd sends the banner before it answers the login.
+    sshd sends the banner before it answers the login, so sshd waits for a client that does not read.
     """
     path = served.machine.path("/etc/sftp/banner")
     before = path.read_text()
@@ -68,7 +68,7 @@ def connected(served: Served) -> socket.socket:
     return made
 
 
-def test_removed_key_ends_the_login_of_a_client_that_does_not_read(
+def test_unfinished_login_ends_when_its_key_is_removed_even_if_the_client_does_not_read(
     served: Served, banner: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served.admit("laptop", "reserve")
@@ -131,8 +131,8 @@ def shown(served: Served, title: str) -> bool:
 def test_unmount_program_ends_only_the_logins_of_its_recipient(
     served: Served, title: str, ends: bool
 ) -> None:
-    """OpenSSH 9.8 changed the titles of its processes. The tested machine may have an older OpenSSH."""
-    # The script is a file, because systemd-run would replace the variables of a script in its arguments.
+    """OpenSSH 9.8 changed the titles of its processes, so the test imitates old and new processes."""
+    # Write the script to a file, because systemd-run would replace variables in a script that is an argument.
     script = '#!/bin/bash\ncoproc sleep 600\nexec -a "$1" cat <&"${COPROC[0]}"\n'
     served.machine.write("/usr/local/bin/login", script, 0o755)
     served.machine.run("systemd-run", "--unit=login", "--collect", "/usr/local/bin/login", title)
@@ -199,10 +199,10 @@ async def login(served: Served) -> asyncssh.SSHClientConnection:
     [((0, 8), True), ((0, 0), False)],
     ids=["client that ends without closing the file", "first half twice"],
 )
-def test_file_has_a_receipt_if_the_client_has_read_as_many_bytes_as_the_file_has(
+def test_file_has_a_receipt_if_the_number_of_bytes_read_is_the_size_of_the_file(
     served: Served, starts: tuple[int, int], aborts: bool
 ) -> None:
-    """OpenSSH logs how many bytes a client has read, but not which bytes."""
+    """OpenSSH logs how many bytes a client has read, but not which bytes. So any 16 bytes are enough here."""
     name = f"counted-{starts[1]}.csv"
     where = {"Bucket": "instance-data", "Key": f"loans/bank_name=FirstBank/{name}"}
     served.cloud.client("s3").put_object(**where, Body=b"sixteen bytes...")
@@ -229,8 +229,11 @@ def test_file_has_a_receipt_if_the_client_has_read_as_many_bytes_as_the_file_has
         served.cloud.client("s3").delete_object(**where)
 
 
-def test_receipt_of_a_restated_file_needs_a_download_of_the_new_version(served: Served) -> None:
-    """The instance asks S3 for the version of a file a few seconds after the download."""
+def test_restated_file_has_a_receipt_only_after_a_download_of_the_new_version(served: Served) -> None:
+    """After a download, the instance waits a few seconds before it asks S3 for the version of the file.
+
+    If the file may have changed after the client opened it, the download gets no receipt.
+    """
     s3, name = served.cloud.client("s3"), "restated.csv"
     where = {"Bucket": "instance-data", "Key": f"loans/bank_name=FirstBank/{name}"}
     try:
@@ -256,7 +259,9 @@ def test_receipt_of_a_restated_file_needs_a_download_of_the_new_version(served: 
         s3.delete_object(**where)
 
 
-def test_file_has_a_receipt_even_if_the_session_first_tried_to_open_it_too_early(served: Served) -> None:
+def test_file_has_a_receipt_even_if_the_client_first_tried_to_open_it_before_it_existed(
+    served: Served,
+) -> None:
     """A client may try to open a file repeatedly, until the file exists."""
     s3, name = served.cloud.client("s3"), "awaited.csv"
     where = {"Bucket": "instance-data", "Key": f"loans/bank_name=FirstBank/{name}"}

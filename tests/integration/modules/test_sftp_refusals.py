@@ -99,7 +99,7 @@ REFUSED = {
 def complaints(
     cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[str]]:
-    """Plan all module calls together, and return the errors of each call."""
+    """Plan one module call for each refused input. Return the errors of each plan, keyed by the case."""
     folder = tmp_path_factory.mktemp("refused")
     root = open_root(folder, **cloud.environment)
     found: dict[str, list[str]] = {}

@@ -37,17 +37,17 @@ CONFIG = {
 @functools.cache
 def parsed(program: str) -> Any:
     found = jsonata.Jsonata.jsonata((MODULES / "failure-alerts" / f"{program}.jsonata").read_text())
-    found.register_lambda("parse", json.loads)  # parse() is not part of JSONata, but Step Functions has it
+    found.register_lambda("parse", json.loads)  # JSONata has no parse(), but Step Functions adds it
     return found
 
 
 def evaluate(program: str, **variables: Any) -> Any:
-    """Return the result of one program. Workflow variables are set as Step Functions sets them."""
+    """Return the result of one program. `variables` are the workflow variables of Step Functions."""
     return parsed(program).evaluate(None, {"config": CONFIG} | variables)
 
 
 def facts(event: dict[str, Any], **variables: Any) -> dict[str, Any]:
-    """Return the facts of an event."""
+    """Return the result of the program `facts` for an event."""
     given = {"states": {"input": event}, "run": {}, "job": {}} | variables
     return dict(evaluate("facts", **given))
 

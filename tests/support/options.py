@@ -1,6 +1,6 @@
 """The options of the template in cookiecutter.json, with answers for tests.
 
-If cookiecutter.json has a new option without answers here, a test fails.
+A test fails if this file has no answers for an option of cookiecutter.json.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from extracts.new import read_answers
 
 Answers = dict[str, str]
 ROOT = Path(__file__).resolve().parents[2]
-# Number of options that are combined: two or three. `make test-matrix` sets three.
+# The sets of answers contain all pairs of values (2), or all triples (3). `make test-matrix` sets 3.
 TOGETHER = int(os.environ.get("OPTIONS_TOGETHER", "2"))
 QUESTIONS = json.loads((ROOT / "templates/extract/cookiecutter.json").read_text())
 PROMPTS = QUESTIONS.pop("__prompts__")
-# The answers of the example. No project can be created without the address for alerts, which has no default.
+# The answers of the example bank-loans. Every test project uses its alert_email, which has no default.
 BANK = read_answers(ROOT / "examples/bank-loans/extract.yaml")
 ADDRESS = {"alert_email": BANK["alert_email"]}
 
@@ -61,7 +61,7 @@ SHAPES: dict[str, Answers] = {
         "recipient": f"o{'w' * 62} = A{'c' * 62}.o{'w' * 62}",
     },
 }
-# Further answers, which cookiecutter.json does not list but which change the files.
+# More answers for tests. cookiecutter.json does not list them, but they change the files of a project.
 SAMPLES: dict[str, list[str]] = {
     "project_slug": [QUESTIONS["project_slug"], "moving-average-of-loan-amounts-per-banks"],
     "window_months": ["3", "1", "1200"],
@@ -92,7 +92,7 @@ def default(question: str) -> str:
 
 
 def factors() -> dict[str, list[Answers]]:
-    """Return the questions that vary independently, each with its possible answers."""
+    """Return the possible answers of each question that varies independently of the others."""
     found: dict[str, list[Answers]] = {"shape": list(SHAPES.values())}
     for question in asked_for():
         offered = choices(question) or SAMPLES.get(question)
@@ -102,9 +102,9 @@ def factors() -> dict[str, list[Answers]]:
 
 
 def covering(varied: dict[str, list[Answers]], together: int = 2) -> list[Answers]:
-    """Return a few sets of answers that contain every pair of values. The result is always the same.
+    """Return a few sets of answers. Each pair of values of two questions is in at least one set.
 
-    With `together=3`, the sets contain every triple of values.
+    With `together=3`, each triple of values is in at least one set. The result is the same for each call.
     """
     names = list(varied)
     left = {
@@ -132,10 +132,11 @@ def _meetings(names: list[str], row: dict[str, int], together: int) -> set[tuple
 
 
 def combinations() -> Iterator[Answers]:
-    """Return sets of answers with all pairs or triples of values, and all combinations of some choices.
+    """Yield sets of answers: first all pairs or triples of values, then all combinations of choices.
 
-    All combinations would be 172,800 projects. It would take hours to create them and weeks to plan them. The
-    delimiter changes only one line of the spec, so it is only in the pairs.
+    A choice is an answer that cookiecutter.json lists. The combinations leave out the question `delimiter`,
+    because it changes only one line of the spec. All combinations of all answers would be more than 200,000
+    projects. It would take hours to create them and weeks to plan them.
     """
     few = covering(factors(), TOGETHER)
     yield from few
@@ -145,5 +146,5 @@ def combinations() -> Iterator[Answers]:
 
 
 def merged(*parts: Answers) -> Answers:
-    """Merge several sets of answers. A later answer replaces an earlier one."""
+    """Merge several sets of answers. A later answer to the same question replaces an earlier one."""
     return {question: answer for part in parts for question, answer in part.items()}

@@ -22,7 +22,7 @@ class Gpg:
     home: Path
 
     def __call__(self, *arguments: str, input: bytes = b"", at: datetime | None = None) -> bytes:
-        """Run gpg and return its output. With `at`, gpg uses this time instead of now."""
+        """Run gpg and return its output. If `at` is given, gpg uses it as the current time."""
         clock = ["--faked-system-time", f"{at:%Y%m%dT%H%M%S}!"] if at else []
         quiet = ["--batch", "--quiet", "--no-tty", "--pinentry-mode", "loopback", "--passphrase", ""]
         done = subprocess.run(
@@ -37,8 +37,8 @@ class Gpg:
     def key(self, name: str, *, days: int | None = None, subkeys: tuple[int | None, ...] = (None,)) -> str:
         """Make a key and return its fingerprint.
 
-        The key expires after `days`. `subkeys` contains a number of days for each encryption
-        subkey. If a number is negative, the key expired that many days ago.
+        The key expires in `days` days from now. `subkeys` contains such a number for each encryption subkey.
+        A negative number means that the key has already expired. None means that it never expires.
         """
         at = self.made()
         address = f"{name} <{uuid.uuid4().hex}@recipient.test>"
@@ -49,7 +49,7 @@ class Gpg:
         return fingerprint
 
     def made(self, later: int = 0) -> datetime:
-        """Return the time at which keys are made. With `later`, return a time that many days later."""
+        """Return the creation time of keys, which is 400 days ago. `later` adds days to this time."""
         return datetime.now(UTC) - timedelta(days=400 - later)
 
     def revoke(self, fingerprint: str) -> None:
@@ -88,7 +88,11 @@ def _expiry(at: datetime, days: int | None) -> str:
 
 @contextmanager
 def gnupg() -> Iterator[Gpg]:
-    """A folder of GnuPG without keys. Its path is short, because GnuPG's agent creates a socket in it."""
+    """Create an empty folder for the keys of GnuPG.
+
+    The path of the folder is short. GnuPG's agent creates a Unix socket in the folder, and the path of a Unix
+    socket has a limited length.
+    """
     home = Path(tempfile.mkdtemp(prefix="gpg-", dir="/tmp"))
     try:
         yield Gpg(home)

@@ -1,4 +1,4 @@
-"""A Terraform test for a project. The test contains the responses of AWS."""
+"""A Terraform test that plans a project without AWS. It contains the values that AWS would return."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ ACCOUNT = "123456789012"
 
 
 def plan_test(answers: options.Answers) -> str:
-    """Return the files of a Terraform test: a plan, and the conditions that the plan must fulfill.
+    """Return the text of a Terraform test: a plan, and the conditions that the plan must fulfill.
 
-    The test uses the real provider, because a mock provider does not support ephemeral resources. The test
-    makes no calls to AWS, because it contains the responses.
+    The test uses the real provider, because a mock provider does not support ephemeral resources. The
+    test makes no calls to AWS, because it overrides the data sources with fixed values.
     """
     sftp = answers.get("sftp", "server")
     region = answers.get("_region", "eu-west-1")
@@ -44,8 +44,8 @@ override_data {
 }
 """
     if sftp in ("server", "instance"):
-        # The definition is known before apply, so the provider would ask AWS to validate the definition. The
-        # plan of this test must not call AWS.
+        # The definition of this state machine is known before apply, so the provider would ask AWS to
+        # validate it. The override prevents this call.
         overrides += """
 override_resource {
   target = module.sftp.aws_sfn_state_machine.receipts

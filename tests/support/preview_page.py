@@ -1,4 +1,4 @@
-"""Write the page of a preview for made-up months, in the form in which the engine publishes them."""
+"""Write files and manifests of made-up months like the engine, and write the preview page for them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Months = Mapping[str, Mapping[str, Lines]]  # the rows of files, keyed by period
 
 
 def write(folder: Path, months: Months, *, asked: int = 1, page: Path | None = None, **more: Any) -> Path:
-    """Write the page for these months, and return its path.
+    """Write the files of these months and the preview page. Return the path of the page.
 
-    The last `asked` months are the requested months.
+    The last `asked` months are those that the user requested. The months before them are the history.
     """
     spec, requested = {**SPEC, **more}, sorted(months)[-asked:]
     groups = spec["group_by"] or spec["rows"]

@@ -1,11 +1,13 @@
 """One running AWS provider for many commands of Terraform.
 
 Each command of Terraform, and each run of `terraform test`, starts the provider, which takes a second to
-build the schemas of all AWS resources. With `-debug` the provider keeps running, and TF_REATTACH_PROVIDERS
-leads Terraform to it: https://developer.hashicorp.com/terraform/plugin/debugging
+build the schemas of all AWS resources. A provider that is started with `-debug` keeps
+running. Terraform uses it if the variable TF_REATTACH_PROVIDERS contains its address:
+https://developer.hashicorp.com/terraform/plugin/debugging
 
-`terraform init` still installs the provider and checks its lock file. The other commands do not check the
-lock file again, so the tests of the demo and the tool do not share a provider.
+`terraform init` still installs the provider and checks its hash in the lock file. Commands that use the
+running provider do not check the hash again. The tests of the demo and the tool must include this check, so
+they do not use the running provider.
 """
 
 from __future__ import annotations
@@ -32,13 +34,13 @@ from extracts.terraform import PROVIDER
 from local_cloud import processes
 from tests.support import schemas
 
-_OWN = ("AWS_", "SSL_CERT_")  # variables that the provider reads itself
-# These values turn logging off. A provider that Terraform did not start would log every request.
+_OWN = ("AWS_", "SSL_CERT_")  # prefixes of the variables that the provider reads
+# Turn logging off. Without these values, a provider that Terraform did not start would log every request.
 _QUIET = {"TF_LOG_PROVIDER": "off", "TF_LOG_SDK": "off"}
 
 
 class Provider:
-    """The last started provider, with the folder and the environment that it was started with."""
+    """The provider that was started last, and the folder and the environment of its start."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,9 +49,10 @@ class Provider:
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def attach(self, root: Path, environment: Mapping[str, str]) -> dict[str, str]:
-        """Return the variables that let Terraform use the running provider in an initialized root.
+        """Start the provider if necessary, and return the variables that let Terraform use it.
 
-        A running provider has one configuration at a time. So there is a process for each configuration.
+        `root` is an initialized root module. A process of the provider can have only one configuration at a
+        time, so one process runs for each configuration.
         """
         found = sorted((root / ".terraform/providers" / PROVIDER).glob("*/*/terraform-provider-aws*"))
         if not found:
@@ -57,7 +60,8 @@ class Provider:
         files = [file for pattern in ("*.tf", "*.tf.json") for file in root.glob(pattern)]
         aliases = sum(len(re.findall(r'\balias"?\s*[=:]', file.read_text())) for file in files)
         own = {name: value for name, value in environment.items() if name.startswith(_OWN)}
-        # A provider opens relative paths of resources in its own folder.
+        # The provider resolves relative paths of S3 objects from its working folder. So only roots without S3
+        # objects can share a provider.
         folder = root if _has_objects(root) else Path()
         given = folder, own, 1 + aliases
         if given != self.given or not self.alive():
@@ -69,8 +73,8 @@ class Provider:
     def start(self, binary: Path, folder: Path, environment: Mapping[str, str], count: int) -> None:
         """Stop the running processes of the provider, and start new processes."""
         self.stop()
-        # With AWS_CA_BUNDLE, the provider cannot be configured a second time. So the certificates are in
-        # SSL_CERT_FILE, which the library of Go reads.
+        # If AWS_CA_BUNDLE is set, the provider cannot be configured a second time. So SSL_CERT_FILE names the
+        # file of certificates instead. The standard library of Go reads this variable.
         own = {name: value for name, value in environment.items() if name != "AWS_CA_BUNDLE"}
         if bundle := environment.get("AWS_CA_BUNDLE"):
             own["SSL_CERT_FILE"] = bundle
@@ -111,7 +115,7 @@ def _has_objects(root: Path) -> bool:
 
 
 def _started(log: Path) -> dict[str, Any]:
-    """Return the address with which Terraform reaches the provider, or {} until the provider has started."""
+    """Return the address of the provider from its log, or {} if the provider has not started yet."""
     found = re.search(r"TF_REATTACH_PROVIDERS='(\{.*\})'", log.read_text(errors="replace"))
     return dict(json.loads(found[1])[PROVIDER]) if found else {}
 
@@ -122,10 +126,11 @@ def _ready(log: Path) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def small_mirror(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Create a provider mirror with small scripts that start the programs in the mirror of this machine.
+    """Create a provider mirror that contains small scripts instead of the programs of providers.
 
-    Terraform computes the checksum of an installed provider in `init` and in each command without a running
-    provider. For the program, which has 700 MB, this takes half a second of processor time.
+    Each script starts the program in the provider mirror of this machine. Terraform computes the checksum of
+    an installed file in `init`, and in each command that does not use the running provider. The checksum of
+    the program, which has 700 MB, takes half a second of processor time.
     """
     folder = tmp_path_factory.mktemp("mirror")
     own = terraform.quiet(folder)["TF_CLI_CONFIG_FILE"] == str(folder / "terraform.rc")
@@ -148,7 +153,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
 
 @pytest.fixture(scope="session")
 def terraform_program(provider: Provider) -> Iterator[Path]:
-    """Return a program `terraform` with the shared provider, for programs that a test starts."""
+    """Return a program `terraform` that uses the shared provider, for programs that a test starts."""
 
     class Asked(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -164,7 +169,7 @@ def terraform_program(provider: Provider) -> Iterator[Path]:
         program.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, command))} "$@"\n')
         program.chmod(0o755)
         with socketserver.UnixStreamServer(str(address), Asked) as server:
-            # All requests use one thread, because a process ends together with the thread that started it.
+            # One thread handles all requests, because a provider ends when the thread that started it ends.
             thread = threading.Thread(target=server.serve_forever, daemon=True)
             thread.start()
             yield program

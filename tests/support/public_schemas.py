@@ -17,7 +17,7 @@ MAIL = ("--alert-email", "data@example.com")
 
 @pytest.fixture(scope="session")
 def public(made: Callable[[str, str], str]) -> Callable[[str], str]:
-    """Return a function for the URL of a public schema. The database is created at the first use."""
+    """Return a function that returns the URL of a public schema. Its first call creates the database."""
     urls: dict[str, str] = {}
 
     def public(name: str) -> str:
@@ -37,7 +37,11 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Run `extracts new` in this process, without a terminal or with Enter at each prompt."""
+    """Return a function that runs `extracts new` in this process.
+
+    The command has no terminal. With `terminal=True`, it has a terminal, and the user presses Enter at each
+    prompt.
+    """
 
     def created(url: str, *options: str, terminal: bool = False) -> Path:
         monkeypatch.setattr(sys, "stdin", Terminal("\n" * 40) if terminal else io.StringIO())

@@ -1,4 +1,4 @@
-"""A real SFTP server of a recipient, for connectors. It has one login and one folder."""
+"""A real SFTP server of a recipient, to which connectors push files. It has one login and one folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local_cloud.sftp import KeyPair
 
 
 class Server:
-    """A server that can start and stop on the same port, with different host keys."""
+    """A server that can stop and start again on the same port, with the same or another host key."""
 
     def __init__(self, folder: Path, key: KeyPair, host_key: KeyPair) -> None:
         (folder / "incoming").mkdir(parents=True)
@@ -32,7 +32,7 @@ class Server:
         return f"sftp://{processes.LOOPBACK}:{self.port}"
 
     def start(self, host_key: KeyPair | None = None) -> None:
-        """Listen with the trusted host key, or with another host key."""
+        """Listen for connections, with the host key that connectors trust or with another host key."""
         server = self
 
         class Door(asyncssh.SSHServer):

@@ -1,7 +1,7 @@
 """A repository with two releases, and a project of the first release, for tests of updates.
 
-The repository has two tags. Settings of git replace the public address of the template by the path of this
-repository.
+The repository has a tag for each release. Settings of git replace the public address of the template with the
+path of this repository, so that updates read the releases from this repository.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def release(home: Path, version: str, notes: str) -> None:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create the repository. 1.0.0 is this working copy, and 1.1.0 has a changed template."""
+    """Create the repository. Release 1.0.0 is this working copy, and release 1.1.0 changes the template."""
     folder = tmp_path_factory.mktemp("collection") / "home.git"
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__")
     for part in ("templates", "modules"):
@@ -83,7 +83,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stamped_project(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create a project of version 1.0.0 and commit it, beside a clone of this version."""
+    """Clone release 1.0.0, create a project from the clone, and commit the project."""
     folder = tmp_path_factory.mktemp("project")
     git(folder, "clone", "-q", "--branch", "v1.0.0", str(home), "old")
     answers = {**ADDRESS_OF_ALERTS, "project_slug": "till-sums", "metric": "Balance"}

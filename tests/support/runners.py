@@ -20,16 +20,16 @@ Commands = Callable[[str], list[str]]  # returns the commands of a page
 def runs(command: str, runner: str, commands: Commands) -> bool:
     """Return whether the runner runs the command.
 
-    `runner` is a test (`file::name`), another make target, `make lint`, or the workflow ci. A test runs a
-    command if the code of the test, its fixtures and helpers contains one of these:
+    `runner` is a test (`file::name`), a make command such as `make lint`, or the workflow ci. A test runs a
+    command if the code of the test, its fixtures or its helpers contains one of these:
 
     - the command as a string, or its words as a list.
-    - the beginning of the command in a call of `says`. This function returns the only command on the pages
-      that has this beginning.
-    - for a make command: a list of words that is in the recipe of the command.
-    - the number of a step on a page, if this step is the command. The test reads the step from the page.
+    - a call of `says` with the beginning of the command. `says` finds the only command on the pages that has
+      this beginning.
+    - for a make command: a list of words that is a part of the recipe of the command.
+    - the path of a page and the number of a step, if this step of the page is the command.
 
-    A test also counts as a runner of a make command if the recipe runs the file of the test with pytest.
+    A test also runs a make command if the recipe of the command starts pytest with the file of the test.
     """
     file, separator, name = runner.partition("::")
     if runner.startswith("make "):
@@ -63,8 +63,8 @@ def runs(command: str, runner: str, commands: Commands) -> bool:
 def same(command: str, words: tuple[str, ...], texts: set[str]) -> bool:
     """Return whether a list of words is the beginning of a make command.
 
-    Options of make and values of variables may differ. The remaining words of the command must be strings in
-    the test.
+    Options of make and values of variables may differ. All words of the command after this beginning must be
+    strings in the test.
     """
     if words[:1] != ("make",) or not command.startswith("make "):
         return False
@@ -88,15 +88,15 @@ def recipe(command: str) -> tuple[str, ...]:
         capture_output=True,
         text=True,
         check=False,
-        # Make passes its settings and variables to child processes in the environment. With them, this make
-        # would use ARGS of an outer `make test ARGS=-v`, and print its folder.
+        # Make passes its settings and variables to child processes in the environment. Without this short
+        # environment, this make would use ARGS of an outer `make test ARGS=-v`, and print its folder.
         env={"PATH": os.environ["PATH"]},
     )
     return tuple(line.strip() for line in done.stdout.splitlines())
 
 
 def in_workflow(command: str) -> bool:
-    """Return whether jobs of the ci workflow run all targets of a make command."""
+    """Return whether the ci workflow has jobs that run all targets of a make command."""
     jobs = (ROOT / ".github/workflows/ci.yml").read_text()
     parts = re.findall(r"part:\n((?: +- \S+\n)+)", jobs)
     tested = re.search(r"-m pytest .*\btests/([\w/]+)", " ".join(recipe(command)))
@@ -168,10 +168,10 @@ def sequences(node: ast.AST) -> Iterator[tuple[str, ...]]:
 
 
 def step(nodes: list[ast.stmt], page: str, command: str, commands: Commands) -> bool:
-    """Return whether the command is a step of a page, and code uses the number of this step.
+    """Return whether the command is a step of a page and the code contains the number of this step.
 
-    Steps are the indented commands on the page. The code calls a function with the number of the step, or
-    with the variable of a loop over numbers.
+    The steps of a page are its indented commands. The number must be in the first argument of a call, or in a
+    `for` loop over numbers.
     """
     indented = "".join(f"```console\n$ {text}\n```\n" for text in re.findall(r"^ {3,}\$ (.*)$", page, re.M))
     steps = commands(indented)

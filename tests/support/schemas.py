@@ -1,7 +1,7 @@
 """A proxy between Terraform and its providers that removes the schemas of types which no test uses.
 
-The AWS provider has the schemas of some 1,500 types. Each command of Terraform asks for all of them and
-decodes them, which takes about a second of processor time. Everything else passes unchanged.
+The AWS provider has the schemas of some 1,500 types. Each command of Terraform asks for all of these schemas
+and decodes them, which takes about a second of processor time. The proxy passes all other data unchanged.
 
 https://developer.hashicorp.com/terraform/plugin/terraform-plugin-protocol
 https://protobuf.dev/programming-guides/encoding/
@@ -19,7 +19,8 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
-# gRPC would start its threads again in each fork of a test, and some of these processes would die.
+# Without this value, gRPC starts its threads again in each process that a test forks, and some of these
+# processes die.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 import grpc  # type: ignore[import-untyped]
@@ -28,22 +29,23 @@ ROOT = Path(__file__).parents[2]
 SERVICE = "/tfplugin5.Provider/"
 CONFIGURE, SCHEMAS = f"{SERVICE}Configure", f"{SERVICE}GetSchema"
 NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-CONFIGURATION = 2  # field of the request to configure the provider
-MAPS = {2, 3, 8}  # fields of the response: schemas of resources, data sources and ephemeral resources
+CONFIGURATION = 2  # number of the field that has the configuration in a Configure request
+MAPS = {2, 3, 8}  # response fields: schemas of resources, data sources and ephemeral resources
 LENGTH_DELIMITED = 2
-_used: dict[Path, bytes] = {}  # responses with the used schemas, keyed by program
+_used: dict[Path, bytes] = {}  # GetSchema responses with only the used schemas, keyed by program
 _choice = Lock()
 
 
 @contextmanager
 def filtered(program: Path, sockets: Sequence[str]) -> Iterator[Proxy]:
-    """Serve the providers, processes of one program that listen at Unix sockets."""
+    """Start a proxy for providers. They are processes of one program and listen at Unix sockets."""
     with ExitStack() as parts:
         addresses = [f"unix:{socket}" for socket in sockets]
         channels = [parts.enter_context(grpc.insecure_channel(a, options=NO_LIMIT)) for a in addresses]
         proxy = Proxy(program, channels)
         server = grpc.server(ThreadPoolExecutor(64), [proxy], options=NO_LIMIT)
-        # The proxy listens at a TCP port, because connections to a Unix socket have no client address.
+        # The proxy needs the client address of each connection. Connections to a Unix socket have no client
+        # address, so the proxy listens at a TCP port.
         proxy.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()
         try:
@@ -53,10 +55,10 @@ def filtered(program: Path, sockets: Sequence[str]) -> Iterator[Proxy]:
 
 
 class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no types
-    """Pass the bytes of each call to a provider, and the bytes of its response back.
+    """Pass the bytes of each call to a provider, and the bytes of its response back to Terraform.
 
     A process of the provider has one configuration at a time. Terraform opens a connection for each
-    configuration, and each connection belongs to the process with its configuration.
+    configuration. The proxy passes all calls of a connection to the process that has its configuration.
     """
 
     def __init__(self, program: Path, channels: Sequence[grpc.Channel]) -> None:
@@ -66,14 +68,14 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no type
         self.begin()
 
     def begin(self) -> None:
-        """Reset the configurations before the next command of Terraform."""
+        """Forget the configurations and connections of the previous Terraform command."""
         self.configured: dict[bytes, grpc.Channel] = {}
         self.connections: dict[str, grpc.Channel] = {}
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         method = details.method
         if not method.startswith(SERVICE):
-            return None  # a provider that runs already does not need go-plugin's own services
+            return None  # Terraform does not need go-plugin's own services for a running provider
 
         def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
             if method == CONFIGURE:
@@ -89,10 +91,10 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no type
         return grpc.unary_unary_rpc_method_handler(answer)
 
     def channel(self, request: bytes) -> grpc.Channel:
-        """Return the provider with the configuration of the request, or an unconfigured provider."""
-        if len(self.channels) == 1:  # the configurations of `terraform test` come one after the other
+        """Return the provider that has the configuration of the request, or an unconfigured provider."""
+        if len(self.channels) == 1:  # `terraform test` uses its configurations one after another
             return self.channels[0]
-        # The rest of the request differs between plan and apply.
+        # Compare only the configuration, because other fields of the request differ between plan and apply.
         [configuration] = [field.value for field in _fields(request) if field.number == CONFIGURATION]
         with _choice:
             if configuration not in self.configured:
@@ -153,6 +155,6 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _key(entry: bytes) -> str:
-    """Return the key of an entry of a map, which is its first field."""
+    """Return the first field of an entry of a map, which is the key."""
     length, position = _varint(entry, 1)
     return entry[position : position + length].decode()

@@ -50,7 +50,7 @@ def cookiecutter_settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Compile each template only once. Otherwise cookiecutter compiles it again for each project."""
+    """Compile each template only once. Without this cache, cookiecutter compiles it for each project."""
     cache = jinja2.FileSystemBytecodeCache(str(tmp_path_factory.mktemp("jinja")))
     StrictEnvironment.bytecode_cache = property(lambda _: cache, lambda *_: None)
 
@@ -94,8 +94,8 @@ def stamp(output: Path, stamp_into: Callable[..., Path]) -> Callable[..., Path]:
 def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
     """Return a function that creates a project from answers that a user types at the prompts.
 
-    Typed answers reach the template unchanged. The answers of `stamp` are first rendered by cookiecutter. The
-    context contains only the answers, as in tools that update projects.
+    The template gets these answers unchanged. In contrast, cookiecutter renders the answers of `stamp` before
+    the template gets them. As in tools that update projects, the context contains only questions and answers.
     """
 
     def typed(**answers: object) -> Path:
@@ -105,7 +105,7 @@ def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
         context |= ADDRESS
         context["__module_source"] = "../../../modules/MODULE"
         context |= answers
-        # cookiecutter.json derives these values from the slug. Here this function computes the values.
+        # cookiecutter() computes this value from the slug, but generate_files() does not.
         kept = [c if c.isascii() and c.isalnum() else "-" for c in str(context["project_slug"]).lower()[:40]]
         context["__folder"] = "".join(kept).strip("-") or "refused"
         return Path(generate_files(str(TEMPLATE), {"cookiecutter": context}, str(output)))
@@ -114,7 +114,10 @@ def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
 
 
 def spec(project: Path) -> dict[str, object]:
-    """Return the keyword arguments of `Extract(...)` without running it. Joins and metrics are tuples."""
+    """Return the arguments of `Extract(...)` in Glue/etl.py, without running this file.
+
+    Each join and each metric is a tuple of its arguments.
+    """
     tree = ast.parse((project / "Glue/etl.py").read_text(encoding="utf-8"))
     [call] = [
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"

@@ -1,4 +1,4 @@
-"""A team with a project. Its workflows run on the emulated GitHub, with the local cloud."""
+"""The project of a team. Its workflows run on the emulated GitHub and use the local cloud."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Story:
         (self.project / path).write_text(text)
 
     def push(self, message: str, team: str = "data", branch: str = "main") -> Event:
-        """Push the project with this value of the tag `team`."""
+        """Set the tag `team` of the project to this value, and push the project."""
         self.write("Terraform/tags.auto.tfvars", f'tags = {{ team = "{team}" }}\n')
         return self.github.push(self.project, message, branch=branch)
 
@@ -58,9 +58,9 @@ def story(
     provider: Provider,
     terraform_program: Path,
 ) -> Iterator[Story]:
-    """Create a project with its Terraform values, and push it to a new repository.
+    """Create a project, the values of its variables, its GitHub repository and its roles.
 
-    The project is not deployed yet.
+    The project is not pushed or deployed yet.
     """
     folder = tmp_path_factory.mktemp("pipelines")
     login = token_urlsafe(18)
@@ -94,7 +94,7 @@ def story(
 
 
 def roles(github: GitHub, folder: Path, cloud: aws.Cloud, provider: Provider) -> dict[str, str]:
-    """Create the roles of the example github-roles, and return the variables that name the roles."""
+    """Create the roles of the example github-roles. Return the GitHub variables with their ARNs."""
     shutil.copytree(ROOT / "examples/github-roles", folder / "roles")
     values = {
         "repository": github.repository,

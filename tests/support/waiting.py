@@ -8,7 +8,7 @@ from typing import Any
 
 
 def until(question: Callable[[], Any], seconds: float = 120) -> Any:
-    """Call the function until its result is true, and return the result. Fail after this many seconds."""
+    """Call the function until its result is true, and return the result. Fail after `seconds` seconds."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):
         assert time.monotonic() < deadline, f"no answer within {seconds} seconds"

@@ -37,8 +37,8 @@ def test_every_right_of_a_role_is_listed(name: str) -> None:
     assert given == set(re.findall(r"The policy `([\w.]+)` is added", SECTIONS[name]))
 
 
-# The role of a plan may use these actions in the whole account. The values are the terms of the threat model
-# for the data that the actions return.
+# Actions that the role of a plan may use in the whole account. Each value is the term with which the threat
+# model names the data that the action returns.
 EVERYWHERE = {
     "ec2:DescribeAddresses": "Elastic IP addresses",
     "ec2:DescribeInstances": "EC2 instances",
@@ -57,7 +57,8 @@ EVERYWHERE = {
     "sns:GetSubscriptionAttributes": "SNS subscription",
     "ssm:DescribeParameters": "SSM parameters",
 }
-# These actions return no data of the account, or only types and settings of EC2 instances.
+# The threat model does not list these actions. They return no data of the account, or only types and settings
+# of EC2 instances.
 HARMLESS = {
     "ec2:DescribeInstanceCreditSpecifications",
     "ec2:DescribeInstanceTypes",
@@ -65,7 +66,7 @@ HARMLESS = {
 }
 
 
-def test_threat_model_names_everything_that_a_plan_reads_in_the_whole_account() -> None:
+def test_threat_model_lists_all_data_that_a_plan_can_read_in_the_whole_account() -> None:
     statements = re.findall(r"^    (\w+) = \{\n(.*?)^    \}", PLAN, re.M | re.S)
     everywhere = {name: text for name, text in statements if 'Resource = ["*"]' in text}
     assert set(everywhere) == {"Account", "InstanceAccount"}

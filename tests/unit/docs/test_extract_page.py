@@ -1,4 +1,4 @@
-"""The page docs/reference/extract.md lists every field of an extract, and its examples are valid."""
+"""docs/reference/extract.md lists every field of an extract, and the examples on this page are valid."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_page_has_every_field_and_its_default(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("example", extract_page.EXAMPLES)
-def test_example_of_a_field_is_a_valid_spec(example: str) -> None:
+def test_every_example_of_a_field_is_a_valid_spec(example: str) -> None:
     check(extract_page.changed(example))
 
 
 @pytest.mark.parametrize("extract", extract_page.EXTRACTS, ids=lambda extract: str(extract.entity))
-def test_example_program_is_a_valid_spec(extract: Extract) -> None:
+def test_every_example_program_is_a_valid_spec(extract: Extract) -> None:
     check(extract)
 
 
@@ -47,11 +47,11 @@ def test_page_begins_with_the_spec_of_the_example_bank_loans() -> None:
 
 
 @pytest.mark.parametrize(("field", "example"), extract_page.FIELDS)
-def test_example_of_a_field_contains_the_field(field: str, example: str) -> None:
+def test_every_example_of_a_field_contains_the_field(field: str, example: str) -> None:
     named = re.findall(r"\b(\w+)=", example)
     assert field in named or example.startswith(('Metric("', 'Join("'))
 
 
-def test_page_describes_the_refusal_of_an_unknown_field() -> None:
+def test_spec_with_an_unknown_field_is_refused_with_a_list_of_the_fields() -> None:
     with pytest.raises(ExtractError, match="Its fields are entity, date_column"):
         check(extract_page.changed('metric="Amount"'))

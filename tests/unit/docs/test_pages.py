@@ -33,7 +33,7 @@ FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
 
 @cache
 def options(command: str) -> set[str]:
-    """Return the long options of a command of the tool, or nothing if the command does not exist."""
+    """Return the long options of a command of the tool, or an empty set if it does not exist."""
     done = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     return set(re.findall(r"(--[a-z-]+)", done.output)) if done.exit_code == 0 else set()
 
@@ -52,7 +52,7 @@ def test_every_call_of_the_tool_on_a_page_is_valid() -> None:
         assert not unknown, f"{page}: extracts {command} has no option {unknown}"
 
 
-def test_picture_of_the_demo_shows_the_expected_rows() -> None:
+def test_picture_of_the_demo_shows_the_rows_that_the_oracle_computes() -> None:
     picture = (ROOT / ".github/demo.svg").read_text()
     shown = html.unescape("".join(re.findall(r">([^<>]*)<", picture))).replace("\xa0", " ")
     last = re.search(r"KarooCoastBank_(\d{4})(\d\d)\d\d\.csv, in full", shown)
@@ -64,7 +64,7 @@ def test_picture_of_the_demo_shows_the_expected_rows() -> None:
         assert line in shown
 
 
-def test_rows_of_the_preview_in_the_tutorial_are_the_expected_rows() -> None:
+def test_preview_in_the_tutorial_shows_rows_that_the_oracle_computes() -> None:
     given = re.search(r"demo database with ([\d,]+) loans", TUTORIAL)
     assert given
     rows = store.generate(date(2026, 10, 1), loans=int(given[1].replace(",", "")))
@@ -78,13 +78,13 @@ def test_rows_of_the_preview_in_the_tutorial_are_the_expected_rows() -> None:
 
 
 def costs() -> list[list[str]]:
-    """Return part, quantity, price and dollars per month from each row of the table of costs."""
+    """Return the rows of the table of costs: part, quantity, price, and dollars per month."""
     section = COSTS.partition("## What a month costs")[2].partition("\n## ")[0]
     rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in row] for row in rows[2:]]
 
 
-def test_costs_add_up() -> None:
+def test_rows_of_the_table_of_costs_add_up_to_the_totals() -> None:
     parts, totals = [], {}
     for part, quantity, price, month in costs():
         if part.startswith("**"):
@@ -100,7 +100,7 @@ def test_costs_add_up() -> None:
     assert totals == {"with SFTP": round(with_sftp), "without SFTP": round(with_sftp - server)}
 
 
-def test_total_costs_in_the_readme_of_a_project_equal_the_page_of_costs() -> None:
+def test_total_in_the_readme_of_a_project_equals_the_total_on_the_page_of_costs() -> None:
     project = (ROOT / "examples/bank-loans/README.md").read_text()
     [(_, _, _, total)] = [row for row in costs() if row[0] == "**with SFTP**"]
     assert f"| **total** | {total} |" in project
@@ -120,7 +120,7 @@ def test_every_page_of_docs_is_in_an_index() -> None:
     assert set(folder.rglob("*.md")) - linked == {folder / "README.md"}
 
 
-def test_every_module_is_in_the_readme() -> None:
+def test_readme_of_the_repository_links_every_module() -> None:
     for module in sorted((ROOT / "modules").iterdir()):
         assert f"](modules/{module.name})" in README
 
@@ -133,7 +133,7 @@ def test_license_file_contains_the_license_of_the_package() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-def test_issue_form_is_valid_for_github(form: Path) -> None:
+def test_every_issue_form_has_the_structure_that_github_requires(form: Path) -> None:
     given = yaml.safe_load(form.read_text())
     if form.name == "config.yml":
         assert given["blank_issues_enabled"] is False

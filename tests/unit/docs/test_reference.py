@@ -48,7 +48,7 @@ def test_generated_page_is_up_to_date(name: str) -> None:
     assert page(name) == reference.PAGES[name](), "run make docs"
 
 
-def test_prices_in_the_template_equal_those_on_the_page_of_costs() -> None:
+def test_all_prices_in_the_template_are_also_on_the_page_of_costs() -> None:
     [delivery] = [question for question in questions().values() if question.name == "sftp"]
     prices = {
         name: re.findall(r"[0-9.]+(?: to [0-9.]+)?(?= USD)", meaning)
@@ -62,7 +62,7 @@ def test_prices_in_the_template_equal_those_on_the_page_of_costs() -> None:
         assert re.search(rf"(?<![0-9.]){re.escape(price)}(?:\.00)?(?![0-9])", costs), price
 
 
-def test_every_argument_of_a_run_is_listed() -> None:
+def test_page_of_run_arguments_lists_every_argument() -> None:
     text = page("run-arguments.md")
     listed = set(re.findall(r"`[^`]*`", text))
     names = {name.lower() for code in listed for name in re.findall(r"--([A-Za-z0-9-]+)", code)}
@@ -111,7 +111,7 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def test_page_of_the_manifest_has_every_field_that_the_engine_writes(tmp_path: Path) -> None:
     listed = {name for cells in rows(page("manifest.md")) for name in re.findall(r"`([^`]+)`", cells[0])}
-    # The page does not list these objects. It lists the fields inside the objects.
+    # The page lists the fields inside these objects, but not the objects themselves.
     inside = {"window", "files", "files[].encryption", "markers", "late_data"}
     kept = {f"replaces.{name}" for name in ("revision", "published_at", "run_id", "files")}
     written = set(names(manifest(tmp_path)))
@@ -160,7 +160,7 @@ def test_page_of_exit_codes_has_every_kind_of_failure() -> None:
     assert [f"`{kind}`" for kind in sorted(kinds)] == [cells[0] for cells in rows(page("exit-codes.md"))]
 
 
-def test_page_has_the_file_names_that_the_engine_writes() -> None:
+def test_page_of_files_has_the_paths_that_the_engine_writes() -> None:
     place = rolling_file.place("bank_name", "First Bank", Period(2026, 10), "FirstBank_20261031.csv")
     assert f"loans/{place}\nloans/{rolling_manifest.manifest_place(Period(2026, 10))}\n" in page("files.md")
     assert Period(2026, 10).file_date == date(2026, 10, 31)
@@ -172,7 +172,7 @@ def variables(folder: str) -> set[str]:
 
 
 @pytest.mark.parametrize("guide", sorted((ROOT / "docs/how-to").glob("*.md")), ids=lambda guide: guide.stem)
-def test_variables_in_the_terraform_code_of_a_how_to_page_exist(guide: Path) -> None:
+def test_terraform_code_on_a_how_to_page_uses_only_existing_variables(guide: Path) -> None:
     """An attribute outside a block must be a variable of a project or an input of the module glue-extract."""
     known = variables("examples/bank-loans/Terraform") | variables("modules/glue-extract")
     for block in re.findall(r"^ *```hcl\n(.*?)^ *```$", guide.read_text(), re.DOTALL | re.MULTILINE):

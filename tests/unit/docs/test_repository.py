@@ -24,7 +24,7 @@ PAGES = sorted(
 )
 
 
-def test_all_versions_are_the_same() -> None:
+def test_tool_engine_template_and_changelog_have_the_same_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert extracts.__version__ == version
     assert rolling_extract.__version__ == version
@@ -68,14 +68,14 @@ def modules_with_examples() -> list[str]:
 
 
 @pytest.mark.parametrize("module", modules_with_examples())
-def test_example_in_a_docstring_is_correct(module: str) -> None:
+def test_all_examples_in_docstrings_are_correct(module: str) -> None:
     ran = doctest.testmod(importlib.import_module(module))
     assert ran.attempted > 0
     assert ran.failed == 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_has_a_target(page: Path) -> None:
+def test_every_link_on_a_page_leads_to_an_existing_file(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
     missing = [
         t

@@ -8,7 +8,7 @@ from rolling_spec import Metric
 from tools.drawings import ROOT
 
 
-def test_metrics_of_the_example_on_the_upgrade_page_are_a_dict() -> None:
+def test_example_spec_on_the_upgrade_page_has_a_dict_of_metrics() -> None:
     page = (ROOT / "docs/how-to/upgrade.md").read_text()
     [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     given: dict[str, object] = {}

@@ -34,12 +34,12 @@ def test_arguments_that_glue_adds_are_ignored() -> None:
 @pytest.mark.parametrize(
     "written", [["--dry-run", "true"], ["--dry-run"], ["--dry-run=true"], ["--dry-run", "1"]]
 )
-def test_flag_works_with_and_without_a_value(written: list[str]) -> None:
+def test_flag_is_on_if_it_has_no_value_or_the_value_true_or_1(written: list[str]) -> None:
     assert parse([*written, *BASE]).dry_run
     assert parse([*BASE, *written]).dry_run
 
 
-def test_restate_needs_a_reason() -> None:
+def test_argument_restate_is_refused_without_a_reason() -> None:
     assert parse([*BASE, "--restate", "--reason", "late booking"]).restate
     for reason in ([], ["--reason", ""]):
         with pytest.raises(ExtractError, match=r"--restate needs --reason TEXT, which the manifest records"):
@@ -60,7 +60,7 @@ def test_timeouts_are_in_seconds() -> None:
 
 
 @pytest.mark.parametrize("no", ["false", "0", "No"])
-def test_flag_with_the_value_false_0_or_no_is_off(no: str) -> None:
+def test_flag_is_off_if_its_value_is_false_0_or_no(no: str) -> None:
     assert not parse([*BASE, "--restate", no]).restate
 
 
@@ -75,16 +75,16 @@ def test_unknown_value_of_a_flag_is_refused(value: str, name: str) -> None:
     assert parse([*BASE, f"--{name}", "--reason", "late booking"]).reason == "late booking"
 
 
-def test_blank_argument_counts_as_missing() -> None:
+def test_argument_with_a_blank_value_counts_as_missing() -> None:
     assert parse([*BASE, "--period", "", "--reason", " "]).period is None
 
 
-def test_reason_may_begin_with_dashes() -> None:
+def test_text_of_a_reason_may_begin_with_dashes() -> None:
     assert parse([*BASE, "--reason", "--see ticket 7"]).reason == "--see ticket 7"
 
 
-# A caller of StartJobRun can send the key "--output=s3://elsewhere/x". Glue does not replace the "--output"
-# of the job with this key, so the engine gets two values of "--output".
+# A caller of StartJobRun can send the key "--output=s3://elsewhere/x". Glue adds it to the "--output" of
+# the job, so the engine gets two values of "--output".
 @pytest.mark.parametrize(
     ("again", "name"),
     [
@@ -97,7 +97,7 @@ def test_reason_may_begin_with_dashes() -> None:
         (["--JOB_NAME", "loans", "--x", "--JOB_NAME", "y"], "JOB_NAME"),
     ],
 )
-def test_argument_given_twice_is_refused(again: list[str], name: str) -> None:
+def test_argument_is_refused_if_it_is_given_twice(again: list[str], name: str) -> None:
     with pytest.raises(ExtractError, match=rf"--{name} is given twice; give it once"):
         parse([*BASE, *again])
 
@@ -106,13 +106,18 @@ def test_argument_given_twice_is_refused(again: list[str], name: str) -> None:
 @pytest.mark.parametrize(
     "hidden", ["connection", "job-security-configuration", "fixed-arguments", "extra-jars"]
 )
-def test_argument_name_as_a_value_does_not_hide_the_next_argument(name: str, hidden: str) -> None:
-    """A value can be the name of another argument. It must not hide the argument that follows the value."""
+def test_argument_is_refused_if_the_name_of_another_argument_is_in_place_of_its_value(
+    name: str, hidden: str
+) -> None:
+    """In `--reason --connection store`, the engine must not read "--connection" as the text of the reason.
+
+    Otherwise, it would not see that the argument "--connection" is given.
+    """
     with pytest.raises(ExtractError, match=rf"--{name} needs a value"):
         parse(["--x", f"--{name}", f"--{hidden}", "store", "--output", "s3://bucket/loans"])
 
 
-def test_next_argument_is_not_part_of_the_reason() -> None:
+def test_argument_after_an_empty_reason_is_not_read_as_the_reason() -> None:
     with pytest.raises(ExtractError, match=r"--reason needs a value"):
         parse(["--reason", "--output", "s3://bucket/loans", "--connection", "x", "--output=s3://elsewhere/x"])
 
@@ -126,7 +131,7 @@ def test_database_url_is_refused_on_glue(login: list[str]) -> None:
     assert parse(["--output", "folder", *login]).database_url == "postgresql://h/d"
 
 
-# The arguments that the module sets for every run, together with the arguments of Glue.
+# All arguments of a run on Glue: those that the module sets for every run, and those that Glue adds.
 FIXED = (
     *(
         *GLUE,
@@ -145,7 +150,7 @@ def without(name: str) -> list[str]:
     return [*FIXED[:at], *FIXED[at + 2 :]]
 
 
-def test_arguments_of_the_module_are_accepted() -> None:
+def test_arguments_that_the_module_sets_are_accepted() -> None:
     assert parse(list(FIXED)).output == "s3://bucket/loans"
     with_jar = [
         *without("--fixed-arguments"),
@@ -178,14 +183,14 @@ def test_arguments_of_the_module_are_accepted() -> None:
         ("--python-virtual-env-storage-prefix", "s3://a/x/", "loads code into the run"),
     ],
 )
-def test_argument_of_glue_that_writes_other_files_or_loads_code_is_refused(
+def test_argument_that_lets_glue_write_other_files_or_load_code_is_refused(
     name: str, value: str, why: str
 ) -> None:
     arguments = without("--TempDir" if name == "--tempdir" else name)
     for written in ([name, value], [f"{name}={value}"]):
         with pytest.raises(ExtractError, match=rf"--{name[2:].lower()} {why}"):
             parse([*arguments, *written])
-    # The engine accepts the same argument here, because this run is not on Glue.
+    # Outside Glue, the engine accepts this argument.
     assert parse([*BASE, name, value]).output == "s3://bucket/loans"
 
 
@@ -203,7 +208,7 @@ def test_argument_of_glue_that_writes_other_files_or_loads_code_is_refused(
         ["--fixed-arguments=extra-jars", "--extra-jars", "s3://a/x"],
     ],
 )
-def test_argument_of_the_module_given_twice_is_refused(again: list[str]) -> None:
+def test_argument_that_the_module_sets_is_refused_if_it_is_given_twice(again: list[str]) -> None:
     with pytest.raises(ExtractError, match=r"is given twice; give it once"):
         parse([*FIXED, *again])
 
@@ -227,7 +232,7 @@ def test_spaces_around_the_name_of_an_argument_are_refused(written: list[str]) -
 
 
 def test_only_ascii_blanks_around_a_period_are_ignored() -> None:
-    """The alerts ignore the same blanks. Otherwise, they could assign a run to the wrong month."""
+    """Engine and alerts must ignore the same blanks. If not, alerts could assign a run to the wrong month."""
     assert parse([*BASE, "--period", " 2026-10\t"]).period == Period(2026, 10)
     for space in ("\x1f", "\x85", "\u00a0", "\u2003", "\u3000"):
         for value in (f"2026-10{space}", f"{space}2026-10", space):
@@ -236,7 +241,7 @@ def test_only_ascii_blanks_around_a_period_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("reason", ["", " ", "\u00a0", "\u3000"])
-def test_blank_reason_is_no_reason(reason: str) -> None:
+def test_argument_restate_is_refused_if_the_reason_is_blank(reason: str) -> None:
     with pytest.raises(ExtractError, match="--restate needs --reason TEXT"):
         parse([*BASE, "--restate", "--reason", reason])
 
@@ -257,7 +262,7 @@ def test_error_does_not_quote_the_value_of_an_argument(given: list[str]) -> None
     assert given[-1].removeprefix("--restate=") not in str(refused.value)
 
 
-def test_error_does_not_quote_an_unknown_argument_name_that_may_be_data() -> None:
+def test_error_does_not_quote_an_unknown_argument_name_with_spaces_or_punctuation() -> None:
     with pytest.raises(ExtractError, match=r"there is no such argument; did you mean --statement-timeout\?"):
         parse([*BASE, "--statement timeout!", "1"])
 
@@ -276,7 +281,7 @@ def test_error_does_not_quote_an_unknown_argument_name_that_may_be_data() -> Non
         ("--out", "output"),
     ],
 )
-def test_misspelled_argument_is_refused_with_the_nearest_match(wrong: str, meant: str) -> None:
+def test_error_for_a_misspelled_argument_suggests_the_correct_name(wrong: str, meant: str) -> None:
     with pytest.raises(ExtractError, match=f"there is no argument {wrong}; did you mean --{meant}"):
         parse([*BASE, wrong, "x"])
 
@@ -330,12 +335,12 @@ def test_invalid_arguments_are_refused_in_one_sentence(given: list[str], sentenc
         parse(given)
 
 
-def test_longest_reason_and_longest_backfill_are_accepted() -> None:
+def test_reason_and_backfill_of_maximum_length_are_accepted() -> None:
     given = parse([*BASE, "--from", "2016-02", "--to", "2026-01", "--restate", "--reason", "x" * 1000])
     assert len(given.periods(datetime(2026, 11, 1, tzinfo=UTC), UTC)) == 120
 
 
-def test_backfill_has_all_its_periods_and_default_run_has_one_period() -> None:
+def test_run_publishes_all_months_of_a_backfill_or_by_default_the_last_complete_month() -> None:
     now = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
     backfill = parse([*BASE, "--from", "2025-12", "--to", "2026-02"]).periods(now, UTC)
     assert [str(period) for period in backfill] == ["2025-12", "2026-01", "2026-02"]
@@ -360,11 +365,11 @@ def test_each_run_outside_glue_has_a_different_id() -> None:
         ("postgresql://u:p@store.internal/d?sslmode=verify-full&sslrootcert=ca.pem", "verify-full"),
     ],
 )
-def test_connection_to_another_host_requires_tls(url: str, mode: str | None) -> None:
+def test_tls_is_required_by_default_if_the_host_is_not_localhost(url: str, mode: str | None) -> None:
     assert rolling_database.from_url(url).properties.get("sslmode") == mode
 
 
-def test_unsupported_parameter_of_a_url_is_refused() -> None:
+def test_database_url_with_an_unsupported_parameter_is_refused() -> None:
     with pytest.raises(
         ExtractError, match="--database-url has the parameter channel_binding; only sslmode and"
     ):

@@ -41,7 +41,7 @@ class Refusing:
         ("unit=loans", "_manifests/2026-10.claim", ""),
     ],
 )
-def test_refused_write_of_a_flat_file_names_the_missing_setting(
+def test_error_names_the_missing_setting_if_s3_refuses_to_write_a_flat_file(
     tmp_path: Path, prefix: str, place: str, hint: str
 ) -> None:
     (tmp_path / "body").write_bytes(b"x")
@@ -52,7 +52,7 @@ def test_refused_write_of_a_flat_file_names_the_missing_setting(
     assert caught.value.sentence == f"permission denied for s3://data/{key}; {right}{hint}"
 
 
-def test_refused_read_of_a_file_names_the_missing_right() -> None:
+def test_error_names_the_missing_right_if_s3_refuses_to_read_a_file() -> None:
     with pytest.raises(ExtractError) as caught:
         next(BucketStore("data", "loans", Refusing()).read("a.csv"))
     right = "grant s3:GetObjectVersion and the right to use the bucket's key to the job's role"
@@ -60,7 +60,7 @@ def test_refused_read_of_a_file_names_the_missing_right() -> None:
 
 
 class Breaking:
-    """The body of a response. It ends with an error after its first bytes."""
+    """The body of a response of S3. If it is not `whole`, reading it fails after the first bytes."""
 
     def __init__(self, data: bytes, *, whole: bool) -> None:
         self._data, self._whole = data, whole
@@ -72,7 +72,7 @@ class Breaking:
 
 
 class Versions:
-    """A client of S3 with one version for each key. It returns the content of an object in two pieces."""
+    """A client of S3. Each key has one version, and the content of an object comes in two responses."""
 
     def __init__(self, *keys: str) -> None:
         self._listed = [{"Key": key, "VersionId": "7", "ETag": '"e"', "IsLatest": True} for key in keys]
@@ -96,7 +96,7 @@ def test_interrupted_read_continues_with_the_same_version_of_the_file() -> None:
 
 
 @pytest.mark.parametrize("keys", [(), ("loans/a.csv.done",)])
-def test_read_of_a_missing_file_is_refused(keys: tuple[str, ...]) -> None:
+def test_engine_refuses_to_read_a_missing_file(keys: tuple[str, ...]) -> None:
     store = BucketStore("data", "loans", Versions(*keys))
     assert store.version("a.csv") is None
     with pytest.raises(ExtractError, match=r"another process deleted .*loans/a[.]csv"):

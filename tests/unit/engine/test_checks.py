@@ -24,7 +24,7 @@ class _Tally:
 
 
 class _Orphans:
-    """The result of a read. Its only row reaches no recipient."""
+    """The result of a query of the source. Its only row is an orphan row."""
 
     def not_finite(self, period: Period) -> list[str]:
         return []
@@ -59,13 +59,13 @@ def test_error_for_an_orphan_row_without_joins_names_the_column() -> None:
     )
 
 
-def test_error_for_a_recipient_named_unassigned_says_what_to_set() -> None:
+def test_error_suggests_another_unassigned_name_if_a_recipient_has_the_same_name() -> None:
     with pytest.raises(ExtractError) as caught:
         recipients_of(spec(unassigned="Alpha"), {"Alpha": 1})
     assert caught.value.sentence.endswith('set unassigned="OTHER NAME"')
 
 
-def test_error_for_unassigned_without_recipient_columns_suggests_a_file_definition() -> None:
+def test_error_suggests_a_file_definition_for_unassigned_which_has_no_recipient_columns() -> None:
     made = spec(
         file=File(name="{recipient[code]}.csv"),
         recipient_columns={"code": column("t0", "code")},

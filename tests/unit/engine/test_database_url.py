@@ -35,7 +35,7 @@ def test_error_for_an_unusable_url_does_not_contain_the_password(url: str, messa
     assert "p[ss" not in refused.value.sentence
 
 
-def test_password_can_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_password_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other users of the machine can see the arguments of a program, so they can read a password in a URL."""
     monkeypatch.setenv("PGPASSWORD", "of the environment")
     assert from_url("postgresql://reader@host/db").properties["password"] == "of the environment"

@@ -49,7 +49,7 @@ def readme(extract: Extract) -> str:
     )
 
 
-def test_joins_are_shown_as_a_tree() -> None:
+def test_description_shows_joins_as_a_tree() -> None:
     text = "\n".join(rolling_description.lines(TREE))
     assert text.endswith(
         "```text\n"
@@ -62,7 +62,7 @@ def test_joins_are_shown_as_a_tree() -> None:
     )
 
 
-def test_description_has_sentences_and_a_row_for_each_column() -> None:
+def test_description_has_sentences_and_a_table_with_a_row_for_each_column() -> None:
     assert rolling_description.lines(TREE)[:20] == [
         "- One file per `Brand.name` and month, one row per `product`, `seller` and `country`.",
         "- The file of a month is `brand=NAME/year=2026/month=10/{recipient}_{date:%Y%m%d}.csv.gz`.",
@@ -88,7 +88,7 @@ def test_description_has_sentences_and_a_row_for_each_column() -> None:
     ]
 
 
-def test_description_of_a_listing_names_fixed_widths_and_the_chosen_columns() -> None:
+def test_description_of_a_listing_mentions_fixed_widths_and_lists_the_chosen_columns() -> None:
     listing = Extract(
         entity="Sale",
         date_column="sold",
@@ -108,7 +108,7 @@ def test_description_of_a_listing_names_fixed_widths_and_the_chosen_columns() ->
     assert text[-2:] == ["| `number` | `Sale.id` |", "| `period` | the reported month, `YYYY-MM` |"]
 
 
-def test_window_start_is_the_first_day_of_the_window_or_of_the_month_in_a_listing() -> None:
+def test_window_start_is_described_as_first_day_of_the_window_or_for_a_listing_of_the_month() -> None:
     metrics = {"paid": Metric("sum", "price", window=3), "rows": Metric("count", window=3)}
     said = "\n".join(rolling_description.lines(replace(TREE, metrics=metrics)))
     assert "| `window_start` | first day of the window |\n" in said
@@ -133,7 +133,7 @@ def test_window_start_is_the_first_day_of_the_window_or_of_the_month_in_a_listin
         ({"metrics": {**(TREE.metrics or {}), "most": Metric("max", "fee")}}, "'| `most` | largest"),
     ],
 )
-def test_error_names_the_first_line_that_is_out_of_date(changed: dict[str, object], sentence: str) -> None:
+def test_error_quotes_the_first_line_that_is_out_of_date(changed: dict[str, object], sentence: str) -> None:
     said = rolling_description.stale(readme(TREE), replace(TREE, **changed))  # type: ignore[arg-type]
     assert sentence in said
     assert said.startswith("README.md has ")
@@ -151,7 +151,7 @@ def test_readme_with_missing_or_additional_lines_is_out_of_date() -> None:
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_generated_part_is_replaced_and_the_rest_is_kept(ending: str) -> None:
+def test_only_the_generated_part_of_the_readme_is_replaced(ending: str) -> None:
     changed = replace(TREE, where=None)
     before = readme(TREE).replace("\n", ending)
     assert rolling_description.written(before, changed) == readme(changed).replace("\n", ending)
@@ -175,7 +175,7 @@ EXTRACT = Extract(entity="Sale", date_column="sold", recipient={"shop": "Sale.sh
 """
 
 
-def test_command_that_writes_the_readme_prints_one_line(tmp_path: Path) -> None:
+def test_writing_the_readme_prints_one_line(tmp_path: Path) -> None:
     (tmp_path / "Glue").mkdir()
     (tmp_path / "Glue/etl.py").write_text(SPEC)
     (tmp_path / "README.md").write_text(readme(TREE))
@@ -211,5 +211,8 @@ def test_unreadable_spec_is_reported_in_one_sentence_and_the_readme_stays_unchan
 
 
 def test_readme_and_preview_describe_an_aggregate_with_the_same_words() -> None:
-    """The tool has its own copy of these words, because a project may have another version of the engine."""
+    """The tool and the engine have separate copies of these words.
+
+    The tool cannot use the copy of the engine, because a project may have another version of the engine.
+    """
     assert rolling_description._AGGREGATES == report_months.AGGREGATES

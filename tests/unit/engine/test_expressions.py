@@ -1,4 +1,4 @@
-"""Expressions in a spec: their SQL, and the error message for a text that is not an expression."""
+"""Expressions in a spec: their SQL, and the error messages for invalid expressions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read(text: str) -> Node:
 
 
 def written(text: str, dialect: str = "postgresql") -> tuple[str, int]:
-    """Return the SQL of the numerator, and the divisor."""
+    """Return the numerator of an expression as SQL, and its constant divisor as a number."""
     node, divisor = numerator(read(text))
     return render(node, dialect, lambda column: column.name), divisor
 
@@ -38,7 +38,7 @@ def written(text: str, dialect: str = "postgresql") -> tuple[str, int]:
 @pytest.mark.parametrize(
     ("text", "sql", "divisor"),
     [
-        # Multiplication of whole numbers does not overflow. A constant divisor is not part of the SQL.
+        # The cast prevents an overflow of whole numbers. A constant divisor is not part of the SQL.
         ("count * 2", "(CAST(count AS numeric) * 2)", 1),
         ("amount / 3", "amount", 3),
         ("amount / -2.5", "(- (amount * 2))", 5),
@@ -96,7 +96,7 @@ def test_expression_is_written_as_sql_of_postgresql(text: str, sql: str, divisor
         ("kind = 'it''s \\ here'", "(kind = 'it\\'s \\\\ here')"),
     ],
 )
-def test_spark_gets_an_equivalent_expression(text: str, sql: str) -> None:
+def test_expression_is_written_as_sql_of_spark(text: str, sql: str) -> None:
     assert written(text, "spark") == (sql, 1)
 
 
@@ -118,7 +118,9 @@ def test_spark_gets_an_equivalent_expression(text: str, sql: str) -> None:
         ("price * price * price * price * price", "its values have more than 19 digits after the point"),
     ],
 )
-def test_reason_is_given_if_spark_cannot_compute_an_expression_exactly(text: str, reason: str | None) -> None:
+def test_check_returns_the_reason_why_spark_cannot_compute_an_expression_exactly(
+    text: str, reason: str | None
+) -> None:
     assert is_portable(numerator(read(text))[0]) == reason
 
 
@@ -189,7 +191,7 @@ def test_expression_that_depends_on_the_current_time_is_refused(text: str, what:
 @pytest.mark.parametrize(
     "text", ["kind = 'today'", "kind LIKE '%now%'", "lower(kind) IN ('now')", "kind || 'now' = 'x'"]
 )
-def test_name_of_a_time_function_in_a_string_literal_is_allowed(text: str) -> None:
+def test_word_such_as_today_is_allowed_in_a_text_that_is_not_compared_with_a_date(text: str) -> None:
     read(text)
 
 
@@ -206,7 +208,7 @@ FUNCTIONS = [
 
 
 @pytest.mark.parametrize("text", ["coalesce(lower(kind), 'x')", "length(kind)", "date_trunc('month', day)"])
-def test_immutable_function_is_accepted(text: str) -> None:
+def test_expression_with_immutable_functions_is_accepted(text: str) -> None:
     check_functions(read(text), FUNCTIONS)
 
 
@@ -221,7 +223,7 @@ def test_immutable_function_is_accepted(text: str) -> None:
         ("lowr(kind) = 'x'", "calls lowr(), which is not a function of PostgreSQL"),
     ],
 )
-def test_function_that_is_not_immutable_is_refused(text: str, reason: str) -> None:
+def test_expression_with_an_unsuitable_function_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ExpressionError) as refused:
         check_functions(read(text), FUNCTIONS)
     assert str(refused.value).startswith(reason)

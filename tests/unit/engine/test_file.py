@@ -89,7 +89,7 @@ def fields(data: bytes) -> list[str]:
         ("١٢٣", "١٢٣"),
     ],
 )
-def test_file_name_has_the_letters_and_digits_of_the_recipient(recipient: str, name: str) -> None:
+def test_file_name_contains_only_the_letters_and_digits_of_the_recipient(recipient: str, name: str) -> None:
     assert file_name(recipient) == name
 
 
@@ -100,7 +100,7 @@ def test_path_has_the_month_and_the_last_day_of_the_period() -> None:
 
 
 @given(fields=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=6))
-def test_csv_reader_returns_any_text_unchanged(fields: list[str]) -> None:
+def test_any_text_in_a_csv_file_is_read_back_unchanged(fields: list[str]) -> None:
     data = writer(Csv(), [Column("a", TEXT)] * len(fields), defuse=False)([[field] for field in fields], 1)
     assert data.endswith(b"\r\n")
     [read] = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
@@ -144,7 +144,7 @@ def test_formula_after_a_possible_field_separator_is_defused(text: str, defused:
     texts=st.lists(st.text(alphabet=";,|\t\r\n\"'=+-@\x01\uff1d x", max_size=12), min_size=1, max_size=3),
     separator=st.sampled_from(",;|\t"),
 )
-def test_reader_with_any_field_separator_finds_no_formula(texts: list[str], separator: str) -> None:
+def test_file_has_no_formula_for_any_field_separator_of_the_reader(texts: list[str], separator: str) -> None:
     lines = [written(line(text, f"A{text}", "1")) for text in texts]
     read = csv.reader(io.StringIO(b"".join(lines).decode(), newline=""), delimiter=separator)
     cells = [cell.lstrip("\x01") for cells in read for cell in cells]
@@ -162,7 +162,7 @@ def test_scratch_files_of_killed_runs_are_removed(tmp_path: Path, monkeypatch: p
             os.read(forever[0], 1)
     os.read(ready[0], 1)
     with scratch() as mine:
-        # One of the two folders belongs to the child process, which is still alive.
+        # The other folder belongs to the child process, which is still alive.
         assert len(list(tmp_path.iterdir())) == 2
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -172,16 +172,16 @@ def test_scratch_files_of_killed_runs_are_removed(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_defusing_is_optional_and_leaves_numbers_unchanged() -> None:
+def test_numbers_are_never_defused_and_texts_only_if_defuse_formulas_is_true() -> None:
     assert written(line("x")).split(b",")[1] == b"-1"
     assert written(line("=1"), defuse_formulas=False).split(b",")[2] == b"=1"
 
 
-def test_columns_of_a_row_are_in_the_order_of_the_spec() -> None:
+def test_values_of_a_row_are_in_the_order_of_the_columns_in_the_spec() -> None:
     assert written(line(None)) == b"Alpha,-1,,2026-10,2026-10-01,2026-10-31,2,10.01\r\n"
 
 
-def test_columns_of_the_file_are_chosen_and_ordered_by_the_spec() -> None:
+def test_spec_chooses_and_orders_the_columns_of_the_file() -> None:
     assert written(line("x"), columns=("fees_sum", "period", "address")) == b"10.01,2026-10,x\r\n"
 
 
@@ -199,7 +199,7 @@ def test_exact_quotient_is_rounded_half_up(units: int, digits: int, count: int, 
     assert (len(text.partition(".")[2]) if scale else 0) == scale
 
 
-def test_zero_has_no_minus_sign() -> None:
+def test_negative_number_that_is_rounded_to_zero_has_no_minus_sign() -> None:
     assert rounded(-4, 1000, 2) == "0.00"
 
 
@@ -225,7 +225,7 @@ def test_recipients_with_the_same_name_are_accepted_only_if_group_by_has_their_k
 
 
 class Found:
-    """The result of a read, with the rows of the test."""
+    """The result of the queries of the source, with the rows that the test gives."""
 
     def __init__(self, rows: list[Row], **changes: Any) -> None:
         self.resolved = spec(**changes)
@@ -282,6 +282,6 @@ def test_fill_character_that_would_change_a_value_is_refused_without_a_recipient
         write_files(cast(Result, found), Period(2026, 10), [], tmp_path / "f")
 
 
-def test_zeros_and_spaces_are_accepted_as_fill_characters_of_numbers() -> None:
+def test_fill_character_that_cannot_change_a_value_is_accepted() -> None:
     widths = WIDTHS | {"id": Field(-9, fill="0"), "fees_sum": Field(-9, fill="*")}
     check_fills(spec(file=File(format=FixedWidth(widths | {"address": Field(-10, fill="0")}))))

@@ -14,7 +14,7 @@ from tests.support.bank import LOANS
 
 
 def _made(kind: Any, *given: Any, **named: Any) -> Any:
-    """Return an object of `kind`. The type Any allows arguments of wrong types."""
+    """Return an object of `kind`. The type checker allows wrong arguments, because `kind` is Any."""
     return kind(*given, **named)
 
 
@@ -88,8 +88,8 @@ def test_valid_file_is_accepted(file: File) -> None:
             File(name="{recipient}_{revision}_{window_start}.csv", flat=True),
             "is the same in 2000-01 and 2000-02",
         ),
-        # Two dates can give the same name: code 2221 in January 2027 and code 222 in November 2027 both give
-        # 222112027.
+        # Two months can give the same name: code 2221 in January 2027 gives 222112027, and code 222 in
+        # November 2027 gives 222112027, too.
         (
             File(name="{recipient[code]}{date:%-m}{date:%Y}.csv", flat=True),
             'name="{recipient[code]}{date:%-m}{date:%Y}.csv" can be the same in 2000-01 and 2000-11, and'
@@ -333,7 +333,7 @@ def test_recipient_column_in_a_file_name_needs_a_recipients_table() -> None:
 
 
 @pytest.mark.parametrize("name", [1, None])
-def test_key_of_the_dict_files_must_be_a_string(name: Any) -> None:
+def test_every_key_of_the_dict_files_must_be_a_string(name: Any) -> None:
     with pytest.raises(ExtractError, match=f"^files has {name}, which is not the name of a recipient"):
         check(dataclasses.replace(LOANS, files={name: File()}))
 

@@ -1,4 +1,4 @@
-"""A folder as target, in which another process replaces folders with links at the same time."""
+"""The target is a folder, and another process replaces files and folders in it with links."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> FolderStore:
         lambda store, body: store.commit(PLACE, "1", "x/f.csv"),
     ],
 )
-def test_folder_that_becomes_a_link_after_the_check_is_not_followed(
+def test_engine_does_not_follow_a_folder_that_becomes_a_link_after_the_path_check(
     call: Callable[[FolderStore, Path], object],
     store: FolderStore,
     tmp_path: Path,
@@ -58,7 +58,7 @@ def test_folder_that_becomes_a_link_after_the_check_is_not_followed(
     assert tree(tmp_path / "outside") == {"f.csv": b"mine"}
 
 
-def test_file_that_becomes_a_link_after_the_check_is_not_followed(
+def test_engine_does_not_follow_a_file_that_becomes_a_link_after_the_path_check(
     store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "target" / PLACE).symlink_to(tmp_path / "outside/f.csv")
@@ -77,10 +77,10 @@ def test_file_that_becomes_a_link_after_the_check_is_not_followed(
     }
 
 
-def test_link_in_place_of_the_temporary_file_is_not_followed(
+def test_engine_does_not_follow_a_link_that_replaces_its_temporary_file(
     store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise, a person who can write to the target could publish any file of the user."""
+    """If the engine followed the link, a person who can write to the target could publish other files."""
     opened = FolderStore._room
 
     def swapped(given: FolderStore, place: str) -> AbstractContextManager[tuple[int, str]]:

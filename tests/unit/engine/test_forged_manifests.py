@@ -1,4 +1,4 @@
-"""A manifest in the target may be forged. A restatement deletes the files that the old manifest names."""
+"""The engine checks old manifests. They may be forged, and a restatement deletes the files that they list."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_manifest_that_lists_the_manifest_of_another_month_is_refused(key: str, 
         rolling_publication.plan(FolderStore(tmp_path), Period(2026, 9), [], restate=True)
 
 
-def test_manifest_that_lists_its_files_is_read(tmp_path: Path) -> None:
+def test_manifest_that_lists_only_files_of_its_period_is_read(tmp_path: Path) -> None:
     place = "bank_name=Alpha/year=2026/month=09/Alpha_20260930.csv"
     (tmp_path / SEPTEMBER).parent.mkdir()
     entry = {"key": place, "sha256": "0" * 64}
@@ -69,13 +69,13 @@ def test_manifest_that_lists_its_files_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "place", ["", ".", "/", "//x", "./x", "x/", "x/./y", "x//y", "_manifests", "_manifests/x"]
 )
-def test_unusual_spelling_of_a_file_location_is_refused(place: str) -> None:
+def test_path_of_a_file_is_refused_if_its_spelling_is_unusual(place: str) -> None:
     assert not rolling_forged.is_file_place(place)
     assert rolling_forged.is_file_place("x/y")
 
 
 ################################################################################
-# Every field with every wrong value
+# Manifests in which one field has a wrong value
 ################################################################################
 
 PLACE = "bank_name=Alpha/year=2026/month=08/Alpha_20260831.csv"
@@ -115,7 +115,7 @@ def paths(value: object, here: tuple[str | int, ...] = ()) -> Iterator[tuple[str
 
 
 def forged(path: tuple[str | int, ...], wrong: str | None) -> str:
-    """Return the manifest as JSON. The value at a path is replaced, or removed."""
+    """Return the manifest as JSON. Replace the value at `path`, or remove it if `wrong` is None."""
     made = {"": json.loads(json.dumps(MANIFEST))}
     *outer, last = ("", *path)
     target: Any = made

@@ -1,4 +1,4 @@
-"""Files with random formats and rows can be read back: their values, first and last records, and markers."""
+"""Files with random formats and rows are read back with the correct values, records and markers."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def rows(draw: st.DrawFn) -> Row:
 
 
 class Found:
-    """The result of a read, with the rows of the test."""
+    """The result of the queries of the source, with the rows that the test gives."""
 
     def __init__(self, file: File, found: list[Row]) -> None:
         self.resolved: Resolved = replace(RESOLVED, file=file)
@@ -100,7 +100,9 @@ def cells(row: Row) -> Cells:
 
 @hypothesis.settings(max_examples=10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 300)
 @given(file=formats.files(), found=st.lists(rows(), max_size=5))
-def test_reader_of_each_format_returns_the_rows_that_were_written(file: File, found: list[Row]) -> None:
+def test_file_of_any_format_is_read_back_with_the_rows_that_were_written(
+    file: File, found: list[Row]
+) -> None:
     check(replace(SPEC, file=file))
     found.sort(key=lambda row: row.recipient)
     by_recipient = {name: [row for row in found if row.recipient == name] for name in RECIPIENTS}

@@ -21,7 +21,7 @@ POLICY = '{"Version": "2012-10-17", "Statement": []}'
 
 @pytest.fixture
 def glue(monkeypatch: pytest.MonkeyPatch) -> Stubber:
-    """Return a stub of Glue. It compares its responses with AWS's model."""
+    """Return a stub of the Glue client. It checks the responses against the model of the Glue API."""
     client = boto3.client("glue", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
     monkeypatch.setattr(boto3, "client", lambda service: {"glue": client}[service])
     return Stubber(client)
@@ -35,7 +35,9 @@ def answer(glue: Stubber, *runs: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("state", ["STARTING", "RUNNING"])
 @pytest.mark.parametrize("own", [{}, {"SecurityConfiguration": "loans"}])
-def test_run_with_the_settings_of_its_job_is_accepted(glue: Stubber, state: str, own: dict[str, str]) -> None:
+def test_engine_accepts_a_run_with_the_settings_of_its_job(
+    glue: Stubber, state: str, own: dict[str, str]
+) -> None:
     waiting = {"Id": "jr_3", "JobRunState": "WAITING", "SecurityConfiguration": "other"}
     with glue:
         answer(glue, waiting, {"Id": "jr_2", "JobRunState": state, **own}, EARLIER)
@@ -51,7 +53,7 @@ def test_run_with_the_settings_of_its_job_is_accepted(glue: Stubber, state: str,
         ({"SecurityConfiguration": "loans", "ExecutionRoleSessionPolicy": POLICY}, "a session policy"),
     ],
 )
-def test_run_with_a_weaker_setting_than_its_job_is_refused(
+def test_engine_refuses_a_run_whose_settings_are_weaker_than_those_of_its_job(
     glue: Stubber, run: dict[str, str], reason: str
 ) -> None:
     with glue:
@@ -62,7 +64,7 @@ def test_run_with_a_weaker_setting_than_its_job_is_refused(
     assert refused.value.kind == "run"
 
 
-def test_check_reads_the_active_run_even_if_the_arguments_name_another_run(glue: Stubber) -> None:
+def test_engine_checks_the_active_run_even_if_the_arguments_name_another_run(glue: Stubber) -> None:
     weak = {"Id": "jr_2", "JobRunState": "RUNNING", "SecurityConfiguration": "mine"}
     forged = parse([*MODULE, "--JOB_NAME", "loans", "--JOB_RUN_ID", "jr_1"])
     with glue:
@@ -71,7 +73,7 @@ def test_check_reads_the_active_run_even_if_the_arguments_name_another_run(glue:
             rolling_glue.check(forged)
 
 
-def test_run_that_glue_does_not_list_is_refused(glue: Stubber) -> None:
+def test_engine_refuses_a_run_that_glue_does_not_list(glue: Stubber) -> None:
     with glue:
         answer(glue, EARLIER)
         with pytest.raises(ExtractError, match="Glue lists no active run of this job"):
@@ -80,7 +82,7 @@ def test_run_that_glue_does_not_list_is_refused(glue: Stubber) -> None:
         rolling_glue.check(parse([*MODULE]))
 
 
-def test_run_without_the_right_to_read_its_settings_is_refused(glue: Stubber) -> None:
+def test_engine_refuses_a_run_if_its_role_has_no_right_to_read_the_settings(glue: Stubber) -> None:
     with glue:
         glue.add_client_error("get_job_runs", "AccessDeniedException")
         with pytest.raises(ExtractError, match="grant glue:GetJobRuns to the job's role") as refused:
@@ -88,13 +90,13 @@ def test_run_without_the_right_to_read_its_settings_is_refused(glue: Stubber) ->
     assert refused.value.kind == "run"
 
 
-def test_run_without_the_arguments_of_the_module_sends_no_request_to_glue(
+def test_engine_sends_no_request_to_glue_if_the_arguments_of_the_module_are_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(boto3, "client", None)
     rolling_glue.check(parse(["--database-url", "postgresql://r@h/d", "--output", "o"]))
 
 
-def test_run_with_a_second_security_configuration_is_refused() -> None:
+def test_engine_refuses_two_security_configurations_in_the_arguments() -> None:
     with pytest.raises(ExtractError, match="given twice"):
         parse([*MODULE, "--JOB_NAME", "loans", "--job-security-configuration=mine"])

@@ -1,7 +1,7 @@
-"""The golden files contain all queries of some specs. `REFRESH_GOLDEN=1` writes them again.
+"""The golden files contain all queries of some specs. Run pytest with `REFRESH_GOLDEN=1` to update them.
 
-In a review, the golden files show how a change of the engine changes its SQL. A parser finds text that
-PostgreSQL or Spark would not understand, without running either of them.
+In a review, the golden files show how a change of the engine changes its SQL. A test also parses
+each query, so it finds invalid SQL without PostgreSQL and Spark.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ SPECS: dict[str, tuple[Resolved, tuple[Period, ...]]] = {
 def queries(name: str, dialect: str) -> Iterator[tuple[str, str]]:
     """Yield the title and the SQL of every query of a spec.
 
-    For Spark, leave out queries that only PostgreSQL runs.
+    For the dialect `spark`, leave out the queries that run only in PostgreSQL.
     """
     spec, periods = SPECS[name]
     if dialect == "spark":
@@ -148,7 +148,7 @@ def queries(name: str, dialect: str) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("dialect", ["postgresql", "spark"])
 @pytest.mark.parametrize("name", SPECS)
-def test_queries_equal_the_golden_file(name: str, dialect: str) -> None:
+def test_queries_of_a_spec_equal_its_golden_file(name: str, dialect: str) -> None:
     path = GOLDEN / f"{name}.{dialect}.sql"
     text = "\n".join(f"-- {title}\n{sql};\n" for title, sql in queries(name, dialect))
     if os.environ.get("REFRESH_GOLDEN"):
@@ -159,7 +159,7 @@ def test_queries_equal_the_golden_file(name: str, dialect: str) -> None:
 
 @pytest.mark.parametrize("dialect", ["postgresql", "spark"])
 @pytest.mark.parametrize("name", SPECS)
-def test_queries_parse_in_their_dialect(name: str, dialect: str) -> None:
+def test_every_query_is_valid_sql_of_its_dialect(name: str, dialect: str) -> None:
     for title, sql in queries(name, dialect):
         reader = "postgres" if "PostgreSQL" in title or dialect == "postgresql" else "spark"
         [parsed] = sqlglot.parse(sql, read=reader)
@@ -167,8 +167,8 @@ def test_queries_parse_in_their_dialect(name: str, dialect: str) -> None:
         assert not list(parsed.find_all(sqlglot.exp.Command)), title
 
 
-def test_query_bodies_are_the_same_text_in_both_dialects() -> None:
-    """From the relation `ranked` to the end, the texts differ only in casts and collations."""
+def test_window_query_has_nearly_the_same_text_in_both_dialects() -> None:
+    """From the relation `ranked` to the end of the query, the texts differ only in casts and collations."""
     spec, periods = SPECS["percentiles"]
     span = Span.of(spec, periods)
     texts = {}
@@ -179,6 +179,6 @@ def test_query_bodies_are_the_same_text_in_both_dialects() -> None:
     assert texts["postgresql"] == texts["spark"]
 
 
-def test_every_golden_file_belongs_to_a_query() -> None:
+def test_every_golden_file_belongs_to_a_spec() -> None:
     names = {f"{name}.{dialect}.sql" for name in SPECS for dialect in ("postgresql", "spark")}
     assert {path.name for path in GOLDEN.iterdir()} == names

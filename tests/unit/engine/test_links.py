@@ -1,4 +1,4 @@
-"""Messages of the engine contain no links, because mails quote them with names from the source."""
+"""Messages of the engine contain no links. Mails quote messages, and names in the source may be links."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_error_message_has_no_invisible_character(hidden: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a", "a.", "1", "+-.", "a:", "a@", "@", "http:1"])
-def test_time_to_clean_a_message_grows_only_linearly(text: str) -> None:
+def test_cleaning_a_message_takes_only_linear_time(text: str) -> None:
     begun = time.process_time()
     one_line(text * 100_000)
     assert time.process_time() - begun < 5  # with quadratic growth, the call takes minutes

@@ -1,4 +1,4 @@
-"""If the database refuses the login, the message says what to do. Both drivers give the same message."""
+"""If the database refuses the login, the message says what to do. psycopg and JDBC cause the same message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of a recipient's values that the engine writes into file names and records."""
+"""The checks of values that the engine writes into file names and into first and last records."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ TOTALS = Totals(3, {"m": MetricTotals(12, "-6091.71"), "n": MetricTotals(2, "340
         ("{revision:0>2}", "07"),
     ],
 )
-def test_fill_characters_of_a_number_are_between_sign_and_digits(template: str, text: str) -> None:
+def test_fill_characters_are_written_between_the_sign_and_the_digits_of_a_number(
+    template: str, text: str
+) -> None:
     for encoding in (None, "cp1252"):
         fields = {"recipient": "Alpha", "revision": "7", "rows": "3"}
         assert filled(template, fields, TOTALS, encoding=encoding) == text

@@ -67,7 +67,7 @@ TABLES: dict[str, list[dict[str, object]]] = {
         loan(2, 0, 10, None),  # no amount
         loan(3, 0, 3, 100),  # before the window of three months, but in the window of a year
         loan(4, 1, 10, 3),  # an orphan row, because its account has no branch
-        loan(5, None, 10, 7),  # without an account; the join to Account is optional
+        loan(5, None, 10, 7),  # no account, but the join to Account is optional
         loan(6, 0, 11, 8),  # in the month after the period
         loan(7, 0, None, 9),  # undated
         loan(8, 0, 10, 2, price=9),  # an orphan row, because Price has no row 9
@@ -77,7 +77,7 @@ TABLES: dict[str, list[dict[str, object]]] = {
 
 
 def test_oracle_matches_a_result_computed_by_hand() -> None:
-    """Compare the oracle with a case computed by hand, so that oracle and engine cannot share an error."""
+    """Find errors of the oracle, even if the engine has the same errors."""
     fixed = {"period": "2026-10", "window_start": "2026-01-01", "window_end": "2026-10-31"}
 
     def row(bank: str, branch: str, address: str, *figures: str) -> dict[str, str]:
@@ -113,7 +113,7 @@ def test_recipient_that_the_filter_excludes_gets_no_file() -> None:
     assert (list(made.files), made.rows, made.orphans, made.excluded) == (["A", "Unassigned"], 8, 2, 1)
 
 
-def test_row_without_the_joined_row_that_a_condition_needs_is_an_orphan_row() -> None:
+def test_row_is_an_orphan_row_if_a_condition_needs_a_missing_joined_row() -> None:
     """The condition uses Price, but one loan has no row in Price. This loan is an orphan row."""
     metrics = {"loans_count": CASE.metrics["loans_count"]}
     cheap = replace(CASE, metrics=metrics, where=Comparison(">", RATE, Number(Decimal(1))))
@@ -130,7 +130,7 @@ def test_listing_has_the_rows_of_the_period_in_the_order_of_the_key() -> None:
         "B": [("9", "4")],
         "Unassigned": [("5", "7")],
     }
-    # The loan without a row in Price is no orphan row, because this listing does not use the join to Price.
+    # The loan without a row in Price is not an orphan row, because this listing does not join Price.
     assert (made.rows, made.orphans) == (6, 1)
 
 
@@ -149,7 +149,7 @@ def test_row_after_the_cutoff_is_not_counted() -> None:
         ("count_distinct", When(Comparison(">", AMOUNT, Number(Decimal(0))), Number(Decimal(1)), None), "1"),
     ],
 )
-def test_oracle_computes_the_aggregates_that_the_handmade_case_lacks(
+def test_oracle_also_computes_aggregates_that_are_not_in_the_handmade_case(
     aggregate: str, expression: Any, figure: str
 ) -> None:
     case = replace(CASE, metrics={"it": Metric(aggregate, expression, 3)})
@@ -174,7 +174,7 @@ def test_oracle_rounds_roots_half_up(square: Fraction, scale: int, written: str)
 
 @dataclass
 class Published:
-    """A publication in memory. It is made from the result of the oracle."""
+    """A publication in memory, which the test makes from the result of the oracle."""
 
     files: dict[str, list[dict[str, str]]]
     totals: dict[str, Any] = field(default_factory=dict)
@@ -195,7 +195,7 @@ def published() -> Published:
     return Published(copy.deepcopy(made.files), copy.deepcopy(totals))
 
 
-def test_publication_that_equals_the_oracle_passes() -> None:
+def test_comparison_accepts_a_publication_that_equals_the_oracle() -> None:
     check(CASE, TABLES, ((2026, 10),), published())
 
 

@@ -27,7 +27,7 @@ class Certificate:
 def issue(folder: Path, name: str = "local cloud") -> Certificate:
     """Create an authority and a server certificate for `localhost` and 127.0.0.1, valid for ten days.
 
-    The keys are RSA, because Glue refuses other signatures for a custom certificate of a connection.
+    The keys are RSA keys. If a connection has a custom certificate, Glue accepts only RSA signatures.
     """
     now = datetime.now(UTC)
     authority_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

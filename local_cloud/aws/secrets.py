@@ -12,7 +12,7 @@ from local_cloud.aws.common import Body, Response, answer_json, body_of
 
 
 def close_secret_labels() -> None:
-    """Keep every staging label, and every version with a label. ministack keeps only the labels of AWS."""
+    """Keep custom staging labels, and each version that has one. ministack keeps only AWS's own labels."""
 
     def put(data: Body, response: Response) -> Response:
         out = body_of(response)

@@ -12,10 +12,11 @@ from local_cloud.aws.common import Body
 
 
 def close_nested_executions() -> None:
-    """Report a refused start with the error of Step Functions, and accept a repeated start.
+    """Start a nested execution with the same results and errors as in Step Functions.
 
-    The error is StepFunctions.ExecutionAlreadyExistsException. ministack reports ExecutionAlreadyExists. A
-    second start with the same name and the same input as a running execution is not an error:
+    If the name of the execution is in use, the error is StepFunctions.ExecutionAlreadyExistsException.
+    ministack reports ExecutionAlreadyExists instead. If the execution with this name is still running and has
+    the same input, the second start is not an error:
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
     """
     original = stepfunctions._invoke_nested_start_execution
@@ -44,9 +45,9 @@ def _equal(one: str, other: str) -> bool:
 def close_execution_identity() -> None:
     """Run the tasks of an execution with the role of the state machine, over TLS.
 
-    ministack uses the caller and the transport of the request that started the execution. No request exists
-    if a schedule started the execution. A resource policy with `aws:SecureTransport` would then deny the
-    tasks.
+    In ministack, the tasks have the caller and the transport of the request that started the execution. If a
+    schedule started the execution, no such request exists. Then a resource policy with the condition
+    `aws:SecureTransport` denies the tasks.
     """
     original = stepfunctions._run_execution
 

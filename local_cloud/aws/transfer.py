@@ -33,7 +33,7 @@ USER_ATTRIBUTES = (
 
 
 def close_transfer_servers() -> None:
-    """Store security policy, logging and endpoint of servers. Otherwise every plan would have changes.
+    """Store security policy, logging and endpoint of servers, so that Terraform plans show no changes.
 
     A server in a VPC has a VPC endpoint. Transfer Family creates and deletes the endpoint together with the
     server.
@@ -47,7 +47,7 @@ def close_transfer_servers() -> None:
             server.pop("EndpointDetails", None)
             drop(server["ServerId"])
             return
-        groups = details.pop("SecurityGroupIds", [])  # only EC2 returns the security groups
+        groups = details.pop("SecurityGroupIds", [])  # EC2 returns the groups, Transfer Family does not
         if server["ServerId"] not in _endpoints:
             _endpoints[server["ServerId"]] = ec2.create_endpoint(
                 "transfer.server.c-0001", details["VpcId"], details["SubnetIds"], groups
@@ -92,7 +92,7 @@ def close_transfer_servers() -> None:
 def close_transfer_users() -> None:
     """Store the session policy of users.
 
-    Return the date of a key as a number, as the AWS provider expects.
+    Also let DescribeUser return the import date of a public key as a number, as the AWS provider expects.
     """
 
     def key_of(data: Body) -> str:
@@ -126,7 +126,7 @@ def close_transfer_users() -> None:
 
 
 def close_transfer_tags() -> None:
-    """Read and change the tags of servers and users. ministack lacks the three operations for tags."""
+    """Add the three operations for tags of servers, users and connectors, which ministack lacks."""
 
     def tagged(arn: str) -> Body:
         for store in (transfer._servers, transfer._users, _connectors):

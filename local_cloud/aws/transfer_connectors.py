@@ -76,8 +76,8 @@ def close_transfer_connectors() -> None:
 def _send(connector: Body, order: Body, number: str) -> None:
     """Send the files one after the other. After each file, send an event.
 
-    A result contains the path on the recipient's server. The result of a file exists as soon as the
-    transfer of the file begins.
+    Each file has a result, which contains the path on the recipient's server. The result exists as soon as
+    the transfer of the file begins.
     """
     folder = order.get("RemoteDirectoryPath", "/")
     for path in order["SendFilePaths"]:

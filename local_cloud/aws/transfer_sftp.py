@@ -96,7 +96,7 @@ def close_sftp_authorization() -> None:
 def close_sftp_events() -> None:
     """Send the event of Transfer Family for a download.
 
-    The event says "completed" if the client read the whole file.
+    The event says "completed" if the client read the whole file, otherwise "failed".
     """
     ensure = transfer._ensure_sftp_runtime
 
@@ -149,7 +149,7 @@ def close_sftp_events() -> None:
 
 
 def close_sftp_root_folders() -> None:
-    """Show the empty root folder of a user only if the server has the option DirectoryListingOptimization.
+    """Hide the empty root folder of a user, unless the server has the option DirectoryListingOptimization.
 
     https://docs.aws.amazon.com/transfer/latest/userguide/implement-log-dirs.html
     """

@@ -15,7 +15,7 @@ from local_cloud.aws.common import Body
 
 
 def token(claims: Body, secret: str) -> str:
-    """Return a token with these claims. An emulator with this secret accepts the token."""
+    """Return a token with these claims. `secret` signs the token; the emulator must know this secret."""
     text = f"{_encoded(json.dumps({'alg': 'HS256'}).encode())}.{_encoded(json.dumps(claims).encode())}"
     return f"{text}.{_signature(text, secret)}"
 

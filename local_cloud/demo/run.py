@@ -48,7 +48,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """The running parts and the deployed extract."""
+    """The running servers, the deployed extract, and the folder and key of the demo."""
 
     database: database.Database
     cloud: aws.Cloud
@@ -59,7 +59,7 @@ class Local:
 
 
 def run(settings: Settings, console: Console) -> None:
-    """Run the demo. At the end, stop all its parts, even after an error, unless `keep` is set."""
+    """Run the demo, then stop its parts. They keep running only if the demo succeeds and `keep` is set."""
     signal.signal(signal.SIGTERM, _interrupt)
     folder = _folder(settings)
     screen = Screen(console, STEPS)
@@ -145,7 +145,7 @@ def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) ->
 
 
 def run_workflow(local: Local, screen: Screen) -> dict[str, Any]:
-    """Start the workflow with its schedule, and wait until the job has ended."""
+    """Let the schedule start the workflow, and wait until the job has ended."""
     glue = local.cloud.client("glue")
     workflow, job = local.outputs["workflow_name"], local.outputs["job_name"]
     screen.waiting("EventBridge Scheduler to start the workflow")
@@ -174,7 +174,7 @@ def start_job(local: Local, arguments: dict[str, str] | None = None) -> dict[str
 
 
 def wait_for_run(local: Local, run_id: str) -> dict[str, Any]:
-    """Return the ended run as Glue reports it."""
+    """Wait until the run has ended. Return the run as Glue reports it."""
     glue = local.cloud.client("glue")
     for _ in _repeatedly(600, "the Glue job"):
         run: dict[str, Any] = glue.get_job_run(JobName=local.outputs["job_name"], RunId=run_id)["JobRun"]
@@ -192,7 +192,7 @@ def log_lines(local: Local, run_id: str) -> list[dict[str, Any]]:
 
 
 def collect(local: Local, period: str, screen: Screen) -> None:
-    """Step 6: the recipient downloads a file, and other actions are denied."""
+    """Step 6: the recipient downloads a file. The server refuses to let the recipient write a file."""
     name, user = next(iter(local.outputs["sftp_users"].items()))
     year, month = period.split("-")
     with screen.step("Download a file over SFTP as the recipient's user"):
@@ -244,7 +244,7 @@ def repeat(local: Local, screen: Screen) -> None:
 
 
 def _versions(local: Local) -> list[tuple[str, str]]:
-    """Return every version of every object. Any write would change this list."""
+    """Return all versions of all objects in the bucket. If a run writes an object, this list changes."""
     listed = local.cloud.client("s3").list_object_versions(Bucket=local.outputs["bucket"])
     return [(v["Key"], v["VersionId"]) for v in listed.get("Versions", [])]
 
@@ -281,7 +281,7 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
         "outputs": local.outputs,
     }
     files.write_private(local.folder / "running.json", json.dumps(note))
-    # Keep a reference to the parts until the last line. Otherwise garbage collection would stop the parts.
+    # Keep a reference to the parts until the last line. Without it, garbage collection would stop the parts.
     kept = parts.pop_all()
     key, user = local.key.private, next(iter(local.outputs["sftp_users"].values()))["user_name"]
     screen.say("\nEverything is still running. Look around:", style="bold")
@@ -299,7 +299,7 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
 
 
 def stop(folder: Path) -> None:
-    """Stop the processes that a demo with `keep` has left running."""
+    """Stop the processes that a demo with the option `keep` has left running."""
     note = folder / "running.json"
     if not note.is_file():
         raise ExtractsError(f"No demo is running in {folder}.")

@@ -37,7 +37,7 @@ class Screen:
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """One numbered step. When the block succeeds, the line of the step gets a check mark and its time."""
+        """Show one numbered step. If the `with` block has no error, show a check mark and its time."""
         self.number += 1
         self._title, self._waiting, self._step_began = title, "", time.monotonic()
         if self.console.is_terminal:
@@ -61,13 +61,13 @@ class Screen:
             self._line(f"    {what}")
 
     def say(self, text: object = "", *, style: str | None = None, picture: bool = True) -> None:
-        """Print a permanent line. The picture leaves out long output."""
+        """Print a permanent line. If `picture` is false, the picture does not contain the line."""
         if picture:
             self._picture.print(text, style=style, markup=False, highlight=False)
         self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=isinstance(text, str))
 
     def save_picture(self, file: Path) -> None:
-        """Return the output as an SVG."""
+        """Write the recorded output to a file, as an SVG."""
         file.write_text(self._picture.export_svg(title="make demo"))
 
     def _line(self, text: str) -> None:

@@ -16,7 +16,7 @@ from local_cloud.demo.screen import Screen
 if TYPE_CHECKING:
     from local_cloud.demo.run import Local
 
-HISTORY = 5  # number of earlier months on the preview page, as in `extracts preview` by default
+HISTORY = 5  # number of earlier months on the preview page; default of `extracts preview`
 
 
 def manifest(local: Local, period: str) -> dict[str, Any]:

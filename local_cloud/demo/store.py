@@ -19,7 +19,7 @@ MONTHS = 24
 LOANS = 200_000
 READER = "extract_reader"
 
-# Names with spaces and an ampersand. File names do not contain these characters.
+# The names contain spaces and an ampersand. The engine removes these characters in file names.
 BANKS = ("First Bank", "Ubuntu Savings Bank", "Karoo & Coast Bank")
 BRANCHES_PER_BANK = (12, 10, 8)
 STREETS = (
@@ -93,12 +93,12 @@ class Loan:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """All rows, so that a test can compute the expected files without the database.
+    """All rows of the source. Tests compute the expected files from these rows, without the database.
 
     - `never`: a branch that never had a loan.
-    - `pausing`: a branch without loans in the last month, but with loans in the two months before.
+    - `pausing`: a branch without loans in `last_month`, but with loans in the two months before.
     - `twins`: two branches of different banks at the same address.
-    - Loans on the first and the last day of months, without an amount, and dated after the last month.
+    - Some loans are on the first or the last day of a month, have no amount, or are after `last_month`.
     """
 
     banks: tuple[tuple[int, str, int], ...]
@@ -107,7 +107,7 @@ class Store:
     accounts: tuple[tuple[int, int, int, date], ...]  # columns: id, balance, client, opened
     loans: tuple[Loan, ...]
     workers: tuple[tuple[int, str, str, int, str], ...]
-    last_month: date  # first day of the last month
+    last_month: date  # first day of the last complete month
     never: int
     pausing: int
     twins: tuple[int, int]
@@ -176,7 +176,8 @@ def _branches(dice: random.Random) -> tuple[tuple[int, int, str], ...]:
     for bank, count in enumerate(BRANCHES_PER_BANK, start=1):
         for place in range(count):
             address = f"{dice.randrange(1, 400)} {dice.choice(STREETS)}, {dice.choice(CITIES)}"
-            # The first branches of the first two banks share an address, so an address is not a key.
+            # The first branches of the first two banks have the same address, so an address does not identify
+            # a branch.
             found.append((len(found) + 1, bank, shared if place == 0 and bank < 3 else address))
     return tuple(found)
 
@@ -220,9 +221,9 @@ def load(url: str, store: Store, password: str) -> None:
         _copy(connection, "Loans", ((loan.id, loan.amount, loan.account, loan.day) for loan in store.loans))
         _copy(connection, "Worker", store.workers)
         connection.execute(INDEXES)
-        # The built-in driver of crawlers may not support SCRAM. It supports a login with an MD5 password.
+        # The login gets an MD5 password, because the built-in driver of crawlers may not support SCRAM.
         connection.execute("set local password_encryption = 'md5'")
-        # PostgreSQL accepts no parameters in CREATE ROLE, so the driver quotes the password as a literal.
+        # PostgreSQL accepts no parameters in CREATE ROLE, so psycopg writes the password into the statement.
         quoted = sql.Literal(password)
         connection.execute(sql.SQL("create role {} login password {}").format(sql.Identifier(READER), quoted))
         tables = sql.SQL(", ").join(map(sql.Identifier, ("Bank", "Branch", "Client", "Account", "Loans")))

@@ -201,8 +201,8 @@ resource "aws_iam_role_policy" "scheduler" {
         Resource = local.missing_arn
       },
       {
-        # A schedule sends dead letters with its role, so the role needs these rights. A rule sends
-        # dead letters without a role.
+        # A schedule sends dead letters with its role, so the role needs these rights. A rule needs
+        # no role to send dead letters.
         Sid      = "KeepDeadLetters"
         Effect   = "Allow"
         Action   = "sqs:SendMessage"
@@ -261,8 +261,8 @@ resource "aws_iam_role_policy" "missing" {
         Effect   = "Allow"
         Action   = "s3:ListBucket"
         Resource = "arn:${local.partition}:s3:::${each.value.bucket}"
-        # IAM policies may only have characters up to U+00FF, so "?" replaces all other characters.
-        # It matches any one character.
+        # IAM policies may only have characters up to U+00FF, so "?" replaces each other character.
+        # In a policy, "?" matches any one character.
         Condition = {
           StringLike = {
             "s3:prefix" = join("/", [

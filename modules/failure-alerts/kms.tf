@@ -6,8 +6,8 @@ locals {
   kms_key_arn = var.kms_key == null ? aws_kms_key.this[0].arn : var.kms_key.arn
 }
 
-# The alerts have their own key. The statement for EventBridge cannot have a condition, and the key
-# of the published files should not have such a statement.
+# The alerts have their own key, because it needs a statement for EventBridge without a condition.
+# The key of the published files should not have such a broad statement.
 resource "aws_kms_key" "this" {
   count = var.kms_key == null ? 1 : 0
 
@@ -26,8 +26,8 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
       },
       {
-        # Without both rights, EventBridge silently drops events. It also drops events if this
-        # statement has a condition on the source.
+        # EventBridge needs both rights, otherwise it silently drops events. It also drops events if
+        # this statement has a condition on the source.
         Sid       = "EventBridgeWritesDeadLetters"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }

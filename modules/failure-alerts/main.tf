@@ -179,8 +179,8 @@ resource "aws_sqs_queue" "dead_letters" {
   kms_master_key_id         = local.kms_key_arn
   message_retention_seconds = 1209600
 
-  # The queue has its policy in this argument, because the resource aws_sqs_queue_policy makes the
-  # provider wait half a minute.
+  # This argument sets the policy of the queue. With the resource aws_sqs_queue_policy, the provider
+  # would wait half a minute.
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

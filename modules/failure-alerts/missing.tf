@@ -36,8 +36,8 @@ resource "aws_sfn_state_machine" "missing" {
         topic           = aws_sns_topic.this.arn
       }))
       topic = jsonencode(aws_sns_topic.this.arn)
-      # SNS accepts subjects of fewer than 100 characters. The extract's name has at most 50
-      # characters.
+      # SNS accepts subjects of fewer than 100 characters. This subject is short enough, because the
+      # extract's name has at most 50 characters.
       unknown_subject = jsonencode(
         "[UNKNOWN] ${var.failure_events.name}: cannot check for missing months"
       )
@@ -102,7 +102,8 @@ resource "aws_scheduler_schedule" "missing" {
   target {
     arn = aws_sfn_state_machine.missing[each.key].arn
     # The text is written without jsonencode, because jsonencode writes angle brackets as \u003c.
-    # Then EventBridge Scheduler would not replace the keyword <aws.scheduler.scheduled-time>.
+    # With \u003c, EventBridge Scheduler would not replace the keyword
+    # <aws.scheduler.scheduled-time>.
     input    = "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
     role_arn = aws_iam_role.scheduler[each.key].arn
 

@@ -384,7 +384,7 @@ variable "target" {
 ################################################################################
 
 locals {
-  # Sources of events that facts.jsonata accepts, for each variable.
+  # Event sources that facts.jsonata accepts in the variables `delivery` and `failure_events`.
   _delivery_sources = ["aws.states", "sftp-transfer"]
   _extract_sources  = ["aws.glue", "aws.secretsmanager"]
 }

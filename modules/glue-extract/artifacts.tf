@@ -6,16 +6,16 @@ locals {
   _artifacts      = "${var.artifacts.prefix}/${var.name}"
   artifacts_url   = "s3://${var.artifacts.bucket}"
   certificate_key = "${local._artifacts}/database-ca.pem"
-  # The crawler may create folders in this folder, in its parent and in the parent of its parent. All
-  # three must be in the extract's own prefix, so that the crawler writes to no other prefix. See
-  # crawler.tf.
+  # The crawler may create folders in three folders: this folder, its parent, and the parent of its
+  # parent. All three are under the extract's own prefix, so that the crawler cannot write to
+  # another prefix. See crawler.tf.
   driver_folder = "${local._artifacts}/crawler/driver"
   driver_key    = "${local.driver_folder}/database-driver.jar"
 
   # The command `python -m tools.empty_wheel` creates this file.
   _empty_path = "${path.module}/packages/extract_without_packages-1.0-py3-none-any.whl"
 
-  # Without a certificate, certificate_url is null. Without a driver, driver_url is null.
+  # If there is no certificate, certificate_url is null. If there is no driver, driver_url is null.
   certificate_url = (
     var.database.verify_server ? "${local.artifacts_url}/${local.certificate_key}" : null
   )
@@ -28,7 +28,7 @@ locals {
 # module nor the default tags of the provider:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 
-# Each file of the engine is one object. The engine is not a zip file, because Glue also accepts a
+# Each file of the engine is one object. A zip file is not necessary, because Glue also accepts a
 # list of files.
 resource "aws_s3_object" "runtime" {
   for_each = fileset("${path.module}/runtime", "*.py")
@@ -85,8 +85,8 @@ resource "aws_s3_object" "certificate" {
   count = var.database.verify_server ? 1 : 0
 
   bucket = var.artifacts.bucket
-  # A bundle of certificates has 165,000 characters. A plan hides the text of the bundle, because
-  # other changes would be hard to find after such a long text.
+  # The function sensitive() hides the certificates in a plan. A bundle of certificates has 165,000
+  # characters, and other changes would be hard to find after so much text.
   content     = sensitive(var.database.ca_certificate)
   key         = local.certificate_key
   kms_key_id  = var.kms_key_arn

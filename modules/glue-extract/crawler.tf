@@ -111,8 +111,8 @@ locals {
         Resource = key
       },
       {
-        # Glue encrypts the search index of the catalog in the background. This right is for the
-        # index.
+        # Glue encrypts the search index of the catalog in the background. Glue needs this right for
+        # the index.
         Sid      = "GrantCatalogKey"
         Effect   = "Allow"
         Action   = "kms:CreateGrant"

@@ -3,8 +3,8 @@
 ################################################################################
 
 locals {
-  # The names of endpoint services begin with com.amazonaws. Only the names of the services in this
-  # list have another beginning, and only in China.
+  # The names of endpoint services begin with com.amazonaws. In China, the names of the services in
+  # this list begin with cn.com.amazonaws instead.
   # https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/aws-ec2/lib/vpc-endpoint.ts
   _endpoint_prefixes = {
     aws-cn = {
@@ -17,16 +17,16 @@ locals {
     }
   }
 
-  # With auth = "iam", a run reads no secret.
+  # With auth = "iam", a run reads no secret, so it needs no endpoint for Secrets Manager.
   _endpoint_services = var.endpoints == null ? [] : [
     for service in var.endpoints.services : service
     if var.auth == "secret" || service != "secretsmanager"
   ]
 
-  # This statement refuses credentials of other accounts, so that nobody can write data with the
-  # credentials of their own account. The statement allows buckets of every account, because all
-  # clients in the VPC use the endpoints, also for buckets of AWS. So a role of this account can
-  # write to another account's bucket, if both accounts allow this.
+  # This statement refuses credentials of other accounts. Without it, a person could use the
+  # credentials of another account to write data into that account. The statement allows buckets of
+  # every account, because all clients in the VPC use the endpoints, also for buckets of AWS. So a
+  # role of this account can write to a bucket of another account if both accounts allow the write.
   _own_account = {
     Sid       = "OwnAccount"
     Effect    = "Allow"

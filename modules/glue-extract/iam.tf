@@ -28,14 +28,14 @@ locals {
     scheduler = "arn:${local.partition}:scheduler:${local.region}:${local.account_id}"
   }
   _artifacts_arn = "arn:${local.partition}:s3:::${var.artifacts.bucket}"
-  # IAM accepts only characters up to U+00FF, so "?" replaces all others, as in the policy of
-  # kms-bucket. "?" matches any one character.
+  # IAM accepts only characters up to U+00FF, so "?" replaces each other character. In a policy, "?"
+  # matches any one character. The policy of kms-bucket has the same replacement.
   _target_pattern = replace(var.target.prefix, "/[^\\x{0}-\\x{FF}]/", "?")
   _target_arn     = "arn:${local.partition}:s3:::${var.target.bucket}/${local._target_pattern}"
   _subnet_arn     = "${local._arn.ec2}:subnet/${var.network.subnet_id}"
 
-  # Patterns of the keys of files. "*" also matches slashes, so the statement DenyDeeperFolders
-  # denies writes to folders inside the folder of the files.
+  # Patterns for the keys of published files. "*" also matches slashes, so a pattern also matches
+  # keys in deeper folders. The statement DenyDeeperFolders denies writes to these folders.
   _file_patterns = contains(var.flat_recipients, "*") ? ["${local._target_arn}/*=*/*"] : concat(
     ["${local._target_arn}/*=*/year=*/month=*/*"],
     [
@@ -61,8 +61,8 @@ locals {
       Principal = { Service = "glue.amazonaws.com" }
       Action    = "sts:AssumeRole"
       # AWS does not document whether Glue sends the account ID. With "IfExists", the condition
-      # applies only if Glue sends the ID. Without the ID, the role is also safe, because no other
-      # account can pass the role to Glue.
+      # applies only if Glue sends the ID. If Glue does not send the ID, the role is still safe,
+      # because no other account can pass the role to Glue.
       Condition = { StringEqualsIfExists = { "aws:SourceAccount" = local.account_id } }
     }]
   })
@@ -132,8 +132,8 @@ locals {
       Resource = "${local._arn.ec2}:network-interface/*"
       Condition = {
         "ForAllValues:StringEquals" = { "aws:TagKeys" = ["aws-glue-service-resource"] }
-        # A request without tag keys also meets the condition above. Such a request would delete all
-        # tags.
+        # A request without tag keys also meets the condition above, and would delete all tags. This
+        # condition refuses such a request.
         Null = { "aws:TagKeys" = "false" }
       }
     },
@@ -276,19 +276,20 @@ resource "aws_iam_role_policy" "job" {
           )
         },
         {
-          # In the statement DenyOtherFiles, "*" at the end also matches keys in deeper folders. A
-          # recipient could read rows of other recipients there.
+          # The patterns in DenyOtherFiles end with "*", which also matches keys in deeper folders.
+          # Without this statement, Glue could write rows of all recipients there, and a recipient
+          # could read them.
           Sid      = "DenyDeeperFolders"
           Effect   = "Deny"
           Action   = "s3:PutObject"
           Resource = [for pattern in local._file_patterns : "${pattern}/*"]
         },
         {
-          # Before the engine starts, Glue can load code from S3 with this role, for example by
-          # --python-virtual-env, and no value of that argument turns this off. Glue reads such code
-          # without a version ID, so it needs s3:GetObject. The engine reads by version ID. It needs
-          # s3:GetObject only to copy a claim on the condition that no other run has replaced the
-          # claim.
+          # Before the engine starts, Glue can use this role to load code from S3, for example with
+          # --python-virtual-env. No value of that argument prevents this. To read such code without
+          # a version ID, Glue needs s3:GetObject, so this statement denies s3:GetObject. The engine
+          # reads objects by version ID. It needs s3:GetObject only to copy a claim on the condition
+          # that no other run has replaced the claim.
           Sid    = "DenyUnversionedReads"
           Effect = "Deny"
           Action = "s3:GetObject"
@@ -306,8 +307,9 @@ resource "aws_iam_role_policy" "job" {
           Resource = ["${local._target_arn}/*.tar.gz", "${local._target_arn}/*.tgz"]
         },
         {
-          # Without this statement, the policy of any bucket in the account could admit the job. A
-          # run with certain arguments of Glue could then load code from that bucket or write to it.
+          # Without this statement, the policy of any other bucket in the account could give the job
+          # access to that bucket. Then a run with certain arguments of Glue could load code from
+          # that bucket or write to it.
           Sid    = "DenyOtherBuckets"
           Effect = "Deny"
           Action = "s3:*"

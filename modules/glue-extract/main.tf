@@ -23,7 +23,7 @@ locals {
   target_url    = "s3://${var.target.bucket}/${var.target.prefix}"
   workflow_name = var.name
 
-  # As the engine does, keep only the letters and digits of a name, of any script.
+  # Keep only the letters and digits of a recipient's name, in any script. The engine does the same.
   recipient_names = {
     for key, recipient in var.recipients : key => replace(recipient, "/[^\\p{L}\\p{N}]/", "")
   }
@@ -50,9 +50,9 @@ resource "aws_glue_connection" "this" {
       JDBC_DRIVER_JAR_URI    = local.driver_url
       JDBC_ENFORCE_SSL       = "true"
       SECRET_ID              = local.secret_arn
-      # Glue can validate only one RSA certificate. With any other file, the crawl and the job fail,
-      # for example with the RDS bundle, which contains ECC certificates. The driver still verifies
-      # the certificate and the host name.
+      # Glue can validate only one RSA certificate. With any other file, the validation makes the
+      # crawl and the job fail. For example, the RDS bundle contains ECC certificates. So the
+      # validation by Glue is off, but the driver still verifies the certificate and the host name.
       # https://docs.aws.amazon.com/glue/latest/dg/connection-properties.html
       SKIP_CUSTOM_JDBC_CERT_VALIDATION = local.certificate_url == null ? null : "true"
     } : key => value if var.auth == "secret" && value != null
@@ -81,9 +81,9 @@ locals {
     local.certificate_url == null ? {} : { "--ca-certificate" = local.certificate_url },
   )
 
-  # Glue installs or loads the values of these arguments before the engine starts, so a run must not
-  # set them. The values here load no code: an empty wheel, for which pip needs no index, and an
-  # empty jar.
+  # Before the engine starts, Glue installs or loads the files that these arguments name. So a run
+  # must not set these arguments. The values here load no code: an empty wheel, for which pip needs
+  # no index, and an empty jar.
   _no_code_arguments = {
     "--additional-python-modules" = local._empty_url["wheel"]
     "--extra-files"               = local._empty_url["wheel"]
@@ -96,7 +96,7 @@ locals {
   _empty_url = {
     for kind, file in aws_s3_object.empty : kind => "${local.artifacts_url}/${file.key}"
   }
-  # Arguments with a default value that a run may change.
+  # Arguments that a run may override. extra_arguments sets only their default values.
   _run_arguments = ["--lock-timeout", "--statement-timeout"]
   _script_url    = "${local.artifacts_url}/${aws_s3_object.script.key}"
   _unused_url    = "${local.artifacts_url}/${local._artifacts}/unused/"
@@ -130,8 +130,8 @@ resource "aws_glue_job" "this" {
   # A run cannot override these arguments, because Glue ignores the values that a run passes. So no
   # run can publish to another target or load other code:
   # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
-  # The names in _no_code_arguments may also be in extra_arguments. A validation refuses the other
-  # names.
+  # The names in _no_code_arguments may also be in extra_arguments. A validation refuses all other
+  # names that this module sets.
   non_overridable_arguments = merge(
     local._no_code_arguments,
     {
@@ -151,9 +151,9 @@ resource "aws_glue_job" "this" {
       "--custom-logGroup-prefix"       = local._job_log_prefix
       "--enable-metrics"               = "true"
       "--enable-observability-metrics" = "true"
-      # A Spark UI, and shuffle files in S3, would store rows of all recipients in one folder. Both
-      # are off. Glue requires a folder for them anyway, so the job has a folder that it cannot
-      # write to.
+      # A Spark UI, and shuffle files in S3, would store rows of all recipients in one folder, so
+      # both are off. Glue requires a folder for them anyway, so the arguments name a folder to
+      # which the job cannot write.
       "--enable-spark-ui"            = "false"
       "--spark-event-logs-path"      = local._unused_url
       "--TempDir"                    = local._unused_url
@@ -173,7 +173,8 @@ resource "aws_glue_job" "this" {
         "${local.artifacts_url}/${aws_s3_object.runtime[file].key}"
       ])
       "--job-language" = "python"
-      # A run can be started with another security configuration. The engine refuses such a run.
+      # A run can be started with another security configuration. The engine compares that
+      # configuration with this argument, and refuses the run if they differ.
       "--job-security-configuration" = local.security_configuration_name
       # Without this entry, a run could set this argument, and Glue would run another script instead
       # of the script in `command`.
@@ -181,7 +182,7 @@ resource "aws_glue_job" "this" {
     },
   )
 
-  # Two runs at the same time could publish the same period.
+  # Only one run may run at a time, because two runs could publish the same period.
   execution_property {
     max_concurrent_runs = 1
   }
@@ -224,8 +225,8 @@ resource "aws_glue_workflow" "this" {
 resource "aws_glue_trigger" "start" {
   name        = "${var.name}-start"
   description = "Starts the extract ${var.name} when its workflow is started."
-  # The provider fires an enabled ON_DEMAND trigger as soon as it is created. A disabled trigger
-  # fires when the workflow starts:
+  # The provider fires an enabled ON_DEMAND trigger as soon as the trigger exists, so this trigger
+  # is disabled. A disabled trigger still fires when the workflow starts:
   # https://github.com/hashicorp/terraform-provider-aws/issues/38222
   enabled       = false
   type          = "ON_DEMAND"

@@ -7,7 +7,7 @@ from typing import Any
 
 import botocore.session
 
-# Services whose name in signatures differs from the name in botocore.
+# Maps the name of a service in request signatures to its name in botocore, if the two names differ.
 _SIGNED_AS = {"monitoring": "cloudwatch", "states": "stepfunctions"}
 # Services that accept requests without a signature, or with a presigned URL.
 _UNSIGNED = ("sts", "sns", "iam", "cloudwatch")
@@ -37,7 +37,7 @@ def protocols(name: str) -> tuple[str, ...]:
 
 
 def signed_as(signing_name: str, path: str) -> str | None:
-    """Return the botocore name of the service with this name in signatures, or None."""
+    """Return botocore's name for the service with this name in signatures, or None if it is unknown."""
     if signing_name == "s3" and path.startswith("/v20180820/"):
         return "s3control"
     name = _SIGNED_AS.get(signing_name, signing_name)
@@ -45,9 +45,9 @@ def signed_as(signing_name: str, path: str) -> str | None:
 
 
 def by_action(action: str, version: str) -> str | None:
-    """Return the service of an unsigned query request.
+    """Return the service that an unsigned request of the query protocol calls, or None.
 
-    The API version or the action determines the service.
+    The action determines the service, together with the API version if the request has one.
     """
     for name in _UNSIGNED:
         model = service(name)

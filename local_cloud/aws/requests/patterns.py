@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import regex
 
-# The characters that each shorthand matches, for example \w, in the form that fits between [ and ].
-# In Java (java.util.regex.Pattern, "Predefined character classes") and JavaScript, shorthands match only
-# ASCII. The package `regex` must run in Unicode mode because of \p{L}, so its shorthands match more
-# characters.
+# The characters that a shorthand such as \w matches, written for use between [ and ]. In Java
+# (java.util.regex.Pattern, "Predefined character classes") and JavaScript, shorthands match only ASCII. The
+# package `regex` must run in Unicode mode because of \p{L}. In this mode, its own shorthands use the
+# character classes of Unicode, not of ASCII.
 _CLASSES = {
     "w": r"a-zA-Z0-9_",
     "W": r"\u0000-/:-@\[-\^`{-\U0010ffff",
@@ -27,7 +27,7 @@ _PLANES_ABOVE = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010ffff")
 
 @functools.cache
 def compiled(pattern: str) -> regex.Pattern[str]:
-    """Return the pattern for `fullmatch`. AWS always matches the whole value, even without anchors."""
+    """Return the pattern in Python's syntax. Use `fullmatch`, because AWS always matches the whole value."""
     return regex.compile("".join(_translated(pattern.replace(*_PLANES_ABOVE))))
 
 
@@ -48,7 +48,7 @@ def _translated(pattern: str) -> Iterator[str]:
             yield _CLASSES[token[1]] if in_class else f"[{_CLASSES[token[1]]}]"
             after_shorthand = in_class
         elif in_class:
-            # A hyphen after a shorthand cannot begin a range. A bracket inside brackets is a literal.
+            # Between [ and ], a hyphen after a shorthand is a literal hyphen, and [ is a literal bracket.
             yield r"\-" if token == "-" and was_shorthand else r"\[" if token == "[" else token
             in_class = token != "]"
         elif token == ".":

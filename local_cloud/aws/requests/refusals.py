@@ -98,7 +98,7 @@ def _not_well_formed(why: str) -> str:
 def _s3(input_shape: Any, faults: Sequence[Fault]) -> Refusal:
     """Return the error of S3. The text in brackets is an addition of the local cloud.
 
-    S3 names the place of a fault only if the fault is outside the body.
+    S3 tells which parameter is wrong only if the parameter is outside the request body.
     """
     outside = {
         shapes.in_path(name)

@@ -1,4 +1,4 @@
-"""A request to an AWS service, and the refusal if AWS would refuse the request."""
+"""Classes for a request to an AWS service, and for the error of AWS if AWS refuses the request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Request:
     """One API call in any protocol.
 
     `service` and `operation` are names of botocore, for example "stepfunctions" and "CreateStateMachine".
-    `parameters` are the parameters of boto3 for this operation.
+    `parameters` has the form that boto3 accepts for this operation.
     """
 
     service: str

@@ -13,13 +13,13 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from local_cloud.aws.requests import decode
 
-# Query fields that signatures and SDKs add. They are not parameters. S3 also accepts its headers as query
-# fields.
+# Query fields that signatures and SDKs add. These fields are not parameters of the operation. The pattern
+# also matches S3's x-amz- headers, because S3 accepts them as query fields.
 ADDED = re.compile(r"(?i)x-amz-|x-id$|AWSAccessKeyId$|Signature$|Expires$")
 
 
 class MalformedError(Exception):
-    """The body has an invalid format. The text of the error gives the reason."""
+    """The request body has an invalid format. The text of the error gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Route:
     labels: tuple[str, ...]
     query: Mapping[str, str]  # fixed query fields of the template, for example `list-type=2`
     required: tuple[tuple[str, str], ...]  # location and name of each required member
-    rank: int  # sort key: longer templates first, replaced operations last
+    rank: int  # longer path templates rank higher, deprecated operations rank lower
 
 
 @functools.cache
@@ -69,7 +69,7 @@ def _route(operation: Any) -> Route:
 def route_of(
     model: Any, method: str, raw_path: str, query: Mapping[str, list[str]], headers: Mapping[str, str]
 ) -> Route | None:
-    """Return the route that fits a request best, or None."""
+    """Return the route that fits a request best, or None if no route fits."""
 
     def fits(route: Route, path: str) -> bool:
         fixed = all(name in query and value in ("", *query[name]) for name, value in route.query.items())
@@ -86,7 +86,7 @@ def route_of(
 
 
 def streams(operation: Any) -> bool:
-    """Return whether the body is raw bytes without a shape."""
+    """Return whether the request body is raw bytes, for example a file, and not a document."""
     shape = operation.input_shape
     payload = shape and shape.serialization.get("payload")
     return bool(payload) and shape.members[payload].type_name == "blob"
@@ -100,7 +100,7 @@ def parameters(
     headers: Mapping[str, str],
     body: bytes,
 ) -> dict[str, Any]:
-    """Return the parameters of boto3 for this request. A streamed body is not among the parameters."""
+    """Return the parameters of the request in the form that boto3 accepts, but not a streamed body."""
     shape = operation.input_shape
     if shape is None:
         return {}

@@ -1,6 +1,6 @@
 """Check parameters against the shapes of a service model.
 
-Some rules of this check are not in botocore's own check.
+This check includes rules that botocore's own check does not have.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _structure(shape: Any) -> Validator:
         return lambda value: ()
     right_type = _type(shape)
     required = shape.required_members
-    # `check` fills this dict on first use, because a shape may contain itself.
+    # `check` fills this dictionary at its first call, not earlier, because a shape may contain itself.
     checks: dict[str, Validator] = {}
 
     def check(value: Any) -> Faults:
@@ -173,12 +173,12 @@ def _limits(shape: Any) -> list[Callable[[Any], Fault | None]]:
 
 
 def in_path(name: str) -> str:
-    """Return the name of a member in the form of AWS's messages: "dBName" for "DBName"."""
+    """Return the name of a member as AWS writes it in error messages: "dBName" for "DBName"."""
     return name[:1].lower() + name[1:]
 
 
 def sentence(fault: Fault) -> str:
-    """Return the sentence of AWS about one fault, in the form that most services use.
+    """Return AWS's error message about one fault, in the form that most services use.
 
     >>> sentence(Fault("length", "abc", "Member must have length less than or equal to 2", None, ("name",)))
     "Value 'abc' at 'name' failed to satisfy constraint: Member must have length less than or equal to 2"

@@ -59,7 +59,7 @@ class Http:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The operation that a request calls. It is found before the body is read."""
+    """The operation that a request calls. The object does not contain the operation's parameters."""
 
     http: Http
     service: str
@@ -74,19 +74,19 @@ class Call:
 
     @property
     def has_readable_body(self) -> bool:
-        """Return whether the body contains the parameters."""
+        """Return whether the body can contain parameters. Otherwise, it is raw bytes, for example a file."""
         return self.route is None or not rest.streams(self.model)
 
 
 def is_form(http: Http) -> bool:
-    """Return whether the field `Action` of a form names the operation. The form is the body or the query."""
+    """Return whether the operation is in the field `Action` of a form. The form is the query or the body."""
     return http.path == "/" and (
         "Action" in http.query or http.headers.get("content-type", "").startswith(_FORM)
     )
 
 
 def call_of(http: Http, form: bytes = b"") -> Call:
-    """Return the API call in a request. If `is_form` is true, `form` is the body of the request."""
+    """Return the API call in a request. `form` is the request body if `is_form` is true, else empty."""
     _, signing_name = http.scope
     target = http.headers.get("x-amz-target", "")
     if http.headers.get("smithy-protocol") == "rpc-v2-cbor":
@@ -98,7 +98,7 @@ def call_of(http: Http, form: bytes = b"") -> Call:
         return _targeted(http, signing_name, prefix, operation, "json")
     if is_form(http):
         return _asked(http, signing_name, dict(_pairs(http, form)))
-    # A request without a signature is for S3, because only S3 has anonymous requests.
+    # Here, a request without a signature is for S3, because no other REST service has anonymous requests.
     return _routed(http, signing_name or "s3")
 
 
@@ -149,7 +149,7 @@ def _known(http: Http, service: str, operation: str, protocol: Protocol) -> Call
 
 
 def parameters(call: Call, body: bytes) -> dict[str, Any]:
-    """Return the parameters of boto3 for the call.
+    """Return the parameters of the call in the form that boto3 accepts.
 
     If the body of the request does not contain parameters, `body` must be empty. For example, the body of an
     upload is the content of an object.

@@ -47,9 +47,9 @@ def policy_documents(parameters: dict[str, Any]) -> list[str]:
 
 
 def _of_policy(complaint: Complaint) -> Complaint:
-    """Convert a limit for the parameter `Policy` into a limit for topic policies.
+    """Convert a check of the parameter `Policy` into a check of the topic policy in any request.
 
-    The place of the topic policy in the parameters depends on the operation.
+    The operations have the topic policy in different parameters, but `complaint` reads only `Policy`.
     """
 
     def complain(request: Request) -> str | None:

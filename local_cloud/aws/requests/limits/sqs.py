@@ -88,7 +88,7 @@ LIMITS = (
             ),
         ),
     ),
-    # An empty text is valid, because it removes the policy.
+    # An empty text is a valid value of `Policy`: it removes the policy from the queue.
     _policy(
         "form of a queue policy",
         each_is(

@@ -1,6 +1,6 @@
 """Read the state of the emulator, for limits that count the objects of earlier requests.
 
-ministack keeps the state per account and region. Account and region are context variables.
+ministack keeps its state per account and region. Context variables contain the current account and region.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ Record = dict[str, Any]
 
 
 def enter(region: str) -> None:
-    """Select the state of the region. The access key of the request determines the account."""
+    """Make `region` the current region. The current account comes from the access key of the request."""
     from ministack.core import responses
 
     responses.set_request_region(region)
@@ -107,7 +107,7 @@ def ssh_keys(server: str, user: str) -> int:
 def table_keys(table: str) -> list[tuple[str, str, int]]:
     """Return the keys of a DynamoDB table.
 
-    Each key is its attribute, its name in error messages, and its maximum size in bytes.
+    Each key is a tuple: name of the attribute, name of the key in error messages, and maximum size in bytes.
     """
     from ministack.services import dynamodb
 

@@ -17,7 +17,7 @@ RESERVED = "aws: prefixed tag key names are not allowed for external use."
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """The tags in the requests of a service: their place, and the errors for too many or invalid tags.
+    """The place of the tags in a service's requests, and the service's errors for too many or invalid tags.
 
     `path` leads to the tags of one resource. The tags are a list of objects with `key` and `value`, or one
     object that maps each key to its value.

@@ -35,7 +35,7 @@ ECDSA = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 
 
 def is_key(text: str, types: tuple[str, ...]) -> bool:
-    """Return whether the type of a public key is in `types`, and equals the type in the body of the key."""
+    """Return whether `text` is a public key of one of the `types`. Its body must contain the same type."""
     parts = text.split()
     if len(parts) < 2 or parts[0] not in types:
         return False
@@ -48,7 +48,7 @@ def is_key(text: str, types: tuple[str, ...]) -> bool:
 
 
 def _is_host_key(text: str) -> bool:
-    """Return whether a text is a host key without a comment.
+    """Return whether `text` is a host key. A comment after the key is not allowed.
 
     The key may begin with a host name, as in the output of ssh-keyscan.
     """

@@ -36,8 +36,8 @@ resource "aws_vpc_security_group_egress_rule" "workers" {
   tags = var.tags
 }
 
-# With VPC endpoints, the following two rules allow only AWS services. Without endpoints, HTTPS
-# leaves the VPC through NAT.
+# If there are VPC endpoints, the following two rules allow connections only to AWS services. If
+# there are none, HTTPS connections leave the VPC through NAT.
 resource "aws_vpc_security_group_egress_rule" "aws" {
   cidr_ipv4                    = var.endpoints == null ? "0.0.0.0/0" : null
   description                  = "Secrets Manager, KMS, CloudWatch and Glue, and S3 through NAT"
@@ -64,8 +64,8 @@ resource "aws_vpc_security_group_egress_rule" "s3" {
 }
 
 locals {
-  # If the security groups of the source are not given, connections to the port of the source are
-  # allowed to every address.
+  # If the security groups of the source are not given, the job may connect to every address, but
+  # only on the port of the source.
   _database_groups = var.network.database_security_group_ids
   _anywhere        = length(local._database_groups) == 0
 }

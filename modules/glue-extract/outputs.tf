@@ -168,8 +168,8 @@ output "failure_events" {
           source      = ["aws.secretsmanager"]
           detail-type = ["AWS Service Event via CloudTrail"]
           detail = {
-            # These are all events of failures that the Secrets Manager user guide lists in "Log
-            # entries for rotation".
+            # The list contains every failure event in the section "Log entries for rotation" of the
+            # Secrets Manager user guide.
             eventName           = ["RotationAbandoned", "RotationFailed", "TestRotationFailed"]
             additionalEventData = { SecretId = [local.secret_arn] }
           }

@@ -21,7 +21,7 @@ def aggregates(relations: Relations) -> str:
 
 
 def members(relations: Relations) -> str:
-    """Return the query for the groups, if each group is a row of a joined table.
+    """Return the query for the groups of an extract whose groups are rows of a joined table.
 
     Columns: key `k0`, ..., kind, labels.
     """
@@ -38,7 +38,7 @@ def members(relations: Relations) -> str:
 
 
 def near(relations: Relations) -> tuple[str, ...]:
-    """Return the aliases that are joined to the entity before the entity is reduced."""
+    """Return the aliases of the tables that the query joins to the entity before it reduces the entity."""
     resolved = relations.resolved
     anchor = rolling_joins.anchor(resolved)
     before = () if anchor == "t0" else resolved.path(resolved.step(anchor).start)[1:]
@@ -46,11 +46,12 @@ def near(relations: Relations) -> tuple[str, ...]:
 
 
 def inner(relations: Relations) -> tuple[str, ...]:
-    """Return the aliases of `near` that PostgreSQL joins by inner joins, which are faster than outer joins.
+    """Return the aliases of `near` that the query joins with inner joins.
 
-    Inner joins leave out orphan rows. Most sources have no orphan rows. The result has the number of rows
-    that the inner joins keep. If this number is smaller than in the control totals, the query of `broken`
-    reads the orphan rows. Spark uses outer joins, because it would compute a common table expression twice.
+    PostgreSQL runs inner joins faster than outer joins, but inner joins leave out orphan rows. So the result
+    also has the number of rows that the inner joins keep. If the control totals have more rows, the query of
+    `broken` reads the orphan rows. Most sources have no orphan rows. The query for Spark has only outer
+    joins. With inner joins, it would need `_totals`, and Spark would compute a common table expression twice.
     """
     if relations.dialect.is_spark:
         return ()
@@ -67,7 +68,7 @@ def _figures(relations: Relations, grouped: Sequence[str]) -> str:
 
 
 def _totals(relations: Relations) -> str:
-    """Return the SQL that adds totals over all rows to `detail`, or "" if the control totals need none."""
+    """Return the SQL that adds totals over all rows to `detail`, or "" if no check needs these totals."""
     if relations.dialect.is_spark or not (inner(relations) or uncontrolled(relations.resolved)):
         return ""
     segment = _bits(relations, "f")[1]
@@ -79,7 +80,7 @@ def _totals(relations: Relations) -> str:
 
 
 def broken(relations: Relations) -> str | None:
-    """Return the query for the rows that the inner joins leave out, or None without inner joins.
+    """Return the query for the rows that the inner joins leave out, or None if there are no inner joins.
 
     Columns: segment, number of rows, and the partial aggregates as text.
     """
@@ -179,7 +180,7 @@ def _from_entity(relations: Relations) -> str:
 
 
 def _own(relations: Relations, far: Sequence[str]) -> list[str]:
-    """Return the columns of t0 that labels, joins and recipients_where use after the reduction."""
+    """Return the entity's columns (t0) that labels, joins and recipients_where use after the reduction."""
     resolved = relations.resolved
     found: dict[str, None] = {}
     for column in rolling_joins.shown(resolved):
@@ -198,7 +199,7 @@ def _own(relations: Relations, far: Sequence[str]) -> list[str]:
 
 
 def _bits(relations: Relations, name: str) -> tuple[list[str], str]:
-    """Return the SQL of each bit of the segment's number, and the SQL that computes the number from the bits.
+    """Return the bits of the segment's number as SQL, and the SQL that computes the number from the bits.
 
     The query groups by the bits. PostgreSQL estimates that an expression has as many values as its column. If
     the query grouped by the number itself, PostgreSQL would expect a group for each day. It would sort

@@ -25,8 +25,8 @@ _VALUES = (
 )
 _FLAGS = ("restate", "allow-incomplete", "dry-run")
 # The engine removes these characters from both ends of every value except --reason. facts.jsonata of
-# failure-alerts removes them, too. If the engine removed other spaces, the alerts could not read the month of
-# a run.
+# failure-alerts removes the same characters. If the engine removed more kinds of spaces, the alerts could not
+# read the month of a run.
 _BLANKS = " \t\n\r\f\v"
 
 # Arguments that Glue and its workflows add to the command line, and that resemble an argument of the engine.
@@ -55,9 +55,9 @@ _ALWAYS = ("conf", "extra-py-files", "scriptlocation", "job-language", "custom-l
 _FIXED = "fixed-arguments"
 _GUARDED = (*_OFF, *_FOLDERS, *_LOADING, *_ALWAYS, _FIXED)
 
-# Timeouts in seconds. By default, Glue stops a run after one hour. A statement times out earlier, so that the
-# job can report the statement. If a lock is held for longer than a minute, somebody probably works on the
-# table.
+# Timeouts in seconds. By default, Glue stops a run after one hour. The timeout of a statement is shorter, so
+# that the job can report the statement before Glue stops the run. The job waits only a minute for a lock. If
+# a lock lasts longer, somebody probably works on the table.
 _STATEMENT_TIMEOUT = 3000
 _LOCK_TIMEOUT = 60
 
@@ -72,7 +72,7 @@ MOST_MONTHS = 120
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The arguments of one run, as they were given. The run looks up connections and objects later."""
+    """The arguments of one run, as given. The run reads the connections and objects later."""
 
     connection: str | None = None  # name of a Glue connection
     jdbc_url: str | None = None  # instead of `connection`: JDBC URL of the source, for a login with a token
@@ -93,11 +93,11 @@ class Arguments:
     job_name: str | None = None  # None outside Glue
     # The security configuration that every run of the job must have.
     job_security_configuration: str | None = None
-    pgp_keys: str | None = None  # s3://bucket/key, or a folder
+    pgp_keys: str | None = None  # s3://bucket/key, or a local folder
     pgp_keys_sha256: str | None = None  # SHA-256 of the object `pgp_keys`
 
     def periods(self, now: datetime, where: tzinfo) -> tuple[Period, ...]:
-        """Return the periods to publish, in order: those that are given, or else the last complete period."""
+        """Return the given periods in order, or the last complete period if no period is given."""
         if self.first is not None and self.last is not None:
             return tuple(between(self.first, self.last))
         return (self.period or last_complete(now, where),)
@@ -125,15 +125,16 @@ def parse(argv: list[str]) -> Arguments:
             raise _wrong("an argument has spaces around its name; write the name without spaces")
         known = name.lower()
         if known in given and known in (*_VALUES, *_FLAGS, "job_run_id", "job_name", *_GUARDED):
-            # A run cannot override "--output" in Glue, but could also pass the keys "--output=s3://x" and
-            # "--OUTPUT". So refuse an argument that is given twice.
+            # Glue does not let a run override the job's "--output". But a run could add arguments with the
+            # keys "--output=s3://x" or "--OUTPUT". So refuse an argument that is given twice.
             raise _wrong(f"--{name} is given twice; give it once")
         given.add(known)
         if known in _GUARDED:
             guarded[known] = value if equals or not rest else rest[0]
         elif name in _FLAGS:
             if not equals:
-                # Do not skip an unknown word after the flag, because the word may mean "no".
+                # Read the word after a flag as its value, even an unknown word, because the word may mean
+                # "no".
                 value = rest.pop(0) if rest and not _is_argument(rest[0], anything=True) else "true"
             flags[name] = _truth(name, value)
         elif name in _VALUES:
@@ -175,8 +176,8 @@ def _next(name: str, rest: list[str]) -> str:
 def _refuse_changes_of_glue(guarded: dict[str, str], output: str) -> None:
     """Refuse arguments of Glue that do not have the values of the module.
 
-    Glue already prevents that a run overrides the module's values. This is a second check, before Spark reads
-    a row.
+    Glue already prevents a run from overriding the module's values. This is a second check, before Spark
+    reads a row.
     """
     fixed = _names(guarded.pop(_FIXED, ""))
     for name, value in guarded.items():
@@ -191,7 +192,7 @@ def _refuse_changes_of_glue(guarded: dict[str, str], output: str) -> None:
 
 
 def _split(token: str) -> tuple[str, str, str]:
-    """Return the name of an argument without spaces around it, then "=" or "", then the value.
+    """Return three parts of an argument: its name without spaces around the name, "=" or "", and its value.
 
     >>> _split("--period=2026-10"), _split(" --restate ")
     (('period', '=', '2026-10'), ('restate', '', ''))
@@ -213,7 +214,8 @@ def _is_in(folder: str, output: str) -> bool:
 def _is_argument(token: str, *, anything: bool) -> bool:
     """Return whether a token is the name of an argument, which begins with "--".
 
-    If `anything` is false, the token must be the name of a known argument of the engine or of Glue.
+    If `anything` is true, every token that begins with "--" is a name. If it is false, only names of known
+    arguments of the engine or of Glue are names.
     """
     known = (*_VALUES, *_FLAGS, *map(str.lower, _GLUE), "job_run_id", *_GUARDED)
     return token.strip().startswith("--") and (anything or _split(token)[0].lower() in known)

@@ -1,4 +1,4 @@
-"""Blocks of rows of a file. A block has its values column by column.
+"""Blocks of rows of a file. A block stores its values by column.
 
 With millions of groups, a run would spend most of its time on work for each row. A block has thousands of
 rows of one recipient, so that most work is done for a whole column at once.
@@ -35,9 +35,9 @@ class Block(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Lines of a result that a COPY wrote, column by column.
+    """Lines of a result that a COPY wrote. The values are stored by column.
 
-    `lines_of` never divides consecutive lines with the same labels between two objects.
+    If consecutive lines have equal labels, `lines_of` yields all of them in one `Lines` object.
     """
 
     size: int
@@ -106,7 +106,7 @@ def _lines(fields: list[str], width: int) -> Lines:
 
 
 def _same_at_end(fields: list[str], width: int, labels: int) -> int:
-    """Return how many lines at the end have equal labels. The first column, the kind, does not count."""
+    """Return how many lines at the end have the same labels. The first column, the kind, is ignored."""
     last = fields[len(fields) - width + 1 : len(fields) - width + labels]
     count = 1
     for start in range(len(fields) - 2 * width, -1, -width):
@@ -131,7 +131,7 @@ def repeats(columns: Sequence[list[str]]) -> bool:
 
 
 def runs(column: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the start and the end of each run of equal texts.
+    """Yield the start and the end of each sequence of equal texts.
 
     >>> [*runs(["a", "a", "b"])]
     [(0, 2), (2, 3)]

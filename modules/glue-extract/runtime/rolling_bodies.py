@@ -15,8 +15,8 @@ def windows(relations: Relations, family: Family) -> str:
     """Return the query for the metrics of one family.
 
     The first columns are the recipient, the groups, the index of the period in the span (from 0), and the
-    number of values. Then each metric has the number of distinct values, or the two values around its
-    percentile as text.
+    number of values. The other columns belong to the metrics. A metric of distinct values has one column,
+    with their number. A percentile has two columns, with the values before and after its position as text.
     """
     resolved, dialect = relations.resolved, relations.dialect
     used = rolling_joins.used(resolved)
@@ -61,10 +61,11 @@ def windows(relations: Relations, family: Family) -> str:
 
 
 def _between(dialect: Dialect, fraction: Fraction | None) -> list[str]:
-    """Return the SQL of the number of distinct values, or of the two values around the percentile.
+    """Return the SQL of the columns of a metric: its percentile, or its number of distinct values.
 
-    The percentile is at position 1 + fraction * (n - 1) of the ordered values. The conditions round this
-    position down and up without a division.
+    If `fraction` is None, the only column is the number of distinct values. Otherwise the two columns are the
+    values before and after the percentile's position, 1 + fraction * (n - 1) of the ordered values. The
+    conditions round this position down and up without a division.
     """
     if fraction is None:
         return ["count(DISTINCT v)"]

@@ -1,7 +1,7 @@
 """Read the catalog of the source: the role, and the schemas, tables, columns, keys and functions of the spec.
 
-The queries read `pg_catalog`, because `information_schema` hides tables that the role must not read. An error
-"no such table" would then be wrong.
+The queries read `pg_catalog`, because `information_schema` hides tables that the role must not read. With
+`information_schema`, the engine would report that such a table does not exist, although it exists.
 """
 
 from __future__ import annotations
@@ -200,8 +200,8 @@ def columns_query(oids: Sequence[str]) -> str:
 def check_money(session: Reader, columns: Sequence[str]) -> None:
     """Refuse columns of type money if the database's locale does not give money two digits.
 
-    In the session, money has as many digits as in the database, see `rolling_source.local_settings`. A metric
-    of money has two digits by default.
+    A metric of money has two digits by default. But in the session, money has as many digits as in the
+    database (see `rolling_source.local_settings`).
     """
     if not columns:
         return

@@ -10,7 +10,7 @@ from rolling_totals import Tally, Totals
 
 
 def check_source(resolved: Resolved, result: Result) -> None:
-    """Refuse a result that is wrong for all periods: joins that multiply rows, too many undated rows."""
+    """Refuse a result if a join multiplies rows or too many rows are undated. Then all periods are wrong."""
     check_repeated(resolved, result)
     if result.undated > resolved.max_undated_rows:
         count = result.undated
@@ -23,7 +23,7 @@ def check_source(resolved: Resolved, result: Result) -> None:
 
 
 def check_repeated(resolved: Resolved, result: Result) -> None:
-    """Refuse joins that multiply rows: an entity row finds several rows in the joined table."""
+    """Refuse a join that multiplies rows, because an entity row finds several rows in the joined table."""
     for alias, values in result.facts.repeated.items():
         if values:
             _refuse_repeated(resolved, alias, values)

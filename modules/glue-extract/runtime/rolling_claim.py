@@ -18,7 +18,7 @@ from rolling_store import Store, sha256_of
 if TYPE_CHECKING:
     from rolling_publication import Plan
 
-_TRIES = 5  # attempts to write a file, because each previous owner of the claim may change it once
+_TRIES = 5  # attempts to write a file, because each previous owner of the claim may change the file once
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Claim:
             store.create(place, body, digest)
         else:
             store.replace(place, body, digest, made.claim_version)
-        # Always read the claim again. If a response was lost, the client repeated the request, and the claim
-        # of this run already existed. The claim contains this run's ID, so no other run can have written
-        # these bytes.
+        # Always read the claim again, even if the request failed. If a response is lost, the client repeats
+        # the request, and the repeated request fails, because the claim of this run already exists. The claim
+        # contains this run's ID, so no other run can have written these bytes.
         version = store.version(place)
         if version is None or sha256_of(store.read(place)) != digest:
             raise _lost(made.period)
@@ -56,8 +56,8 @@ class Claim:
     def withdraw(self, made: Plan) -> None:
         """Remove the manifest, on the condition that it has not changed since this run read it.
 
-        Read its version again. A previous owner of the claim may have removed the manifest, or may have
-        written its own manifest just before it lost the claim.
+        Read the version of the manifest again, because a previous owner of the claim may have removed the
+        manifest, or may have written its own manifest just before it lost the claim.
         """
         place = manifest_place(self.period)
         version = self.store.version(place)
@@ -71,7 +71,7 @@ class Claim:
     def write(self, made: Plan, file: File) -> None:
         version = made.versions.get(file.place)
         if version is not None and file.place not in made.differing | made.contested:
-            return  # the file exists with these bytes
+            return  # the target already has this file with the same bytes
         put = self.store.retag if file.place in made.contested else self.store.replace
         for _ in range(_TRIES):
             if version is None:
@@ -91,7 +91,7 @@ class Claim:
         )
 
     def _check_created(self, file: File) -> None:
-        """If another run has taken over the claim, remove the created file, and raise an error.
+        """If another run has taken over the claim, remove the file that this run created, and raise an error.
 
         Keep the file if the claim of the other run contains the key of the file.
         """

@@ -33,8 +33,8 @@ def exact(column: Column) -> str:
     """Return a column for an expression: a number without rounding, and an enum as text."""
     source = compared(column)
     if column.is_float:
-        # A cast of the float itself would round it to 15 digits. Its text has the fewest digits that identify
-        # exactly this float.
+        # A direct cast to numeric would round the float to 15 digits. So first cast the float to text: the
+        # text has the fewest digits that identify exactly this float.
         return f"{source}::text::numeric"
     return f"{source}::numeric" if column.type == "money" else source
 
@@ -55,7 +55,10 @@ def finite(sql: str) -> str:
 
 
 def normal(sql: str) -> str:
-    """Return the same text for all equal numbers: 9.5 for 9.50. PostgreSQL 12 has no trim_scale."""
+    """Return the SQL of a number's text without zeros at the end: 9.5 for 9.50.
+
+    PostgreSQL 12 does not have the function trim_scale.
+    """
     return f"CASE WHEN scale({sql}) > 0 THEN rtrim(rtrim({sql}::text, '0'), '.') ELSE {sql}::text END"
 
 

@@ -38,7 +38,7 @@ def row_of(line: str) -> Row:
 
 
 def value_of(text: str) -> str | None:
-    """Return the value that COPY has written as this text.
+    """Return the value that a text of COPY represents, or None for NULL.
 
     >>> value_of(r"a\\tb"), value_of(""), value_of(r"\\N")
     ('a\\tb', '', None)

@@ -34,7 +34,7 @@ class Database:
 
     url: str  # jdbc:postgresql://host:port/name
     properties: dict[str, str] = field(repr=False)
-    credentials: str  # source of user and password, for error messages: "secret arn:..."
+    credentials: str  # where user and password come from, for error messages: "secret arn:..."
     token: Callable[[], str] | None = field(
         default=None, repr=False
     )  # returns a new password; only for a login with IAM
@@ -57,7 +57,7 @@ class Database:
         return self.properties["user"]
 
 
-# An error message cannot contain an address such as user@host, because mail programs turn it into a link.
+# This error message must not contain an address such as user@host, which mail programs show as a link.
 _URL_FORM = "--database-url must be postgresql://host:port/name, with user:password and @ before the host"
 
 
@@ -70,8 +70,8 @@ def from_url(text: str) -> Database:
         parts = urlsplit(text)
         port = parts.port or 5432
     except ValueError:
-        # The port is not a number, or brackets contain no IPv6 address. The text of the error may contain the
-        # URL.
+        # Either the port is not a number, or the text in brackets is not an IPv6 address. Do not show the
+        # message of the ValueError, because it may contain the URL.
         raise ExtractError(
             f"{_URL_FORM}; write special characters of user and password as %XX, for example [ as %5B",
             kind="arguments",
@@ -87,25 +87,25 @@ def from_url(text: str) -> Database:
     properties = {"user": unquote(parts.username), "password": password}
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := sorted(set(given) - {"sslmode", "sslrootcert"}):
-        # An unknown parameter may be about security. If it were ignored, nobody would notice, so it is
-        # refused.
+        # Refuse unknown parameters. A parameter may be about security, and nobody would notice if it were
+        # ignored.
         raise ExtractError(
             f"--database-url has the parameter {unknown[0]}; only sslmode and sslrootcert are allowed",
             kind="arguments",
         )
-    # libpq, which reads the source for `extracts new`, has the same variables.
+    # The command `extracts new` reads the source with libpq, which also uses these two environment variables.
     for name, variable in (("sslmode", "PGSSLMODE"), ("sslrootcert", "PGSSLROOTCERT")):
         if value := os.environ.get(variable):
             given.setdefault(name, value)
     if "sslmode" not in given and not _is_here(parts.hostname):
-        # Otherwise the driver would send the password in clear text to a server that declines TLS.
+        # Without sslmode, the driver would send the password in clear text to a server that declines TLS.
         given["sslmode"] = "require"
     properties |= given
     return Database(f"jdbc:postgresql://{host}:{port}/{parts.path.strip('/')}", properties, "--database-url")
 
 
 def _is_here(host: str) -> bool:
-    """Return whether a host is this machine, by its name or address.
+    """Return whether a host name or an address belongs to this machine.
 
     >>> _is_here("localhost"), _is_here("127.0.0.1"), _is_here("store.internal")
     (True, True, False)
@@ -152,7 +152,7 @@ def from_token(url: str, user: str, certificate: str | None) -> Database:
 
 
 def _region(host: str) -> str | None:
-    """Return the region in the name of an RDS host. If None, boto3 uses the region of the job.
+    """Return the region in the name of an RDS host, or None. If it is None, boto3 uses the region of the job.
 
     >>> _region("bank.cluster-ro-abc.eu-west-1.rds.amazonaws.com"), _region("127.0.0.1")
     ('eu-west-1', None)
@@ -165,8 +165,8 @@ def from_connection(name: str) -> Database:
     """Return the database of a Glue connection. User and password are in the secret of the connection."""
     import boto3  # import only in a run on AWS
 
-    # botocore creates its error classes at run time, so `except` cannot name them. `aws_error` returns errors
-    # that are not from botocore unchanged.
+    # botocore creates its error classes at run time, so `except` cannot name them. So `aws_error` gets every
+    # error, and changes only the errors of botocore.
     try:
         answer = boto3.client("glue").get_connection(Name=name, HidePassword=True)
     except Exception as error:
@@ -210,14 +210,14 @@ def _secret(identifier: str) -> tuple[str, str]:
         values = json.loads(text)
         return str(values["username"]), str(values["password"])
     except (ValueError, KeyError, TypeError):
-        # `from None`, because the error of the JSON parser contains the text, and the text is the secret.
+        # `from None` hides the error of the JSON parser, because this error contains the text of the secret.
         raise ExtractError(
             f"secret {identifier} is not a JSON object with username and password", kind="secret"
         ) from None
 
 
 def _tls(where: str, setting: str, certificate: str, url: str) -> dict[str, str]:
-    """Return the properties for TLS. The certificate is in them as text, so that no executor needs a file."""
+    """Return the properties for TLS. They have the text of the certificate, so no executor needs a file."""
     if not certificate:
         log(
             "tls_unverified",
@@ -242,8 +242,8 @@ def _authority(url: str, blocks: Sequence[str], source: str) -> str:
     """Return the certificate that the driver needs: the authority that signed the server's certificate.
 
     `blocks` are the certificates of a bundle. RDS's bundle has more than a hundred. To find the certificate,
-    this process connects to the server and checks its certificate chain and its host name, as the driver
-    does. A set of certificates that passes the check is halved until one certificate is left.
+    this process connects to the server and checks the server's certificate chain and host name, as the driver
+    does. It divides a set of certificates that passes the check into halves, until one certificate is left.
     """
     match = _JDBC.match(url)
     host, port = (match["host"].strip("[]"), int(match["port"] or 5432)) if match else ("", 0)
@@ -283,7 +283,7 @@ def _authority(url: str, blocks: Sequence[str], source: str) -> str:
 
 
 def _check_server(host: str, port: int, blocks: Sequence[str]) -> None:
-    """Raise an error unless the server's chain ends in one of `blocks`, and the certificate is for `host`."""
+    """Raise an error if the server's certificate does not chain to one of `blocks`, or is not for `host`."""
     context = _trusting(blocks)
     with socket.create_connection((host, port), timeout=15) as plain:
         plain.sendall(_SSL_REQUEST)
@@ -311,9 +311,9 @@ def unreachable(place: str, said: str, cause: str) -> ExtractError:
     )
 
 
-# PostgreSQL's SSLRequest: the length 8, and a number in the place of the protocol version.
+# PostgreSQL's message SSLRequest: its length, 8 bytes, and a fixed number in place of the protocol version.
 _SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
-# Numbers of OpenSSL for errors of a certificate.
+# OpenSSL's numbers for errors of a certificate.
 _EXPIRED, _WRONG_HOST, _WRONG_ADDRESS = 10, 62, 64
 
 

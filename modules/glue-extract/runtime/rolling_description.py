@@ -1,7 +1,7 @@
 """Describe a spec in Markdown. `make readme` writes this description into a project's README.
 
-The template writes the same lines when it stamps a project. In a README without the two markers, nothing is
-checked or replaced.
+The template writes the same lines when it stamps a project. Only the text between the two markers of a README
+is checked and replaced.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def lines(extract: Extract) -> list[str]:
 
 
 def stale(readme: str, extract: Extract) -> str:
-    """Return a sentence about the first line of a README that differs from the spec, or an empty text."""
+    """Return a sentence about the first wrong line of a README's description, or "" if no line is wrong."""
     found = _split(readme)
     if found is None:
         return ""
@@ -209,7 +209,7 @@ def main(project: Path) -> None:
     readme = project / "README.md"
     try:
         extract = runpy.run_path(str(project / "Glue/etl.py"))["EXTRACT"]
-    except Exception as error:  # this runs code of the project, which can raise any error
+    except Exception as error:  # the project's own code runs here and can raise any error
         raise SystemExit(f"✗ Glue/etl.py cannot be read: {type(error).__name__}: {error}") from None
     try:
         check(extract)

@@ -29,7 +29,7 @@ class Dialect:
         return f"CAST({sql} AS bigint)"
 
     def by_code_point(self, sql: str) -> str:
-        """Return the SQL to order by a text in the order of code points, not of the database's locale."""
+        """Return the SQL that sorts a text by code points. The database's locale may have another order."""
         return sql if self.is_spark else f'{sql} COLLATE "C"'
 
     def literal(self, text: str) -> str:

@@ -6,16 +6,17 @@ import codecs
 
 from rolling_errors import ExtractError
 
-# These encodings write a byte order mark before each text, but a file can have a mark only at its start.
+# In these encodings, Python writes a byte order mark before each text. But a file can have such a mark only
+# at its start.
 _MARKED = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
-# In these encodings, the meaning of a byte depends on the bytes before it, also on those of another field.
+# In these encodings, the meaning of a byte depends on earlier bytes, even on the bytes of another field.
 _STATEFUL = ("iso2022", "hz")
 _PLAIN = "0123456789ABCXYZabcxyz,;+-.& \r\n"
 _ESCAPE = "\\u0041"
 
 
 def check_encoding(what: str, encoding: object, marks: str, *, has_bom: bool) -> None:
-    """Refuse an encoding that cannot write a file, or that lacks one of the format's `marks`.
+    """Refuse an encoding that is unsuitable for files, or that lacks one of the format's characters, `marks`.
 
     `has_bom`: whether the format can begin with a byte order mark.
     """
@@ -58,4 +59,4 @@ def _is_plain(encoding: str) -> bool:
     try:
         return _ESCAPE.encode(encoding).decode(encoding) == _ESCAPE
     except UnicodeEncodeError:
-        return True  # an encoding without a backslash has no escape sequences such as \u0041
+        return True  # the encoding cannot write a backslash, so it has no escape sequences like \u0041

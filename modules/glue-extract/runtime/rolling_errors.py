@@ -26,8 +26,8 @@ _SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u
 # - A digit or a mark follows the colon, and the word is not in _SCHEMES.
 # facts.jsonata of failure-alerts has the same rules.
 #
-# A match can begin only at the first character of a word. Otherwise, the time would grow with the square of
-# the length.
+# A match can begin only at the first character of a word. If a match could begin at every character, the time
+# would grow with the square of the text's length.
 _SCHEME = re.compile(
     r"(?<![A-Za-z0-9+.-])[0-9+.-]*([A-Za-z][A-Za-z0-9+.-]*):(?=([\s0-9:.,;<>=%!\"'()\[\]{}|~-]|$)?)"
 )
@@ -127,9 +127,9 @@ def counted(count: int, noun: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Return a value that a person gave for a run, in quotes.
+    """Return, in quotes, a value that a person gave for a run.
 
-    Hide a value that could contain a message to the reader of a mail.
+    If the value could contain a message to the reader of a mail, return "the given value" instead.
 
     >>> harmless("1h"), harmless("call 555 0100 now")
     ('"1h"', 'the given value')
@@ -138,7 +138,7 @@ def harmless(text: str) -> str:
 
 
 def listed(items: list[str], limit: int = 5) -> str:
-    """Return the first items as text, and the number of the others.
+    """Return a text with the first items and with the number of the remaining items.
 
     >>> listed(["a", "b", "c"], limit=2)
     'a, b and 1 more'

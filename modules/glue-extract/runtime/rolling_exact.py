@@ -65,7 +65,7 @@ def settled(node: Node) -> Node:
 
 
 def _rest(node: Node) -> Node:
-    """Return a copy of a node that is not arithmetic. The nodes directly below it are settled."""
+    """Return a copy of a node that is not arithmetic. Each child node divides by constants at most once."""
     match node:
         case Binary(operator, left, right) if operator in COMPARISONS and _is_number(left, right):
             scaled, _ = _common([left, right])

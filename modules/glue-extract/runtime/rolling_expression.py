@@ -188,7 +188,8 @@ class _Writer:
         match node:
             case Ref(column) if not self.spark and (column.is_float or column.type == "money"):
                 text = self.column(column)
-                if column.is_float:  # converted to text first, because a numeric has more digits than a float
+                if column.is_float:
+                    # Cast the numeric to text first, because a numeric has more digits than a float.
                     text = f"CAST({text} AS text)"
                 return f"CAST({text} AS {column.type})"
             case _:

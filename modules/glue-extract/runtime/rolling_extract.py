@@ -44,7 +44,7 @@ class _Progress:
     published: list[Period] = field(default_factory=list)
 
     def fail(self, sentence: str, *, kind: str, cause: str) -> str:
-        """Log the failure. Return its sentence, and the periods that were published before it."""
+        """Log the failure. Return a text with its sentence and with the periods published before it."""
         before = f"{_range(self.periods)}: " if self.periods else ""
         stop = "" if sentence.endswith("?") else "."
         reason = one_line(f"{before}{sentence}{stop}")
@@ -58,7 +58,7 @@ class _Progress:
 def run(extract: Extract, argv: list[str] | None = None, *, now: datetime | None = None) -> None:
     """Run an extract with the arguments of the command line.
 
-    The function returns, or raises `SystemExit` with one sentence.
+    If the run fails, the function raises `SystemExit` with one sentence.
 
     The sentence begins with the period. Glue copies it to the ErrorMessage of the run, and the alert mail
     shows this message.
@@ -131,13 +131,16 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
 
 
 def _zone(spec: Extract) -> tzinfo:
-    """Return the time zone of a spec that is not checked yet. A later check reports an invalid one."""
+    """Return the time zone of a spec that is not checked yet. A later check reports an invalid time zone."""
     name = getattr(spec, "time_zone", None)
     return zone(name) if isinstance(name, str) else UTC
 
 
 def _cutoff(spec: Extract, arguments: Arguments, last: Period, now: datetime) -> datetime | None:
-    """Return the cutoff for a period that is not over, or None. Refuse such a period if it is not allowed."""
+    """Return the cutoff if the period is not over, or None if it is over.
+
+    Refuse a period that has not begun. Without --allow-incomplete, also refuse a period that is not over.
+    """
     here = now.astimezone(zone(spec.time_zone))
     if last < Period.of(here.date()):
         return None

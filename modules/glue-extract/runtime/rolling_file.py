@@ -113,15 +113,15 @@ def check_names(recipients: Iterable[str]) -> None:
 
 
 def recipients_of(resolved: Resolved, found: Mapping[str, int] | None) -> list[str]:
-    """Return the recipients that get a file in every period. `found` is the number of rows of each name."""
+    """Return the recipients that get a file in every period. `found` counts the rows of each name."""
     known = list(found or ())
     owner = resolved.recipient.alias
     if owner != "t0":
         table = resolved.table(owner)
         place = f'{table.schema}."{table.table}"'
         if not known:
-            # Without this error, nobody would get a file, and nobody would notice. Probably the run reads the
-            # wrong database.
+            # Without this error, no recipient would get a file, and nobody would notice. If the table is
+            # empty, the run probably reads the wrong database.
             raise ExtractError(f"{place} contains no recipient; is this the right database?", kind="contract")
         # Each row of the recipient's table is one recipient. But if groups are read from this table, several
         # rows may have the same name.
@@ -193,7 +193,7 @@ def check_files_of(resolved: Resolved, known: Iterable[str]) -> None:
 
 
 def check_fills(resolved: Resolved) -> None:
-    """Refuse fills that would change a value. This check needs the types of the columns in the source."""
+    """Refuse fill characters that would change a value. The check needs the columns' types in the source."""
     columns = columns_of(resolved)
     _check_fills("file", resolved.file.format, columns)
     for name, file in resolved.files.items():
@@ -236,8 +236,8 @@ def _only(resolved: Resolved, recipient: str, key: str, values: frozenset[str | 
     elif not (value := next(iter(values))):
         why = f"has no value of {where}; enter a value, or use another column"
     elif character := rolling_name.unsafe(value):
-        # A person who can write to the recipient's table must not be able to forge a record, a formula or a
-        # name.
+        # Refuse the character. Otherwise a person who can write to the recipient's table could forge a
+        # record, a formula or a name.
         shown = f"U+{ord(character):04X} ({unicodedata.name(character, 'a control character')})"
         why = (
             f"has the character {shown} in its value of {where}; a value must begin with a letter or digit,"
@@ -251,13 +251,14 @@ def _only(resolved: Resolved, recipient: str, key: str, values: frozenset[str | 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Return a folder on the local disk for files before their publication. It is deleted at the end.
+    """Yield a folder on the local disk for files that are not yet published. Delete the folder at the end.
 
     The folder is locked while this run lives. If a run is killed, the next run deletes the folder.
     """
     try:
         _sweep()
-        # Lock the folder before it gets the name that other runs look for.
+        # Lock the folder before it gets its final name. Other runs delete unlocked folders that have such a
+        # name.
         made = Path(tempfile.mkdtemp(prefix=".rolling-extract-"))
         folder = made.with_name(made.name.removeprefix("."))
         lock = os.open(made, os.O_RDONLY)

@@ -27,7 +27,7 @@ class FolderStore:
     operating system removes the lock when the process ends.
     """
 
-    keeps_replaced = None  # a folder keeps no old versions, but the warning about this is only for buckets
+    keeps_replaced = None  # not needed: the engine warns of lost files only if the target is a bucket
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -123,7 +123,7 @@ class FolderStore:
             os.close(folder)
 
     def _room(self, place: str) -> contextlib.AbstractContextManager[tuple[int, str]]:
-        """Do the same as `_opened`, and create missing folders."""
+        """Open the folder of a place like `_opened`, but first create missing folders."""
         return self._opened(place, create=True)
 
     @contextlib.contextmanager

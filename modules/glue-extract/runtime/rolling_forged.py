@@ -20,7 +20,7 @@ _REVISION, _FILES = "revision", "files"
 
 
 class UntrueError(ValueError):
-    """Content that no run writes into a manifest."""
+    """The error for content that no run writes into a manifest."""
 
 
 def read(store: Store, place: str) -> Json:
@@ -43,8 +43,8 @@ def no_manifest(store: Store, place: str, why: str) -> ExtractError:
 def is_file_place(place: str) -> bool:
     """Return whether a file may be in this place. The path has no empty parts, no `.` and no `..`.
 
-    Otherwise a forged `./_manifests/2026-08.json` could name the manifest of another month. Upper and lower
-    case do not matter, because some file systems ignore case.
+    Without this check, a forged manifest could name `./_manifests/2026-08.json`, the manifest of another
+    month. The check ignores case, because some file systems ignore case.
     """
     parts = place.split("/")
     return not {"", ".", ".."} & set(parts) and parts[0].casefold() != "_manifests"
@@ -78,7 +78,7 @@ def _check_key(store: Store, key: str) -> None:
 
 
 def _fits(name: str, value: object, shape: Shape) -> None:
-    """Raise an error unless a value has its shape. An object may have more or fewer fields."""
+    """Raise an error if a value does not fit `shape`. An object may have more or fewer fields."""
     if isinstance(shape, list):
         if not isinstance(value, list):
             raise UntrueError(f"{name} is not a list")

@@ -22,13 +22,13 @@ class Csv:
     """
 
     delimiter: str = ","
-    quoting: str = "minimal"  # or "all", "nonnumeric", or "none", with which no field may need quotes
+    quoting: str = "minimal"  # or "all", "nonnumeric", "none"; with "none", no field may need quotes
     line_ending: str = "\r\n"
     header: bool = True
     encoding: str = "utf-8"  # any text codec of Python
     bom: bool = False  # whether a byte order mark is at the start, for UTF-8, UTF-16 and UTF-32
     decimal: str = "."
-    thousands: str = ""  # character between groups of three digits of metrics
+    thousands: str = ""  # character that separates groups of three digits in a metric
     null: str = ""  # text for a missing value
     date_format: str = "%Y-%m-%d"  # format of strftime for dates; the period is always written like 2026-10
     record_type: str = ""  # text of the first field of each row, such as "D"
@@ -78,12 +78,12 @@ class FixedWidth:
     def field(self, column: str) -> Field:
         """Return the field that a column has in the record."""
         found = self.fields[column]
-        assert not isinstance(found, str)  # a text is a constant and no column
+        assert not isinstance(found, str)  # a column has a width or a `Field`, only a constant has a text
         return found if isinstance(found, Field) else Field(found, fill=self.fill)
 
     @property
     def constants(self) -> list[str]:
-        """Return the constant before each column, and the constant after the last column.
+        """Return a list: the constant before each column, and at the end the constant after the last column.
 
         >>> FixedWidth({"type": "D", "branch_id": 10, "amount_avg": -15}).constants
         ['D', '', '']

@@ -118,7 +118,7 @@ def _check_flat(what: str, template: str) -> None:
     """
     same: dict[str, str | date] = {"recipient": "x", "entity": "x", "revision": _REVISION}
     same |= {f"recipient[{key}]": _ANYTHING for key in recipient_columns([template])}
-    # with "year_to_date", this day is the same in all months of a year
+    # window_start is the same in all months of a year if the window is "year_to_date"
     same["window_start"] = date(2000, 1, 1)
     found: dict[Period, list[str]] = {}
     for period in between(Period(2000, 1), Period(2039, 12)):
@@ -126,7 +126,8 @@ def _check_flat(what: str, template: str) -> None:
         name = filled(template, {**same, **days, "period": str(period)}).casefold()
         name = re.sub(f"(?<=[0-9]){_REVISION}|{_REVISION}(?=[0-9])", _ANYTHING, name)
         found[period] = name.split(_ANYTHING)
-    # For most names, this grouping avoids a comparison of all periods with each other.
+    # Group the names by their start and end, and compare only names of the same group. For most names, this
+    # is faster than a comparison of all periods with each other.
     first, last = (min(len(parts[i]) for parts in found.values()) for i in (0, -1))
     near: dict[tuple[str, str], list[Period]] = {}
     for period, parts in found.items():
@@ -144,7 +145,7 @@ def _check_flat(what: str, template: str) -> None:
 
 
 def _can_be_equal(one: list[str], other: list[str]) -> bool:
-    """Return whether two names can be equal. Between two parts of a name, there can be any text."""
+    """Return whether two names can be equal. A name is a list of parts, with any text between two parts."""
     if len(one) == 1:
         return one == other
     (begin, end), (first, last) = sorted((one[0], other[0]), key=len), sorted((one[-1], other[-1]), key=len)

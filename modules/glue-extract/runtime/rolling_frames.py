@@ -45,7 +45,8 @@ class FrameRelations(Relations):
             return self._add("t0", f"CAST({_quoted(column)} AS bigint)")
         text = f"CAST({_quoted(column)} AS string)"
         if column.category == "N" and other.category == "N":
-            # Remove zeros at the end: 5.10 becomes 5.1. PostgreSQL writes the joined column in this form.
+            # Remove zeros at the end: 5.10 becomes 5.1. PostgreSQL also writes the numbers of the joined
+            # column without these zeros.
             text = rf"regexp_replace(regexp_replace({text}, '(\\.[0-9]*?)0+$', '$1'), '\\.$', '')"
         return self._add("t0", text)
 
@@ -71,7 +72,7 @@ class FrameRelations(Relations):
             return self._add("t0", _quoted(column))
         if column.type == "date":
             return self._add("t0", f"datediff({_quoted(column)}, DATE'2000-01-01')")
-        return self.plain_label(column)  # timestamps as text have the same order as timestamps
+        return self.plain_label(column)  # the texts of timestamps have the same order as the timestamps
 
     def number(self, column: Column) -> str:
         return super().number(column) if column.alias != "t0" else self._add("t0", _quoted(column))
@@ -104,8 +105,8 @@ class FrameRelations(Relations):
     def _computed(self, alias: str, sql: str, spark_type: str) -> str:
         if alias != "t0":
             return super()._computed(alias, sql, spark_type)
-        # The value of an expression over a joined table, if an entity row has no joined row. PostgreSQL
-        # computes this constant.
+        # If an entity row has no joined row, an expression over the joined table has a constant value.
+        # PostgreSQL computes this value.
         [[value]] = self._session.rows(f"SELECT ({sql})::text")
         text = "NULL" if value is None else literal(value, spark=True)
         return self._add("t0", f"CAST({text} AS {spark_type})")

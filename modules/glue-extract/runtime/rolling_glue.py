@@ -1,7 +1,8 @@
 """Check how this run was started. Anyone who may start a run can give it weaker settings than its job has.
 
-With another security configuration, a run could write no log, or a log with another encryption or without
-encryption. With a session policy, a run has fewer rights, and could end in the middle of a restatement.
+A run that has another security configuration could write no log, an unencrypted log, or a log that is
+encrypted in another way. A run that has a session policy has fewer rights, and could end in the middle of a
+restatement.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ _LIVE = ("STARTING", "RUNNING")
 
 
 def check(arguments: Arguments) -> None:
-    """Refuse a weakened run, and a run that cannot be checked. Only jobs of the module are checked.
+    """Refuse a run with weaker settings than its job, and a run that cannot be checked.
 
-    A job has one run at a time, so its only active run is this run. The argument `--JOB_RUN_ID` could name
-    another run.
+    The function checks only jobs of the module. Such a job has one run at a time, so the only active run of
+    the job is this run. The function does not use the argument `--JOB_RUN_ID`, because it could name another
+    run.
     """
     own = arguments.job_security_configuration
     if own is None:

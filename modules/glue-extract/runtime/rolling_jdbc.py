@@ -24,9 +24,10 @@ from rolling_source import LOGIN
 if TYPE_CHECKING:
     from pyspark import SparkConf, SparkContext
 
-# TieredStopAtLevel=1 turns off Java's second compiler. Java then decrypts 10 MB/s with AES-GCM and 50 MB/s
-# with ChaCha20. OpenSSL at the server prefers AES with 256 bits to ChaCha20, so the list for TLS 1.3 does
-# not contain AES with 256 bits. It contains AES with 128 bits, because every server with TLS 1.3 has it.
+# TieredStopAtLevel=1 turns off Java's second compiler. With this option, Java decrypts only 10 MB/s with
+# AES-GCM, but 50 MB/s with ChaCha20. A server with OpenSSL prefers AES with 256 bits to ChaCha20, so the list
+# for TLS 1.3 does not contain AES with 256 bits. The list contains AES with 128 bits, because every server
+# that supports TLS 1.3 supports this cipher.
 _CIPHERS = (
     "TLS_CHACHA20_POLY1305_SHA256",
     "TLS_AES_128_GCM_SHA256",
@@ -69,9 +70,9 @@ def spark_context() -> SparkContext:
 def _context() -> SparkContext:
     """Return the Spark context, and write nothing to the log.
 
-    Settings are only for a Spark that the engine starts. In a notebook, Spark runs already. Under Glue, a
-    Java process runs already: its port is in PYSPARK_GATEWAY_PORT. Both keep their settings, except for their
-    log level.
+    The engine changes Spark's settings only if it starts Spark itself. In a notebook, Spark runs already.
+    Under Glue, a Java process runs already: its port is in PYSPARK_GATEWAY_PORT. Both keep their settings,
+    except for their log level.
     """
     from pyspark import SparkConf, SparkContext
 
@@ -80,7 +81,7 @@ def _context() -> SparkContext:
         if SparkContext._active_spark_context is None and "PYSPARK_GATEWAY_PORT" not in os.environ:
             _set_up(configuration)
         context = SparkContext.getOrCreate(configuration)
-        # Spark's own log is off. A failure is reported in one sentence, and the engine logs its cause.
+        # Turn off Spark's own log. The engine itself reports a failure in one sentence, and logs the cause.
         quiet_driver(context)
     return context
 
@@ -103,8 +104,8 @@ def _set_up(configuration: SparkConf) -> None:
 def _local_folder() -> str:
     """Return a folder for the files of Spark, which contain rows. It is deleted when this process ends.
 
-    Otherwise every user of the machine could read the files, and they would stay if the process of Spark is
-    killed.
+    Without this folder, every user of the machine could read the files, and the files would remain if the
+    process of Spark is killed.
     """
     ended = ExitStack()
     folder = ended.enter_context(rolling_file.scratch())
@@ -127,8 +128,8 @@ def _end_spark() -> None:
 def connect(database: Database, application: str, limit: int) -> JdbcConnection:
     """Log in with the driver from Spark's registry of drivers.
 
-    Called from Python, `java.sql.DriverManager` uses the wrong class loader and does not find a driver in
-    `spark.jars`. Spark's registry finds the driver, under Glue and on a laptop.
+    If Python calls `java.sql.DriverManager`, this class uses the wrong class loader and does not find a
+    driver in `spark.jars`. Spark's registry finds the driver, both under Glue and on a laptop.
     """
     jvm = spark_context()._jvm
     assert jvm is not None
@@ -137,8 +138,8 @@ def connect(database: Database, application: str, limit: int) -> JdbcConnection:
     given = jvm.java.util.Properties()
     for name, value in properties(database, application, limit).items():
         given.setProperty(name, value)
-    # In this mode, the driver sends several SET in one message, and leaves no prepared statement on the
-    # connection of a pooler.
+    # In the mode `simple`, the driver sends several SET statements in one message. It also leaves no prepared
+    # statement on a connection that a pooler gives to other clients.
     given.setProperty("preferQueryMode", "simple")
     return JdbcConnection(jvm, registry.get(DRIVER).connect(database.url, given))
 
@@ -147,8 +148,8 @@ def properties(database: Database, application: str, limit: int) -> dict[str, st
     """Return the properties that the driver needs for every connection."""
     return {
         "ApplicationName": application,
-        # Without this property, the driver would set the application's name after the login, and a pooler
-        # would keep the name for its next client.
+        # Without assumeMinServerVersion, the driver would set the application's name after the login, and a
+        # pooler would keep this name for the next client of the connection.
         "assumeMinServerVersion": "12",
         "connectTimeout": "15",
         "loginTimeout": str(LOGIN),

@@ -1,6 +1,6 @@
-"""The resolved spec: every name is spelled as in the catalog of the source, and has its type.
+"""The resolved spec: it spells each name as the catalog of the source does, and has the type of each column.
 
-`rolling_resolve` makes the resolved spec once. Later steps of a run do not need the spec.
+`rolling_resolve` makes the resolved spec once. Later steps of a run use only the resolved spec.
 """
 
 from __future__ import annotations
@@ -36,14 +36,16 @@ class Column:
 
     alias: str  # alias of the column's table
     name: str
-    type: str  # from format_type, without precision: "timestamp with time zone"; for a domain, its base type
+    # Name of the type, for example "timestamp with time zone". It is the result of PostgreSQL's format_type,
+    # without a precision. For a domain, it is the name of the base type.
+    type: str
     category: str  # pg_type.typcategory
     digits: int | None  # number of digits after the point, if the type fixes it
     not_null: bool = False
 
     @property
     def is_text(self) -> bool:
-        """Whether a file orders the column by the code points of its text."""
+        """Whether the values are texts. A file orders texts by their code points."""
         return self.category in "SE"
 
     @property
@@ -53,13 +55,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A join: from `lefts`, columns of one earlier table, to `rights`, columns of the table `alias`."""
+    """A join of one earlier table with the table `alias`.
+
+    The join finds the row of `alias` whose columns `rights` equal the columns `lefts` of the earlier table.
+    """
 
     alias: str
     lefts: tuple[Column, ...]
     rights: tuple[Column, ...]
     optional: bool
-    # whether a unique index covers the right columns or some of them; else a query checks the rows
+    # Whether a unique index covers the right columns or some of them. If not, a query checks that no two rows
+    # have the same values in the right columns.
     unique: bool
     name: str  # for error messages: "Loans.Account_idAccount = Account.idAccount"
 
@@ -92,7 +98,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. The length of its window is a number of periods."""
+    """One metric over its window of periods."""
 
     name: str
     aggregate: str  # one of: avg sum count count_distinct min max median p1 to p99 stddev
@@ -128,11 +134,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The resolved spec. Aliases in tuples have the order of the joins."""
+    """The resolved spec. Each tuple of aliases is in the order of the joins."""
 
     role: str
     tables: tuple[Table, ...]  # the entity and the joined tables that are used, in the order of the spec
-    steps: tuple[Step, ...]  # one for each of `tables`, except the entity
+    steps: tuple[Step, ...]  # for each of `tables` except the entity, the join to this table
     date: Column
     time_zone: str
     grain: str
@@ -145,8 +151,8 @@ class Resolved:
     # columns of the file, in order: labels, metrics, "period", "window_start", "window_end"
     columns: tuple[str, ...]
     where: Node | None  # condition of the extract
-    recipients_where: Node | None  # uses only columns of the recipient's table
-    unassigned: str | None  # None without an optional join on the way to the recipient
+    recipients_where: Node | None  # condition that uses only columns of the recipient's table
+    unassigned: str | None  # name of this recipient; None if no join to the recipient is optional
     max_orphan_rows: int
     max_undated_rows: int
     defuse_formulas: bool
@@ -158,7 +164,8 @@ class Resolved:
     )  # expressions of the spec, for messages and the manifest: "where", ...
     file: File = File()  # noqa: RUF009 (frozen)
     files: Mapping[str, File] = field(default_factory=dict)  # keyed by recipient
-    # Columns of the recipient's table, keyed by `key` of a field {recipient[key]}.
+    # Columns of the recipient's table that names and records of files contain. The key is the text in the
+    # brackets, for example "code" for the field {recipient[code]}.
     recipient_columns: Mapping[str, Column] = field(default_factory=dict)
     # For aggregate_in="spark":
     partitions: int | None = None
@@ -168,7 +175,10 @@ class Resolved:
 
     @property
     def recipient_key(self) -> tuple[Column, ...]:
-        """The columns by which the recipient's table is joined. They still identify a renamed recipient."""
+        """The columns of the recipient's table that its join compares, without the column of the name.
+
+        They still identify a recipient after its name has changed.
+        """
         alias = self.recipient.alias
         rights = () if alias == "t0" else self.step(alias).rights
         return tuple(column for column in rights if column.name != self.recipient.name)

@@ -1,4 +1,4 @@
-"""The result of a run's queries: rows that are read from files, and totals to compare them with."""
+"""The result of a run's queries: rows in temporary files, and totals that a run compares with the rows."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ BySegment = Mapping[int, Sums]
 class Facts:
     """The results of the small queries, `rolling_queries.Checks`.
 
-    `recipients` has each name that gets a file, with the number of rows of the recipient's table with this
-    name. It is None if the recipient is a column of the entity. In this case, the run finds the names of
-    recipients only in the rows of the result.
+    The keys of `recipients` are the names of the recipients that get a file. Each value is the number of rows
+    in the recipient's table that have this name. `recipients` is None if the recipient is a column of the
+    entity. In this case, the run finds the names of recipients only in the rows of the result.
     """
 
     snapshot_time: str  # ISO 8601, UTC
@@ -80,7 +80,8 @@ class Facts:
     repeated: Mapping[str, int]  # by alias of a joined table: number of key values that are not unique
     strays: int  # number of groups without a recipient
     digits: tuple[int, ...]  # for each measure, the number of digits after the point that its values have
-    # By recipient: for each of `recipient_columns` its different values, at most two. None stands for NULL.
+    # By recipient: for each column in `recipient_columns`, at most two of the different values that the
+    # column has for this recipient. None stands for NULL.
     recipient_values: Mapping[str, Sequence[frozenset[str | None]]] = field(default_factory=dict)
     # By recipient: the SHA-256 of its key, if exactly one row of the recipient's table has its name.
     recipient_keys: Mapping[str, str] = field(default_factory=dict)
@@ -149,7 +150,7 @@ class Result:
         return self.facts.undated.rows
 
     def not_finite(self, period: Period) -> list[str]:
-        """Return the names of the metrics with NaN or Infinity among the values of their window."""
+        """Return the names of the metrics that have a value NaN or Infinity in their window."""
         return [
             metric.name
             for metric in self.resolved.metrics
@@ -204,7 +205,7 @@ def _key(values: Line) -> str:
 
 
 def _different(line: Line) -> list[frozenset[str | None]]:
-    """Return, for each of `recipient_columns`, at most two different values in the rows of a recipient."""
+    """Return at most two different values of each column in `recipient_columns`, for one recipient."""
     found: list[frozenset[str | None]] = []
     for i in range(2, len(line), 3):
         values = {line[i + 1], line[i + 2]}
@@ -226,7 +227,8 @@ def read(resolved: Resolved, span: Span, found: Facts, bodies: Bodies, copy: Cop
     broken = []
     if bodies.broken is not None and _rows_are_missing(resolved, found.control, totals):
         copy(bodies.broken, folder / "broken")
-        # Add the first columns of an orphan row, so that the lines look like lines of the aggregates.
+        # The lines of this query begin with the segment. Add the columns before it (kind, recipient, groups),
+        # so that the lines have the same columns as the lines of the aggregates.
         start = [str(ORPHAN), *[None] * (1 + len(resolved.group_by))]
         broken = [[*start, *line] for line in rows_of(folder / "broken")]
     if not bodies.relations and resolved.listing is None:
@@ -236,7 +238,7 @@ def read(resolved: Resolved, span: Span, found: Facts, bodies: Bodies, copy: Cop
 
 
 def _lines_of(kind: int, path: Path) -> list[Line]:
-    """Return the lines of this kind at the beginning of the result."""
+    """Return the lines at the beginning of the file `path` that have the kind `kind`."""
     return list(takewhile(lambda line: line[0] == str(kind), rows_of(path)))
 
 
@@ -247,7 +249,10 @@ def _rows_are_missing(resolved: Resolved, control: BySegment, totals: Sequence[L
 
 
 def _with_joined_measures(resolved: Resolved, found: Facts, lines: Sequence[Line]) -> Facts:
-    """Return the facts with the totals of measures over joined tables. `lines` contain these totals."""
+    """Return the facts, with control totals also for the measures that use joined tables.
+
+    The totals of these measures come from `lines`.
+    """
     missing = rolling_partials.uncontrolled(resolved)
     if not missing:
         return found
@@ -274,8 +279,8 @@ def _with_joined_measures(resolved: Resolved, found: Facts, lines: Sequence[Line
 def totals_of(resolved: Resolved, lines: Sequence[Line]) -> tuple[BySegment, Sums, tuple[int, ...]]:
     """Return the control totals by segment, the totals of undated rows, and the digits of each measure."""
     scales = resolved.aggregate_in == "spark"
-    # Spark writes every value with all digits of its type, so the type gives the number of digits. PostgreSQL
-    # writes only the digits of the value, for example 0 for the minimum of 0.25 and 0.
+    # Spark writes every value with all digits of its type, so the type determines the number of digits.
+    # PostgreSQL writes only the digits of the value. For example, it writes the minimum of 0.25 and 0 as "0".
     digits = [(measure.digits or 0) if scales else 0 for measure in resolved.measures]
     columns: list[tuple[int, str]] = []
     for index in rolling_partials.controlled(resolved):
@@ -307,7 +312,7 @@ def totals_of(resolved: Resolved, lines: Sequence[Line]) -> tuple[BySegment, Sum
 
 
 def _losses(resolved: Resolved, digits: Sequence[int], lines: Iterator[Line]) -> dict[int, BySegment]:
-    """Return the sums of the rows that are in no file. Their lines are at the beginning of the result."""
+    """Return the totals of the rows that are in no file. The lines of these rows are the first of `lines`."""
     orphans: dict[int, Sums] = {}
     excluded: dict[int, Sums] = {}
     partials = rolling_partials.partials(resolved)

@@ -33,7 +33,7 @@ Line = list[str | None]
 
 
 class Rollup:
-    """Makes the rows of one period from the lines of the queries, which have the order of the file."""
+    """Makes the rows of one period from the lines of the queries. The lines are in the order of the file."""
 
     def __init__(self, resolved: Resolved, span: Span, period: Period, digits: Sequence[int]) -> None:
         self._resolved = resolved
@@ -44,14 +44,14 @@ class Rollup:
         self._end = span.longest(period)[-1]
         longest = set(span.longest(period))
         windows = [set(span.numbers(period, pair.window)) for pair in self._pairs]
-        # For each segment of the longest window, the indexes of the pairs whose windows contain the segment.
-        # The key is the number of the segment as text.
+        # For each segment of the longest window: indexes into `_pairs` of the pairs whose windows contain the
+        # segment. The key is the number of the segment as text.
         self._in_window = {
             str(number): [i for i, window in enumerate(windows) if number in window] for number in longest
         }
         self._segment = 2 + len(resolved.group_by)
         self._columns = [self._columns_of(pair.measure) for pair in self._pairs]
-        # For each metric: the number of its pair, and the function that formats the value of the metric.
+        # For each metric: the index of its pair in `_pairs`, and the function that formats its value.
         self._metrics = []
         for metric in resolved.metrics:
             pair = next(i for i, p in enumerate(self._pairs) if p == (metric.measure, metric.window))
@@ -59,7 +59,11 @@ class Rollup:
             self._metrics.append((pair, write))
 
     def _columns_of(self, measure: int) -> list[tuple[int, int, int]]:
-        """Return the columns of a measure: index in the line, index in the aggregates, and digits."""
+        """Return three numbers for each column that a line has for the measure.
+
+        They are the index of the column in the line, the index of its value in `Aggregates`, and the number
+        of digits after the point.
+        """
         first, digits = self._segment + 1, self._digits[measure]
         found = []
         if rolling_partials.counts_rows(self._resolved.measures[measure]):
@@ -68,7 +72,8 @@ class Rollup:
             if partial.measure == measure:
                 place = _PLACES[partial.part]
                 scale = {COUNT: 0, SQUARES: 2 * digits}.get(place, digits)
-                if partial.part == "wide":  # convert to units of the last digit of a square
+                if partial.part == "wide":
+                    # With these digits, the value is converted to units of the last digit of a square.
                     scale = partial.place * rolling_partials.GROUP_DIGITS
                 found.append((i, place, scale))
         return found
@@ -116,7 +121,7 @@ class Rollup:
         return self._in_window == {"1": [*range(len(self._pairs))]}
 
     def blocks(self, chunks: Iterator[Lines]) -> Iterator[Block]:
-        """Yield the rows in blocks. `chunks` are all lines.
+        """Yield the rows in blocks. `chunks` contain all lines of the result, also lines of totals.
 
         There must be one segment, and each metric must be computable from partial aggregates.
         """
@@ -131,7 +136,7 @@ class Rollup:
                 yield self._block(lines.part(start, end))
 
     def _is_row_by_row(self, lines: Lines) -> bool:
-        """Return whether each line is a different group, and no line has values outside of the window."""
+        """Return whether every line has its own group, and all values are from the window."""
         columns = lines.columns
         segments, rows = columns[self._segment], columns[self._segment + 1]
         return (
@@ -198,7 +203,10 @@ class Rollup:
 
 
 class _Singles:
-    """The lines of one `Family` of metrics for one period, which are read together with the groups."""
+    """Reads the lines of one `Family` of metrics for one period.
+
+    The lines have the same order as the groups, and each group with values has one line.
+    """
 
     def __init__(
         self, family: Family, resolved: Resolved, lines: Iterator[Line], period: int, digits: int
@@ -211,7 +219,7 @@ class _Singles:
         self._next = next(self._lines, None)
 
     def of(self, labels: Line, count: int) -> list[tuple[int, int, int]]:
-        """Return number, low and high value for each metric of a group; [] if the group has no values."""
+        """Return index, low and high value of each metric for a group. Return [] if it has no values."""
         line = self._next
         if line is None or line[: self._width] != labels:
             if count:

@@ -4,8 +4,8 @@ If the same content is encrypted again, the bytes are different. So if the conte
 not changed, the run does not encrypt the file again. It copies the published file, and the publication treats
 the copy like any file.
 
-A restatement encrypts every file again. So it replaces a file that was forged together with its manifest. A
-run cannot detect such a file, because only the recipient can decrypt a published file.
+A restatement encrypts every file again. So it also replaces a forged file whose entry in the manifest is
+forged, too. A run cannot detect such a file, because only the recipient can decrypt a published file.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _CHUNK = 1 << 20
 class Sealing:
     """Encrypts the files of a period for their recipients.
 
-    `late` is for a month that is only compared with the published files. Then changed keys are ignored, and
-    no file is encrypted. With `restate`, every file is encrypted again.
+    If `late` is true, the run only compares the period with its published files. Then it ignores changed keys
+    and encrypts no file. If `restate` is true, the run encrypts every file again.
     """
 
     def __init__(
@@ -66,7 +66,10 @@ class Sealing:
         return _sealed(plain, path, path.stat().st_size, digest.hexdigest(), encryption)
 
     def _compared(self, plain: File) -> File:
-        """Return the file as if it were encrypted with the keys of the published file."""
+        """Return the plain file with the data about encryption of the published file, for the comparison.
+
+        If both files have the same content, the returned file also has the SHA-256 of the published file.
+        """
         entry = next(self._entries(plain.place), None)
         was = cast("Json | None", entry.get("encryption")) if entry else None
         if entry is None or was is None:
@@ -81,20 +84,20 @@ class Sealing:
 
         certs = [key.cert for key in self._keys.of(plain.recipient)]
         try:
-            # Encrypt from file to file, so that the memory does not depend on the size of the file.
+            # Pass paths instead of contents, so that the memory does not depend on the size of the file.
             encrypt_file(plain.path, path, recipients=certs, armor=form.armor)
         except RuntimeError as error:
             said = str(error).partition("\n")[0]
             raise ExtractError(f"cannot encrypt {plain.name}: {said}", kind="pgp", cause=said) from None
 
     def _entries(self, place: str) -> Iterator[Json]:
-        """Yield the entries for the file in the manifest, and in a claim that has not become a manifest."""
+        """Yield the entries of a file in the manifest and in the claim of an unfinished publication."""
         if self._published is None:
             manifest = self._record(manifest_place(self._period))
             claim = None if self._late else self._record(claim_place(self._period))
             if manifest and claim and claim != manifest and claim.get("replaces") == kept(manifest):
-                # A restatement was killed before it changed the first file. This run completes it, so it does
-                # not trust files that the restatement would have replaced.
+                # A restatement was killed before it changed the first file, and this run completes the
+                # restatement. It must replace all files of the manifest, so it copies none of them.
                 manifest = None
             self._published = [one for one in (manifest, claim) if one]
         key = self._store.key(place)
@@ -104,7 +107,7 @@ class Sealing:
         return None if self._store.version(place) is None else read(self._store, place)
 
     def _fetched(self, place: str, entry: Json, path: Path) -> bool:
-        """Copy the published file. Return False if its bytes are not those that the entry describes."""
+        """Copy the published file. Return False if its SHA-256 is not the one in the entry."""
         if self._store.version(place) is None:
             return False
         digest = hashlib.sha256()

@@ -1,9 +1,9 @@
 """One snapshot for many connections: all parts of a parallel read use the same snapshot.
 
 Without a common snapshot, every part would read the source as it is when the part begins. If an amount moved
-from one row to another in the meantime, it would be counted twice or not at all. The session of the run
-exports its snapshot, and every connection of the read imports the snapshot. The session must stay open until
-the last part is read, because Spark may retry a task and read a part again.
+from one row to another in the meantime, the run would count the amount twice or not at all. The session of
+the run exports its snapshot, and every connection of the read imports the snapshot. The session must stay
+open until the last part is read, because Spark may retry a task and read a part again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from rolling_source import SEARCH_PATH, Session, local_settings
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-FEW_ROWS = 100_000  # maximum number of rows of a table that is read over one connection and broadcast
+# Spark reads a joined table with at most this many rows over one connection, and broadcasts the table.
+FEW_ROWS = 100_000
 _FETCHED_AT_ONCE = 10_000
-_MOST_PARTS = 32  # maximum if the spec has no `partitions`; by default, a server allows 100 connections
+# Maximum number of parts if the spec has no `partitions`. A server allows 100 connections by default.
+_MOST_PARTS = 32
 
 _EXPORT = r"""SELECT pg_export_snapshot(), pg_postmaster_start_time()::text,
     (SELECT reset_val ~ '^pg_catalog *(, *pg_temp *)?$' FROM pg_settings WHERE name = 'search_path')::text,
@@ -59,7 +61,9 @@ class Snapshot:
         return cls(session, spark, str(identifier), str(server), is_safe == "true", options or "")
 
     def read(self, query: str, conditions: Sequence[str]) -> DataFrame:
-        """Return the rows of a query as a lazy frame. Each condition gives a part with its own connection.
+        """Return the rows of a query as a lazy frame. Spark reads one part for each condition.
+
+        Each part has its own connection.
 
         The fetch size is necessary: with it, Spark runs sessionInitStatement and the query in one
         transaction. Without it, the query would not use the snapshot, and there would be no error.
@@ -72,8 +76,8 @@ class Snapshot:
             login["currentSchema"] = SEARCH_PATH
         if self.options:
             login["options"] = self.options
-        # Spark changes names of properties to lower case, and the driver ignores them then. In a URL, names
-        # do not change.
+        # Spark changes the names of properties to lower case, and the driver does not know the changed names.
+        # So these properties are in the URL, which Spark does not change.
         named = {name: value for name, value in login.items() if name != name.lower()}
         url = source.database.url
         url += ("&" if "?" in url else "?") + urlencode(named, quote_via=quote)
@@ -125,8 +129,8 @@ class Snapshot:
         return list(dict.fromkeys(str(low + (high - low) * i // count) for i in range(1, count)))
 
     def _import(self) -> str:
-        # One host name can lead to several servers. Another server could have a snapshot with the same
-        # identifier.
+        # One host name can lead to several servers, and another server could have a snapshot with the same
+        # identifier. So the block compares the start times of the servers.
         source = self.session.source
         return f"""
         SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;

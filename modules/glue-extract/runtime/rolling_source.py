@@ -22,7 +22,8 @@ LOGIN = 30  # seconds for a login, from the first packet to a session
 GRACE = 30  # seconds that a server may need to report that a statement has timed out
 _WATCH = "5s"  # how often a server checks whether the client of a running statement is still connected
 
-# Settings that exist only since PostgreSQL 14 or 17. They are set if the server has them.
+# The first setting exists since PostgreSQL 14, and the second since PostgreSQL 17. A session sets only those
+# that its server has.
 _NEWER = {"client_connection_check_interval": _WATCH, "transaction_timeout": "0"}
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -33,14 +34,17 @@ _SETTINGS = """SELECT name, setting FROM pg_catalog.pg_settings WHERE source OPE
 
 
 class Connection(Protocol):
-    """A connection of one of the drivers. Both use `COPY (query) TO STDOUT` and raise their own errors."""
+    """A connection of one of the two drivers.
+
+    Both drivers use `COPY (query) TO STDOUT`. Each driver raises its own errors.
+    """
 
     def execute(self, statement: str) -> None:
-        """Run a statement without a result."""
+        """Run a statement that returns no rows."""
         ...
 
     def copy(self, query: str, path: Path) -> None:
-        """Write the rows of a query to a new file, for `rolling_copy.rows_of`."""
+        """Write the rows of a query to a new file. `rolling_copy.rows_of` reads this file."""
         ...
 
     def rows(self, query: str) -> list[Row]:
@@ -60,8 +64,8 @@ class Driver(Protocol):
 class Session:
     """The transaction of a run. It turns errors of the driver into sentences.
 
-    `reads_rows=False` is for a query that reads only the catalog. Then a sentence may repeat the message of
-    the server, because the message quotes no row.
+    `reads_rows=False` means that a query reads only the catalog. The server's message about such a query
+    quotes no row, so the sentence about the error may contain the message.
     """
 
     connection: Connection
@@ -85,8 +89,8 @@ class Session:
     def _unchanged(self) -> Iterator[None]:
         """Refuse the result of a query that has changed a setting of the session.
 
-        A query runs code of the owners of its tables, for example a function in an index or a view. With
-        another search_path, the next queries would use operators and functions of somebody else.
+        A query runs code of the owners of its tables, for example a function in an index or a view. If this
+        code changed search_path, the next queries would use operators and functions of another user.
         """
         if not self._settings:
             self._settings.update(self._read_settings())
@@ -156,14 +160,15 @@ class Source:
             raise explained(error, self.database, reads_rows=reads_rows) from None
 
 
-# Only the operators, functions and types of pg_catalog are used. In another schema, often `public`, another
-# user could create an operator or function that fits better, and PostgreSQL would run it with the rights of
-# the role. If pg_temp were not at the end, PostgreSQL would search it first for tables and types.
+# A run uses only the operators, functions and types of pg_catalog. In another schema, often `public`, another
+# user could create an operator or function that fits the types of an expression better, and PostgreSQL would
+# run it with the rights of the role. If pg_temp were not at the end, PostgreSQL would search it first for
+# tables and types.
 SEARCH_PATH = "pg_catalog, pg_temp"
 
 # PostgreSQL stores money as a whole number, and lc_monetary determines the place of the decimal point. A view
-# that casts money to numeric needs the digits of the database's locale. So only a locale with two digits is
-# replaced by C, which also has two digits.
+# that casts money to numeric returns correct amounts only if lc_monetary has as many digits as the database's
+# locale. C has two digits, so it replaces only a locale with two digits.
 _MONEY = "SELECT set_config('lc_monetary', 'C', true) WHERE scale(CAST(1 AS money)::numeric) = 2"
 
 

@@ -57,7 +57,7 @@ class Span:
         return max((self.numbers(period, window) for window in self.windows), key=len)
 
     def days(self, period: Period) -> tuple[date, date]:
-        """Return the first day of the longest window that ends with `period`, and the day after it."""
+        """Return the first day of the longest window of `period`, and the first day after this window."""
         numbers = self.longest(period)
         return self.bounds[numbers[0] - 1], self.bounds[numbers[-1]]
 

@@ -1,8 +1,9 @@
 """Make the result with `aggregate_in="spark"`: Spark reads rows in parallel, joins and aggregates them.
 
-This reduces the load of the source, and a `transform` requires it. The large queries have the same SQL as in
-PostgreSQL, over temporary views `t0`, `t1`, ... of the relations. PostgreSQL runs the small queries on the
-same snapshot. So the control totals show whether Spark has read all rows.
+Aggregation in Spark reduces the load of the source, and a `transform` requires it. The large queries have the
+same SQL as in PostgreSQL, over temporary views `t0`, `t1`, ... of the relations. PostgreSQL runs the small
+queries on the snapshot that Spark reads. The control totals come from these small queries, so they show
+whether Spark has read all rows.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _PARTITIONS = 32  # number of partitions of a shuffle
-# Bytes of all tables that are broadcast although they have more than a few rows. A driver with 1 GB of
-# memory, Spark's default, has space for them.
+# Maximum size in bytes of all broadcast tables that have more than `FEW_ROWS` rows. A driver with 1 GB of
+# memory, Spark's default, has space for these tables.
 _BROADCAST = 256_000_000
-# Bytes of a value in a broadcast row, by type. A column of another type has no largest value.
+# Bytes of a value in a broadcast row, by type. Values of other types, such as texts, have no maximum size.
 _BYTES = {"boolean": 8, "smallint": 8, "int": 8, "bigint": 8, "date": 8, "decimal": 24}
 _ROW = 40  # bytes of a row without its values: its header and its place in the hash table
 
@@ -73,7 +74,7 @@ def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
         "session.timeZone": "UTC",
         # A product with too many digits must be an error or NULL. It must never be rounded.
         "decimalOperations.allowPrecisionLoss": "false",
-        # The common type of two decimals keeps the digits after the point, as before Spark 4.
+        # The common type of two decimals keeps the digits after the point, as in versions before Spark 4.
         "legacy.decimal.retainFractionDigitsOnTruncate": "true",
         # The defaults of Glue are for terabytes. For a few thousand rows, one task with a fixed plan is
         # faster.
@@ -98,7 +99,8 @@ class _Reader:
     def make_views(self, relations: Sequence[Relation], *, is_shared: bool = False) -> None:
         """Make the view of each relation.
 
-        If `is_shared`, several queries read the entity. Then its rows are read from the source only once.
+        `is_shared` means that several queries read the entity. Then Spark reads the rows of the entity from
+        the source only once.
         """
         transformed = [each for each in relations if each.name == "t0" and self.resolved.transform]
         for relation in transformed:
@@ -106,7 +108,8 @@ class _Reader:
         read = [relation for relation in relations if relation not in transformed]
         for relation, frame in zip(read, self.frames(read), strict=True):
             if is_shared and relation.name == "t0":
-                # A checkpoint is used instead of a cache: Spark would read an evicted part of a cache again.
+                # A cache is not sufficient: if Spark evicts a part of a cache, it reads the part from the
+                # source again. So a checkpoint is used.
                 quiet_executors(self.snapshot.spark)
                 frame = frame.localCheckpoint(eager=True)
             frame.createOrReplaceTempView(relation.name)
@@ -122,8 +125,8 @@ class _Reader:
         for relation, parts in zip(relations, conditions, strict=True):
             count = "1 part" if len(parts) == 1 else f"{len(parts)} parts"
             log("statement", f"reading {relation.name} in {count} of one snapshot", sql=relation.sql)
-            # The connections of Spark do not check their settings. This query detects code in a table that
-            # changes a setting while PostgreSQL plans the read.
+            # The connections of Spark do not check their settings, but the session does. So the session runs
+            # this query. It detects code in a table that changes a setting while PostgreSQL plans the read.
             self.snapshot.session.rows(f"SELECT 1 FROM ({relation.sql}) relation LIMIT 0")
         names = [relation.name for relation in relations]
         with ThreadPoolExecutor() as pool:
@@ -160,14 +163,14 @@ class _Reader:
 
 
 def _row_bytes(frame: DataFrame) -> float:
-    """Return the size of a row in a broadcast. It is infinite if a column has texts."""
+    """Return the size of a row in a broadcast. It is infinite if a column is text."""
     return _ROW + sum(_BYTES.get(kind.partition("(")[0], math.inf) for _, kind in frame.dtypes)
 
 
 class _Copy:
     """Writes the rows of a query in the text format of COPY.
 
-    Spark makes one text of each row. The driver reads one partition after another.
+    Spark converts each row to one line of text. The driver reads one partition after another.
     """
 
     def __init__(self, spark: SparkSession) -> None:

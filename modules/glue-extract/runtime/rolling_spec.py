@@ -27,7 +27,7 @@ class Join:
 
     A table that the spec joins twice needs an `alias`, which the rest of the spec uses as its name. If an
     `optional` join on the way to the recipient finds no row, the entity row goes to the recipient
-    `Extract.unassigned`. Without `optional`, the entity row is an orphan row.
+    `Extract.unassigned`. If this join is not `optional`, the entity row is an orphan row.
 
     >>> Join("Employee", alias="Manager", left="Employee.manager_id", right="id", optional=True).name
     'Manager'
@@ -101,9 +101,9 @@ class Extract:
     joins: tuple[Join, ...] = ()
     columns: tuple[str, ...] | None = None  # columns of the file, in order
     file: File = File()  # noqa: RUF009 (frozen)
-    files: Mapping[str, File] | None = None  # by recipient, for recipients that do not get `file`
-    where: str | None = None  # a SQL condition; only rows that meet it count
-    # a SQL condition on the recipient's table; other recipients get no file
+    files: Mapping[str, File] | None = None  # keyed by recipient; all other recipients get `file`
+    where: str | None = None  # a SQL condition; the extract uses only entity rows that meet it
+    # a SQL condition on the recipient's table; recipients that do not meet it get no file
     recipients_where: str | None = None
     grain: str = "month"
     time_zone: str = "Etc/GMT"
@@ -161,10 +161,11 @@ class Extract:
         return (*self.labels, "period", "window_start", "window_end", *(self.metrics or ()))
 
     def split(self, reference: str) -> tuple[str, str]:
-        """Return the table and the column of `Branch.idBranch`. A column alone is a column of the entity.
+        """Split a reference such as `Branch.idBranch` into the name of a table and the name of a column.
 
-        A part before a dot is a table only if it is a table of the spec, because names of columns may contain
-        dots. The case of the table's name is ignored if only one table of the spec fits.
+        A reference without a table is a column of the entity. The text before a dot is the name of a table
+        only if the spec has this table, because names of columns may contain dots. The case of the table's
+        name is ignored if only one table of the spec fits.
         """
         called = {name: join.name for join in self.joins for name in join.names}
         called |= {self.entity: self.entity_name, self.entity_name: self.entity_name}

@@ -21,15 +21,18 @@ _PERCENTILE = re.compile(r"p[1-9][0-9]?")
 COUNTS = ("count", "count_distinct")
 DATES = ("period", "window_start", "window_end")
 
-# The header of a CSV file contains the names of columns. Keys of objects contain the name of the recipient's
-# column. PostgreSQL truncates longer names.
+# Labels are the names of the columns in the header of a CSV file. Keys of objects contain the label of the
+# recipient. PostgreSQL truncates names of more than 63 characters, so a label must not be longer.
 _LONGEST_LABEL = 63
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _METRIC = re.compile(r"[^\W\d]\w*")
 
 
 def check(spec: object) -> None:
-    """Refuse a spec that contradicts itself. Its fields may have values of any type."""
+    """Refuse a spec with invalid or contradictory fields.
+
+    Nothing has checked the types of the fields before, so a field can have a value of any type.
+    """
     if not isinstance(spec, Extract):
         raise wrong(f"run needs an Extract, not {_kind(spec)}")
     if spec.fault is not None:
@@ -47,7 +50,7 @@ def check(spec: object) -> None:
 
 
 def _has_sum(metric: Metric) -> bool:
-    """Return whether a file's totals can have a sum of the metric's values. Their type is not known yet."""
+    """Return whether totals can have a sum for the metric. The type of its values is not known yet."""
     return metric.aggregate != "count_distinct" and metric.expression is not None
 
 
@@ -79,7 +82,7 @@ def conditions(spec: Extract) -> list[tuple[str, str, str]]:
 
 
 def references(spec: Extract) -> list[tuple[str, str, str | None]]:
-    """Return for each column in the spec: its name, its field, and its table, or None for any table."""
+    """Return name, field and table of each column in the spec. The table None means any table."""
     own = spec.entity_name
     return [
         (spec.date_column, "date_column", None),
@@ -358,7 +361,7 @@ def _check_table(spec: Extract, reference: str, what: str, only: str | None) -> 
 
 
 def unresolved(spec: Extract, table: str, names: tuple[str, ...]) -> Column:
-    """Return a column without a type. Its alias is the name of its table."""
+    """Return a column whose type is not known yet. The alias of the column is the name of its table."""
     if len(names) > 1:
         reference = ".".join(names)
         table, column = spec.split(reference)
@@ -380,9 +383,9 @@ def _read_early(spec: Extract, what: str, text: str, table: str) -> Node:
 
 
 def read_early(spec: Extract) -> list[Node]:
-    """Return the nodes of all expressions of a spec, as far as they can be read without the catalog.
+    """Parse all expressions and conditions of a spec without the catalog, and return their nodes.
 
-    The alias of each column is the name of its table.
+    In these nodes, the alias of each column is the name of its table.
     """
     nodes = [_read_early(spec, what, text, table) for what, text, table in conditions(spec)]
     for what, text, table in expressions(spec):

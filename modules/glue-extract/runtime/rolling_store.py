@@ -26,7 +26,9 @@ __all__ = ["BucketStore", "FolderStore", "Store", "open_store", "sha256_of"]
 T = TypeVar("T")
 
 _CHUNK = 1 << 20
-_PART = 64 << 20  # bytes of a part, if a file is larger; S3 allows 10,000 parts, which are 640 GB
+# Size of a part in bytes. A larger file is written in parts. Above 640 GB the parts are larger, because S3
+# allows only 10,000 parts.
+_PART = 64 << 20
 _PARTS = 10_000
 _KEY = 1024  # bytes
 _KINDS = {"csv": "text/csv; charset=utf-8", "json": "application/json", "claim": "application/json"}
@@ -37,7 +39,7 @@ class Store(Protocol):
 
     @property
     def keeps_replaced(self) -> bool | None:
-        """Whether the target keeps replaced files as older versions. None if no write has shown it yet."""
+        """Whether the target keeps replaced files as older versions. None as long as this is unknown."""
         ...
 
     def key(self, place: str) -> str: ...
@@ -46,7 +48,7 @@ class Store(Protocol):
         ...
 
     def check(self, place: str) -> None:
-        """Raise `ExtractError` if no file can be in this place. Then a run ends before it changes a file."""
+        """Raise `ExtractError` if no file can be in this place, so that a run fails before it writes."""
         ...
 
     def version(self, place: str) -> str | None:
@@ -99,11 +101,12 @@ class BucketStore:
     """A bucket and a prefix.
 
     The role needs s3:GetObjectVersion, s3:PutObject and s3:ListBucketVersions for the prefix, and
-    s3:GetObject for claims. It needs s3:DeleteObject only for restatements. In a bucket with versioning, this
-    right allows a run to hide a version, but not to destroy it.
+    s3:GetObject for claims. It needs s3:DeleteObject only for restatements. In a bucket with versioning,
+    s3:DeleteObject allows a run to hide a version, but not to destroy it.
 
-    Files are read with a version ID, so the role needs no s3:GetObject for them. Some arguments of Glue load
-    code, and Glue reads without a version ID. So such an argument cannot load a file of the target.
+    A run reads files with a version ID, so the role needs no s3:GetObject for them. Glue has arguments that
+    load code from S3. Glue loads this code without a version ID, so these arguments cannot load a file of the
+    target.
     """
 
     def __init__(self, bucket: str, prefix: str, client: Any = None) -> None:
@@ -264,7 +267,8 @@ class BucketStore:
         """
         try:
             self._s3.abort_multipart_upload(**upload)
-        except Exception as error:  # the first error is already being reported
+        except Exception as error:
+            # This is only a warning, because the outcome of the upload itself is already known.
             log(
                 "parts_left",
                 f"parts of {upload['Key']} stay until a rule of the bucket deletes them: {error}",
@@ -289,7 +293,8 @@ class BucketStore:
         """Return the answer to `request`. Raise `_ConditionError` if its condition fails."""
         try:
             return request()
-        # botocore creates its error classes at run time. `_denied` returns all other errors unchanged.
+        # This block catches every error, because botocore creates its error classes only at run time, and
+        # code cannot import them. `_denied` changes only errors of S3 and of its client.
         except Exception as error:
             code = str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
             if right in ("s3:PutObject", "s3:DeleteObject") and code in _LOST:

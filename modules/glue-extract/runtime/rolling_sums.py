@@ -40,7 +40,7 @@ def squares(relations: Relations, index: int) -> str:
 
 
 def wide_squares(relations: Relations, index: int, place: int) -> str:
-    """Return one part of the sum of the squares of long values: the part for `Partial.place`.
+    """Return the part with the number `place` of the sum of the squares of long values.
 
     The digits of a value, without the decimal point, are divided into `GROUPS` groups. The part adds up the
     product of every two groups whose places have the sum `place`.

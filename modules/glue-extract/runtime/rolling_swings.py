@@ -1,4 +1,7 @@
-"""Swings: metrics of recipients that changed by more than `swing_factor` since the period before."""
+"""Swings: large changes of a recipient's metrics since the previous period.
+
+A change is large if a metric has changed by a factor of more than `swing_factor`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from rolling_store import Store
 
 
 def swings(resolved: Resolved, store: Store, made: Plan) -> tuple[str, ...]:
-    """Return a sentence for each recipient and metric with a change by more than `swing_factor`.
+    """Return a sentence for each swing between the published previous period and the new period.
 
     The comparison uses counts, sums and averages over all rows of a recipient, because the manifest has no
     other values. For all other aggregates, it uses the average.

@@ -16,7 +16,7 @@ from rolling_resolved import Resolved
 class MetricTotals:
     """Totals of one metric in its window: the number of values (not NULL), and their exact sum as text.
 
-    `sum` is None if the metric's values are not numbers, for example in a count of rows.
+    `sum` is None if the metric counts rows, or if the values of the metric are not numbers.
     """
 
     count: int
@@ -48,7 +48,7 @@ class Row(NamedTuple):
     """One row of a file, before its columns are chosen and ordered.
 
     `values` are the metrics as text, in the order of the spec. For a listing, `values` are its columns, and
-    `group` is empty. `measured` is for `Tally.add`.
+    `group` is empty. `measured` has the numbers that `Tally.add` adds up.
     """
 
     recipient: str

@@ -5,8 +5,8 @@ If the anchor of the groups (`rolling_joins.anchor`) is the entity, the frame al
 windows, in segment 0.
 
 - The frame has the columns of the entity that the spec names, the columns in `transform_columns`, and
-  `rolling_segment`. Columns have their names in the source. A column that a metric or a condition uses as a
-  number is decimal(38, digits). Other whole numbers are bigint, and numeric with declared digits is
+  `rolling_segment`. Each column has the same name as in the source. A column that a metric or a condition
+  uses as a number is decimal(38, digits). Other whole numbers are bigint, and numeric with declared digits is
   decimal(38, digits). Boolean and date keep their types. Timestamps keep their types, unless a file shows
   them or a join compares them. All other columns are text, as PostgreSQL writes it.
 - A transform may remove, add and change rows. It must return at least the columns of the spec and
@@ -50,7 +50,11 @@ _TIMESTAMPS = {"timestamp without time zone": "timestamp_ntz", "timestamp with t
 
 
 class Transformed(NamedTuple):
-    """The resolved spec with the types after the transform, control totals of the new rows, and queries."""
+    """The results of a transform.
+
+    They are the resolved spec with the new types, the facts with the control totals of the new rows, and the
+    large queries.
+    """
 
     resolved: Resolved
     facts: Facts
@@ -69,7 +73,7 @@ class Work:
     spark: SparkSession
 
     def relation(self) -> tuple[Any, Mapping[str, str]]:
-        """Return the relation of the entity, and for each of its columns the name in the source."""
+        """Return the relation of the entity, and for each column of the relation its name in the source."""
         found = RawRelations(
             self.resolved, self.span, self.cutoff, SPARK, rolling_queries.rows_of(self.resolved)
         )
@@ -254,11 +258,13 @@ class Work:
             with _active(frame.sparkSession):
                 made = transform(frame)
         except Exception as error:
-            # This is code of the project, so its error is reported as an error of the transform. The message
-            # may quote rows, also as names of columns after a pivot. Only the condition of Spark is included.
+            # The transform is code of the project, so its error is reported as an error of the transform. The
+            # report contains Spark's name of the error, but not the message, because a message may quote
+            # rows. For example, after a pivot, values of rows are names of columns.
             condition = condition_of(str(error)) if isinstance(error, AnalysisException) else None
             said = f" [{condition}]" if condition else ""
-            code = getattr(transform, "__code__", None)  # None if the callable is not a function
+            # A callable object that is not a function has no `__code__`.
+            code = getattr(transform, "__code__", None)
             file = None if code is None else code.co_filename
             lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
             where = f" in line {lines[-1]}" if lines else ""
@@ -290,7 +296,7 @@ def _redigited(measure: Any) -> Any:
 
 
 def _typed(found: Any, columns: Mapping[Column, Column]) -> Any:
-    """Return a dataclass in which columns are replaced, also in nested values."""
+    """Return a copy of a value in which all columns are replaced, also columns in nested values."""
     if isinstance(found, Column):
         return columns.get(found, found)
     if isinstance(found, tuple) and not hasattr(found, "_fields"):
@@ -313,7 +319,7 @@ def _active(session: SparkSession) -> Iterator[None]:
     from pyspark.sql import SparkSession
 
     before = SparkSession.getActiveSession()
-    # No public function of PySpark makes a session active, but this call does.
+    # PySpark has no public function that makes a session active. This call does so as a side effect.
     session.createDataFrame([], "x int")
     try:
         yield

@@ -14,8 +14,8 @@ from rolling_spec_check import wrong
 # Categories of pg_type that a file can show: numbers, text, dates, booleans, enums, network addresses and
 # intervals. The type uuid is allowed separately, because its category U also contains json and other types.
 _SHOWN = frozenset("NSDBEIT")
-# PostgreSQL compares these types without the spaces at the end. "bpchar" is the type without a length, for
-# example of coalesce(a, b) in a view.
+# If PostgreSQL compares values of these types, it ignores the spaces at their end. "bpchar" is the type
+# without a length, for example the type of coalesce(a, b) in a view.
 _PADDED = ("character", "bpchar")
 _FLOATS = ("real", "double precision")
 _NUMBERS = (*WHOLE, "numeric", "money", *_FLOATS)
@@ -78,7 +78,8 @@ def _check_operators(resolved: Resolved, names: Names) -> None:
     """Refuse to compare values of a type that has its own operators, for example citext.
 
     The search_path has only pg_catalog, so PostgreSQL would silently use the operators for text. Enums
-    have no operators of their own. A run compares them as texts, so it cannot order them.
+    are allowed, because they have no operators of their own. But a run compares the values of an enum as
+    texts, so it cannot order them.
     """
     sides = (side for step in resolved.steps for side in (*step.lefts, *step.rights))
     measured = (node for measure in resolved.measures for node in (measure.value, measure.where))
@@ -97,7 +98,8 @@ def _check_operators(resolved: Resolved, names: Names) -> None:
 def _check_texts(resolved: Resolved, names: Names) -> None:
     """Refuse columns that a run reads as text if the type is a user-defined array, composite type or range.
 
-    The owner of the type can create a cast that runs a function. Spark gets such values as texts.
+    The reason is that the owner of the type can create a cast to text that runs a function. Spark reads all
+    columns of such types as texts.
     """
     columns = [*resolved.recipient_columns.values()]
     if resolved.aggregate_in == "spark":
@@ -132,9 +134,9 @@ def _check_enums(node: Node, names: Names) -> None:
 def _operands(nodes: Iterable[Node]) -> Iterator[Column]:
     """Yield the columns that are operands of an operator or arguments of a function.
 
-    If the operand of a cast is an array, a composite type or a range, yield the operand, too. Every role can
-    create such a type, and a cast of this type that runs a function. Apart from these types and enums, only a
-    superuser can create types.
+    For a cast, yield the column only if its type is an array, a composite type or a range. Every role can
+    create a type of these kinds, and a cast from the type that runs a function. Other types, except enums,
+    can be created only by a superuser.
     """
     for node in nodes:
         if not isinstance(node, Is):
@@ -165,10 +167,10 @@ def _check_join(resolved: Resolved, step: Step) -> None:
 def _equals_several(left: str, right: str) -> bool:
     """Return whether a value of the type `left` can equal different values of the type `right`.
 
-    If so, a row can match several rows, even if the column on the right side has a unique index. PostgreSQL
-    ignores the spaces at the end of a `char(n)` if it compares the `char(n)` with a text. It compares a float
-    and another number as floats. If only one of two times has a time zone, the other is a local time of the
-    session, and two different local times can be the same moment.
+    If it can, a row can match several rows, even if the column on the right side has a unique index.
+    PostgreSQL ignores the spaces at the end of a `char(n)` if it compares the `char(n)` with a text. It
+    compares a float and another number as floats. If only one of two times has a time zone, the other is a
+    local time of the session, and two different local times can be the same moment.
     """
     if left in _FLOATS:
         return right not in (*_FLOATS, "smallint", "integer")
@@ -177,7 +179,7 @@ def _equals_several(left: str, right: str) -> bool:
 
 
 def _compares_in_spark(left: Column, right: Column) -> bool:
-    """Return whether equal values always have equal texts, and different values different texts.
+    """Return whether the texts of two values are equal exactly if the values are equal.
 
     Zeros at the end of a number do not count.
 
@@ -193,7 +195,7 @@ def _compares_in_spark(left: Column, right: Column) -> bool:
 
 
 def _check_collations(resolved: Resolved, names: Names) -> None:
-    """Refuse collations under which different texts are equal: PostgreSQL could show any of the texts."""
+    """Refuse collations that treat different texts as equal. PostgreSQL could show any of these texts."""
     sides = (side for step in resolved.steps for side in (*step.lefts, *step.rights))
     distinct = (
         column

@@ -15,14 +15,15 @@ from rolling_resolved import Measure, Metric
 
 # A value with this many digits after the point, or more, is a truncated quotient and not exact.
 _QUOTIENT = 50
-# If a value differs from a rounding tie only after this many digits, it counts as the tie.
+# A rounding tie is the middle between two rounded numbers. If a truncated quotient differs from a tie only
+# after this many digits, it is rounded like the tie.
 _TIE = 40
 _SHORT = 1000
 _SHOWN = 20  # digits after the point of a quotient that never ends, such as 1/3
 
 COUNT, SUM, MIN, MAX, SQUARES, LOW, HIGH = range(7)
-# Aggregates of one group over one window. COUNT to HIGH are their indexes. For count_distinct, the value at
-# LOW is the number of distinct values.
+# Aggregates of one group over one window. The constants COUNT, SUM, ..., HIGH are the indexes of the
+# aggregates. For count_distinct, the value at the index LOW is the number of distinct values.
 Aggregates = Sequence[int]
 
 
@@ -74,7 +75,8 @@ def digits_in(text: str) -> int:
 def rounded(numerator: int, denominator: int, scale: int, digits: int = 0) -> str:
     """Return a quotient as text, rounded half up (away from zero) to `scale` digits after the point.
 
-    `digits` is the number of digits of the values. If it is very large, the values are truncated quotients.
+    `digits` is the number of digits after the point of the values. If it is `_QUOTIENT` or more, the values
+    are truncated quotients.
 
     >>> rounded(1, 200, 2), rounded(-1, 200, 2), rounded(10, 3, 0)
     ('0.01', '-0.01', '3')
@@ -108,10 +110,11 @@ def _too_long() -> ExtractError:
 
 
 def plain(number: int, digits: int, known: int | None = None, divisor: int = 1) -> str:
-    """Return a sum of `number` units as text. The text is exact if the sum has a finite number of digits.
+    """Return a sum as text. The sum is `number` / (10 ** `digits` * `divisor`).
 
-    The text does not depend on other values in the run. If the type fixes the number of digits after the
-    point, `known`, the text has this number of digits. Otherwise it has no zeros at the end.
+    The text is exact if the sum has a finite number of digits. The text does not depend on other values in
+    the run. `known` is the number of digits after the point that the type fixes, and the text has this number
+    of digits. If `known` is None, the text has no zeros at the end.
 
     >>> plain(950, 2, 2), plain(950, 2), plain(7, 0, 2), plain(1, 0, 0, 3)
     ('9.50', '9.5', '7.00', '0.33333333333333333333')
@@ -147,8 +150,8 @@ def formatter(metric: Metric, measure: Measure, digits: int) -> Callable[[Aggreg
             return lambda found: _point(found[part] * shift, scale) if found[COUNT] else ""
         return lambda found: rounded(found[part], unit, scale, digits) if found[COUNT] else ""
 
-    # An average is (2 * up * sum + unit * count) // (2 * unit * count). This truncated quotient is the
-    # average rounded half up.
+    # The quotient (up * total + unit * count) // (twice * count) is the average in units of the last digit,
+    # rounded half up.
     up, twice = 2 * 10**scale, 2 * unit
     is_plain = scale > 0 and digits < _QUOTIENT
 

@@ -42,7 +42,7 @@ class Work:
     result: Result
     store: Store
     arguments: Arguments
-    folder: Path  # folder on the local disk
+    folder: Path  # local folder for files that are not published yet
     notes: tuple[str, ...]
     engine_version: str
     keys: Keys
@@ -121,9 +121,10 @@ class Work:
         return rolling_publication.revision(self.store, period) if self._has_revision else 1
 
     def late_data(self, watched: Iterable[Period]) -> dict[str, str]:
-        """Return which published periods would be different now, and how. Log this, and change nothing.
+        """Compare published periods with the source. Log and return the differences of each period.
 
-        If such a period cannot be computed any more, the new period is published nevertheless.
+        This method changes no published file. If it cannot compute the files of a published period any more,
+        it logs a warning, and the run still publishes the new period.
         """
         late = {}
         for period in watched:

@@ -32,7 +32,8 @@ from rolling_period import Period
 from rolling_result import Result
 from rolling_totals import Tally, Totals
 
-# the earliest time that a zip file can have; the bytes must not depend on the day
+# The time of all files in zip archives. It is the earliest time that an archive can store. It never changes,
+# so that the bytes of an archive do not depend on the current time.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -108,7 +109,7 @@ class Writing:
         return FileWriter(self, recipient, form, self._folder / str(self._count))
 
     def records(self, form: rolling_format.File) -> rolling_records.Records:
-        """Return a function that makes records. Most recipients share one function."""
+        """Return the function that converts rows to records. Recipients with the same `form` share it."""
         made = self._records.get(id(form))
         if made is None:
             made = rolling_records.writer(form.format, self.columns, defuse=self.resolved.defuse_formulas)
@@ -116,7 +117,7 @@ class Writing:
         return made
 
     def fields(self, recipient: str) -> dict[str, str | date]:
-        """Return the values of the fields in names and records, for a recipient."""
+        """Return the values of all fields that can be in the names and records of a recipient's file."""
         values: Sequence[frozenset[str | None]] = ()
         if self.resolved.recipient_columns:
             values = self.result.facts.recipient_values.get(recipient, ())
@@ -181,7 +182,8 @@ class FileWriter:
         self._digest.close()
         made = self._file(self._path, self._name, self._digest, totals=totals, rows=self._rows)
         if form.encryption is not None:
-            assert self._writing.seal is not None  # a run of a spec with encryption has keys
+            # If the spec has encryption, the run has keys, and `seal` is set.
+            assert self._writing.seal is not None
             made = self._writing.seal(made, form.encryption)
         markers = [self._marker(kind, made) for kind in form.markers]
         return [made, *markers]
@@ -212,7 +214,7 @@ class FileWriter:
             ) from None
 
     def _sum(self, metric: str, value: str, where: str) -> str:
-        """Return a sum in the format that the file has for the values of the metric."""
+        """Return the sum of a metric in the number format that the file uses for this metric."""
         form = self._form.format
         if isinstance(form, Csv):
             return rolling_record.number(value, form.decimal, form.thousands)
@@ -270,7 +272,9 @@ class _Digest:
 
 
 def _compressed(target: _Digest, compression: str | None, name: str, waiting: Path) -> IO[bytes]:
-    """Return a file that compresses its bytes into `target`, without the current time and a local file name.
+    """Return a file that compresses the written bytes, and writes the result to `target`.
+
+    The result contains neither the current time nor the name of a local file.
 
     `waiting` is the path of a temporary file for the content of a zip archive.
     """
@@ -285,7 +289,7 @@ def _compressed(target: _Digest, compression: str | None, name: str, waiting: Pa
 
 
 class _Plain:
-    """Writes bytes without compression. Closing it does not close the file."""
+    """Writes bytes without compression. Its method `close` does not close the target."""
 
     def __init__(self, target: IO[bytes]) -> None:
         self.write = target.write
@@ -305,7 +309,8 @@ class _Zipped:
         self._target = target
         self._member = zipfile.ZipInfo(name, _NO_TIME)
         self._member.compress_type = zipfile.ZIP_DEFLATED
-        self._member.create_system = 3  # always Unix, so that the bytes do not depend on the operating system
+        # 3 means Unix. The value is fixed, so that the bytes do not depend on the operating system.
+        self._member.create_system = 3
         self._member.external_attr = 0o644 << 16
         self._waiting = waiting
         self._content = waiting.open("x+b")

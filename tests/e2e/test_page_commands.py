@@ -68,7 +68,7 @@ RUN: dict[str, str] = {
     " --output preview": f"{HERE}::test_command_of_the_stamped_readme_previews_the_project",
     "extracts preview --pgp-keys keys . --database-url postgresql://reader@source.example.com/DATABASE"
     " --period 2026-10 --output preview": (
-        "tests/integration/tool/test_preview.py::test_preview_encrypts_for_keys_in_a_folder"
+        "tests/integration/tool/test_preview.py::test_preview_encrypts_files_with_the_public_keys_in_a_folder"
     ),
     "pip download --no-deps --only-binary :all: --python-version 3.13 --platform manylinux2014_x86_64"
     " --dest Terraform pysequoia==0.1.35": (
@@ -84,7 +84,7 @@ RUN: dict[str, str] = {
         f"{OPERATE}::test_run_command_passes_its_options_to_the_job"
     ),
     "extracts history . --page history.html": (
-        f"{OPERATE}::test_history_shows_who_collected_which_file_as_json_and_on_a_page"
+        f"{OPERATE}::test_history_shows_who_collected_which_file_in_json_and_on_a_page"
     ),
     "extracts resend . --period 2026-10 --recipient first-bank": (
         f"{OPERATE}::test_resend_starts_the_state_machine_of_the_recipient"

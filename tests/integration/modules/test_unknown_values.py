@@ -1,4 +1,7 @@
-"""Plans on an empty state: inputs that are unknown at plan time, `for_each`, and provider aliases."""
+"""Plan root modules on an empty state.
+
+The planned modules use `for_each` and provider aliases, and get inputs that are unknown at plan time.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from local_cloud import aws
 from tests.support.terraform import OpenRoot
 from tools.hcl import MODULES
 
-# The root creates inputs of the modules in the same state: keys, roles, policies, buckets, queues.
+# The root module creates keys, roles, policies, buckets and queues, and passes them to the modules.
 ROOT = """\
 terraform {
   required_providers {
@@ -148,7 +151,7 @@ module "own_key" {
 
 
 def planned(folder: Path, text: str, open_root: OpenRoot, cloud: aws.Cloud) -> dict[str, Any]:
-    """Return the plan of a root on an empty state."""
+    """Return the plan of a root module on an empty state."""
     (folder / "main.tf").write_text(ROOT + text.replace("MODULES", str(MODULES)))
     root = open_root(folder, **cloud.environment)
     root.setup()

@@ -21,8 +21,9 @@ from tools.hcl import MODULES
 
 ROOTS = Path(__file__).parent / "usage"
 
-# The identifying attributes of each type. Two resources with equal values cannot exist in the same region, or
-# in the same account if the type is global. The test fails for a type that is neither here nor in UNNAMED.
+# The attributes that identify a resource of each type. Two resources with equal values cannot exist in the
+# same region, or in the same account if the type is global. Each type must be in NAMES or in UNNAMED.
+# Otherwise the test fails.
 NAMES = {
     "aws_cloudwatch_event_rule": ("name",),
     "aws_cloudwatch_log_group": ("name",),
@@ -124,7 +125,7 @@ def collisions(resources: Planned, region: Callable[[str], str]) -> list[tuple[s
         name = [resource["change"]["after"].get(part) for part in NAMES[kind]]
         if kind in GLOBAL:
             names[kind, *name] += 1
-        elif any(name):  # AWS completes an empty name, or the name is the ID of another resource
+        elif any(name):  # the name is empty if AWS generates it, or if it is the ID of another resource
             names[kind, region(address), *map(str, name)] += 1
     return [name for name, count in names.items() if count > 1]
 
@@ -185,7 +186,9 @@ def test_no_key_is_created_if_an_existing_key_is_given(same_state: Planned) -> N
     assert keys == {"aws_kms_key.own", "module.artifacts.aws_kms_key.this[0]"}
 
 
-def test_map_keys_of_unknown_ssh_keys_and_addresses_are_known(same_state: Planned) -> None:
+def test_map_keys_are_known_at_plan_time_even_if_ssh_keys_and_addresses_are_unknown(
+    same_state: Planned,
+) -> None:
     assert {
         'module.loans_server.aws_transfer_ssh_key.this["first-bank/laptop"]',
         'module.loans_server.aws_transfer_ssh_key.this["first-bank/server"]',
@@ -240,8 +243,11 @@ def test_all_resources_except_uploaded_objects_have_the_default_tags(
     assert not any(tagged)
 
 
-def test_renamed_extract_can_have_its_old_name_again(regions: Root, cloud: aws.Cloud) -> None:
-    """Terraform replaces all resources. AWS keeps a deleted secret and its name for a month."""
+def test_extract_can_be_renamed_and_then_get_its_old_name_back(regions: Root, cloud: aws.Cloud) -> None:
+    """For each new name, Terraform replaces all resources.
+
+    AWS keeps a deleted secret and its name for a month, so each secret gets a unique name.
+    """
     for name, given in (("renamed", RENAMED), ("usage", USAGE)):
         regions.apply(tf_vars=given)
         jobs = {job["Name"] for job in cloud.client("glue").get_jobs()["Jobs"]}

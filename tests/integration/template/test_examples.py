@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import options
 
-# Folder under examples/: the answers that differ from the defaults.
+# Each key is a folder under examples/. The value contains the answers that differ from the defaults.
 EXAMPLES: dict[str, dict[str, object]] = {"bank-loans": {}}
 REFRESH = "REFRESH_EXAMPLES=1 python -m pytest tests/integration/template/test_examples.py"
 # Each file in this folder contains the lines that one option changes.
@@ -104,7 +104,7 @@ def usual(stamp_into: Callable[..., Path], tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.parametrize("choice", CHOICES.values(), ids=CHOICES)
-def test_option_changes_only_the_expected_lines(
+def test_each_option_changes_only_the_expected_lines(
     choice: options.Answers, usual: dict[str, str], stamp: Callable[..., Path]
 ) -> None:
     changed = difference(usual, files(stamp(**choice)), context=0)
@@ -117,7 +117,7 @@ def test_option_changes_only_the_expected_lines(
     assert changed == committed.read_text(), f"if it should be so: {REFRESH}"
 
 
-def test_defaults_give_the_spec_of_bank_loans(stamp: Callable[..., Path]) -> None:
+def test_default_answers_create_the_spec_of_bank_loans(stamp: Callable[..., Path]) -> None:
     assert (stamp() / "Glue/etl.py").read_text() == SPEC
 
 

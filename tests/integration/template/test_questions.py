@@ -31,14 +31,14 @@ def test_template_asks_at_most_twelve_questions(declared: dict[str, object]) -> 
     assert len(public(declared)) <= 12
 
 
-def test_values_of_options_without_a_prompt_are_printed(
+def test_new_project_prints_the_values_of_options_without_a_prompt(
     declared: dict[str, object], stamp: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     readme = (stamp() / "README.md").read_text()
     told = capfd.readouterr().out
     for name in settings(declared):
         assert str(declared[name]) in told
-        # The README does not name these options, because users change them in the project itself.
+        # Users change _schedule, _time_zone and _region in the project, so the README does not name them.
         if name not in ("_schedule", "_time_zone", "_region"):
             assert f"`{name}`" in readme
 
@@ -59,7 +59,9 @@ def test_every_prompt_has_an_example(template: Path, declared: dict[str, object]
             )
 
 
-def test_template_uses_exactly_the_declared_answers(template: Path, declared: dict[str, object]) -> None:
+def test_template_uses_exactly_the_variables_of_cookiecutter_json(
+    template: Path, declared: dict[str, object]
+) -> None:
     files = [path for path in template.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     text = "".join(path.read_text() + path.relative_to(template).as_posix() for path in files)
     used = set(re.findall(r"cookiecutter\.([A-Za-z_]\w*)", text)) - {"json", "items", "__folder"} | {
@@ -146,7 +148,7 @@ def test_cookiecutter_creates_the_same_files_and_prints_the_next_steps(
     assert commands[0].startswith("cd bank-loans")
 
 
-def test_replay_with_non_ascii_names_creates_the_same_files_and_none_if_an_answer_is_missing(
+def test_cookiecutter_replay_accepts_non_ascii_names_but_refuses_a_missing_answer(
     tmp_path: Path, template: Path, cookiecutter_settings: Path, stamp: Callable[..., Path]
 ) -> None:
     """Names in any script are written as UTF-8, even if the locale has another encoding."""
@@ -171,7 +173,7 @@ def test_replay_with_non_ascii_names_creates_the_same_files_and_none_if_an_answe
     done = replayed("same")
     assert done.returncode == 0, done.stderr
     assert tree(tmp_path / "same/bank-loans") == tree(project)
-    del kept["cookiecutter"]["delimiter"]  # as if the replayed version did not have this question
+    del kept["cookiecutter"]["delimiter"]  # like a replay file of a version without this question
     assert replayed("none").returncode == 1
     assert not (tmp_path / "none").exists()
 

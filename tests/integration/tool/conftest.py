@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 
 @pytest.fixture(scope="session")
 def made(server: database.Database) -> Callable[[str, str], str]:
-    """Return a function that creates a database with these statements, and returns its URL."""
+    """Return a function that creates a database, runs SQL statements in it, and returns its URL."""
 
     def made(name: str, statements: str) -> str:
         with psycopg.connect(server.url, autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""Programs that the tool starts end when the tool ends, whatever the reason is."""
+"""Programs that the tool starts end when the tool ends, even if the tool is killed."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_children_of_a_program_end_when_the_program_ends(mark: str) -> None:
     assert (done.returncode, alive(mark)) == (0, [])
 
 
-def test_program_reads_its_input_and_its_output_is_returned() -> None:
+def test_tool_sends_input_to_the_program_and_gets_its_output() -> None:
     upper = "import sys; sys.stdout.write(sys.stdin.read().upper()); sys.stderr.write('e' * 200_000)"
     done = children.run([sys.executable, "-c", upper], input="é" * 100_000)
     assert (done.returncode, done.stdout, len(done.stderr)) == (0, "É" * 100_000, 200_000)
@@ -145,7 +145,10 @@ def test_output_lines_are_received_while_the_program_runs(tmp_path: Path) -> Non
 
 
 def test_program_runs_without_standard_streams(tmp_path: Path) -> None:
-    """A service may have no standard streams. A pipe of the tool must not become the program's input."""
+    """A service may start the tool without standard streams.
+
+    Then a new pipe of the tool can get the number 0. The program must not use this pipe as its input.
+    """
     closed = (
         "import os, sys; os.closerange(0, 3)\n"
         "from extracts import children\n"
@@ -181,8 +184,8 @@ def test_program_gets_no_passwords_from_the_environment(monkeypatch: pytest.Monk
     assert "swordfish" not in shown
 
 
-def test_parallel_programs_end_independently(mark: str) -> None:
-    """A program must not inherit the pipe of another program."""
+def test_parallel_programs_end_when_the_tool_ends(mark: str) -> None:
+    """No program may inherit the pipe of another program, because the pipe would then stay open."""
     both = """
 import sys, threading
 from extracts import children
@@ -215,7 +218,7 @@ def test_only_one_module_builds_a_command_that_starts_python() -> None:
 
 
 def test_python_does_not_import_from_the_current_folder(tmp_path: Path) -> None:
-    """The test covers each way to start Python, and a Python process that a program starts."""
+    """The test starts Python with -c, with -m, with a script, and from a script that starts Python."""
     (tmp_path / "json.py").write_text("print('json of the current folder')")
     (tmp_path / "script.py").write_text("import json")
     (tmp_path / "starts.py").write_text(

@@ -22,7 +22,7 @@ COMMANDS = sorted(typer.main.get_group(app).commands)
 
 
 def whole(text: str) -> str:
-    """Return a text on one line. The two parts of a word that was broken at a line end stay apart."""
+    """Return a text on one line. A word that was broken at a line end becomes two words."""
     return " ".join(text.split())
 
 
@@ -57,7 +57,7 @@ def test_help_fits_80_columns_and_has_a_valid_example(name: str, extracts: Extra
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_usage_error_is_on_stderr_with_code_2(command: str, extracts: Extracts) -> None:
+def test_usage_error_is_printed_on_stderr_and_the_exit_code_is_2(command: str, extracts: Extracts) -> None:
     done = extracts(command, "--no-such-option")
     assert done.returncode == 2
     assert "No such option: --no-such-option" in done.stderr
@@ -183,8 +183,9 @@ def test_shell_completes_commands_and_options(
     assert completed in done.stdout
 
 
-def test_bash_completes_with_the_printed_script(extracts: Extracts) -> None:
-    # By default, Typer looks for the shell that started the tests. A job in the background has no such shell.
+def test_bash_completes_a_command_after_it_loads_the_printed_script(extracts: Extracts) -> None:
+    # By default, Typer looks for the shell that started the tests. A job in the background has no such shell,
+    # so the test turns this search off.
     shown = extracts("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
     assert (shown.returncode, shown.stderr) == (0, "")
     typed = 'COMP_WORDS=(extracts ins); COMP_CWORD=1; _extracts_completion extracts; echo "${COMPREPLY[@]}"'

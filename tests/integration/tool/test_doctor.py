@@ -1,4 +1,4 @@
-"""`extracts doctor` says what to do about each failure. After the user does this, the failure is gone."""
+"""`extracts doctor` gives advice for each failed check. If the user follows it, the check succeeds."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ output "alert_topic_arn" { value = var.topic }
 
 @pytest.fixture(scope="session")
 def bank(made: Callable[[str, str], str]) -> str:
-    """The URL of a database with the bank's tables, and with a new role that has no rights."""
+    """The URL of a database with the bank's tables. Its server also has a new role that has no rights."""
     return made("patient", f"{store.TABLES} create role {READER} login password 'reader'")
 
 
@@ -257,7 +257,7 @@ def test_error_for_different_time_zones_names_both_files(
     assert check["remedy"] == "write the same time_zone in both files"
 
 
-def test_time_zone_that_terraform_does_not_set_is_the_default_of_the_module(
+def test_time_zone_is_the_default_of_the_module_if_terraform_does_not_set_it(
     project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
 ) -> None:
     scheduled("Etc/GMT")
@@ -277,7 +277,7 @@ def test_unknown_time_zone_is_reported_with_the_nearest_name(
     assert states(found["resolved spec"]) == ["ok"], "an unknown time zone must not hide other checks"
 
 
-def test_machine_or_database_without_the_time_zone_is_reported(
+def test_time_zone_that_only_the_machine_or_only_the_database_has_is_reported(
     bank: str,
     project: Path,
     tmp_path: Path,
@@ -363,7 +363,7 @@ def test_error_for_a_folder_without_a_project_has_one_line(extracts: Extracts, t
     )
 
 
-def test_pgp_key_that_expires_soon_and_all_fingerprints_are_reported(
+def test_doctor_reports_all_pgp_fingerprints_and_a_key_that_expires_soon(
     project: Path, looked: Callable[..., dict[str, Any]], gpg: Gpg
 ) -> None:
     folder = project / "Terraform"

@@ -42,14 +42,14 @@ TABLES = {
 
 @pytest.fixture(params=TABLES, scope="module")
 def owned(request: pytest.FixtureRequest, made: Callable[[str, str], str]) -> tuple[str, str]:
-    """The URL of a superuser for a database whose table runs code of its owner, and the role of the job."""
+    """A superuser's URL and the name of the job's role. The table of the database runs code of its owner."""
     name = f"owned_{request.param}"
     return made(name, OWNED.format(name=name, table=TABLES[request.param])), f"{name}_reader"
 
 
 @pytest.fixture
 def examined(tmp_path: Path) -> Callable[[str, str], dict[str, Check]]:
-    """Return a function that checks the source with a URL, and returns the checks by name."""
+    """Return a function that connects to a URL, checks the source, and returns the checks, keyed by name."""
     (tmp_path / "Glue").mkdir()
     (tmp_path / "Glue/etl.py").write_text(SPEC)
 
@@ -59,7 +59,7 @@ def examined(tmp_path: Path) -> Callable[[str, str], dict[str, Check]]:
     return examined
 
 
-def test_doctor_with_another_login_reads_only_the_catalog(
+def test_doctor_reads_only_the_catalog_if_its_login_is_not_the_login_of_the_job(
     owned: tuple[str, str], examined: Callable[[str, str], dict[str, Check]]
 ) -> None:
     url, role = owned
@@ -70,7 +70,7 @@ def test_doctor_with_another_login_reads_only_the_catalog(
     assert f"the login {role} of the job" in found["expressions"].text
 
 
-def test_doctor_with_the_login_of_the_job_checks_the_expressions(
+def test_doctor_checks_the_expressions_if_its_login_is_the_login_of_the_job(
     owned: tuple[str, str], examined: Callable[[str, str], dict[str, Check]], tmp_path: Path
 ) -> None:
     url, role = owned

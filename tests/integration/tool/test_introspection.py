@@ -62,7 +62,7 @@ def test_two_answers_are_enough_to_create_the_bank_loans_project(
     assert (tmp_path / "bank-loans/Glue/etl.py").read_bytes() == example.read_bytes()
 
 
-def test_inspect_lists_fact_tables_first_and_missing_indexes(
+def test_inspect_lists_fact_tables_first_and_reports_missing_indexes(
     bank: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(bank)
@@ -101,7 +101,7 @@ def test_misspelled_answer_is_reported_with_the_nearest_name(
     assert not list(tmp_path.iterdir())
 
 
-def test_joins_are_added_for_a_date_and_a_group_by_on_joined_tables(
+def test_joins_are_added_if_the_date_and_the_group_by_are_in_other_tables(
     bank: str, extracts: Extracts, tmp_path: Path
 ) -> None:
     given = ("--entity", "Loans", "--metric", "Amount", "--date-column", "account.open_date")
@@ -116,7 +116,7 @@ def test_joins_are_added_for_a_date_and_a_group_by_on_joined_tables(
     assert re.findall(r"Join\('(\w+)'", found["joins"]) == ["Account", "Client", "Branch"]
 
 
-# -- no keys, names of another language --------------------------------------------------------------------
+# -- no keys, names in another language --------------------------------------------------------------------
 
 
 def test_joins_without_foreign_keys_are_marked_as_guesses(
@@ -132,7 +132,7 @@ def test_joins_without_foreign_keys_are_marked_as_guesses(
     assert order["metrics"] == ["Betrag €", "Betrag"]
 
 
-def test_report_lists_tables_with_numbers_then_other_tables_then_views(
+def test_report_lists_tables_with_numbers_first_and_views_last(
     ledger: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(ledger)
@@ -179,7 +179,7 @@ def test_partitions_and_inheritance_children_are_not_listed_as_tables(
     assert found["app.invoices"]["kind"] == "partitioned table"
     assert found["app.invoices"]["rows"] == 400
     assert found["app.events"]["rows"] == 30
-    # A range of the partition key needs no index, but a range of the due date needs an index.
+    # A query for a range of the partition key `issued_on` needs no index. The other dates need an index.
     assert [(d["column"], d["indexed"]) for d in found["app.invoices"]["dates"]] == [
         ("issued_on", True),
         ("due_on", False),
@@ -211,7 +211,8 @@ def test_column_with_a_declared_foreign_key_gets_no_guessed_join(
     tenants: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     visits = entities(tenants)["app.visits"]
-    # app.events is an inheritance parent, and its key does not cover its children. A view has no key.
+    # The tool guesses no join to app.events, because its key does not cover its inheritance children.
+    # The tool guesses no join to a view, because a view has no key.
     assert {" → ".join(path["tables"][:2]) for path in visits["paths"]} == {"visits → customers"}
     assert not any(join["guess"] for path in visits["paths"] for join in path["joins"])
 
@@ -313,10 +314,12 @@ def test_missing_index_of_a_materialized_view_is_reported(
         connection.execute("drop materialized view app.wide")
 
 
-def test_group_by_does_not_repeat_the_recipient(shops: str, extracts: Extracts, tmp_path: Path) -> None:
+def test_group_by_does_not_contain_the_column_of_the_recipient(
+    shops: str, extracts: Extracts, tmp_path: Path
+) -> None:
     given = ("--recipient", "stores.store_name", "--group", "stores.id")
     done = extracts(*NEW, "--database-url", shops, "--recipient", "stores.store_name", "--dry-run", "--json")
-    assert done.returncode == 1  # group by is ambiguous, because a row can also stand for a product
+    assert done.returncode == 1  # group by is ambiguous, because several tables are candidates
     assert '    --group "store_id = stores.id"' in done.stderr.splitlines()
     assert "_2" not in done.stderr
     done = extracts(*NEW, "--database-url", shops, *given, "--project-slug", "by-store")

@@ -59,7 +59,9 @@ def new(films: str, extracts: Extracts) -> Callable[..., Any]:
     return new
 
 
-def test_path_leads_through_a_bridge_table_with_its_own_key(new: Callable[..., Any], tmp_path: Path) -> None:
+def test_path_leads_through_a_bridge_table_that_has_a_separate_primary_key(
+    new: Callable[..., Any], tmp_path: Path
+) -> None:
     done = new("--recipient", "genre", "--group", "film")
     assert done.returncode == 0, done.stderr
     assert "ticket → film → film_genre → genre" in done.stdout
@@ -69,7 +71,7 @@ def test_path_leads_through_a_bridge_table_with_its_own_key(new: Callable[..., A
     assert made["joins"].count("Join(") == 3
 
 
-def test_refusal_of_a_bridge_that_multiplies_rows_suggests_a_view(
+def test_error_for_a_bridge_table_that_multiplies_rows_suggests_a_view(
     films: str, new: Callable[..., Any], tmp_path: Path
 ) -> None:
     done = new("--recipient", "person", "--group", "film")

@@ -1,4 +1,4 @@
-"""The tool reports doubts about a database: dates that may be null, tables without a date or a group."""
+"""The tool reports doubts about a database, for example date columns that can be null."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def test_date_column_that_cannot_be_null_is_the_first_candidate(doubtful: str, e
     assert done.stderr.splitlines()[1:3] == ['    --date-column "arrived_on"', '    --date-column "left_on"']
 
 
-def test_option_all_lists_tables_without_a_date(doubtful: str, extracts: Extracts) -> None:
+def test_tables_without_a_date_are_listed_only_if_the_option_all_is_set(
+    doubtful: str, extracts: Extracts
+) -> None:
     shown = extracts("inspect", "--database-url", doubtful, "--all")
     assert "Tables without a date and a metric: regions" in shown.stdout.splitlines()
     assert "regions" not in extracts("inspect", "--database-url", doubtful).stdout.splitlines()[-1]
@@ -55,8 +57,10 @@ def test_error_for_a_missing_group_by_says_how_to_set_it(doubtful: str, extracts
     assert re.search(r"group +│ a = t.a +│ your answer", done.stdout)
 
 
-def test_key_of_the_entity_is_not_the_first_candidate(doubtful: str, extracts: Extracts) -> None:
-    """The key of the entity would give one file or one row for each fact."""
+def test_key_of_the_entity_is_not_the_first_candidate_for_recipient_or_group_by(
+    doubtful: str, extracts: Extracts
+) -> None:
+    """The key is different in each row, so it would create one file or one row for each fact."""
     given = ("--database-url", doubtful, "--entity", "slips", "--dry-run")
     done = extracts(*NEW, *given)
     candidates = [line.rpartition(".")[2].strip(' "') for line in done.stderr.splitlines()[1:]]
@@ -72,7 +76,7 @@ def test_empty_value_of_the_option_entity_is_refused(extracts: Extracts) -> None
     assert "--entity is empty" in done.stderr
 
 
-def test_error_has_a_hint_only_for_a_similar_name(doubtful: str, extracts: Extracts) -> None:
+def test_error_suggests_no_name_if_no_name_is_similar(doubtful: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", doubtful, "--entity", "Loans")
     assert done.stderr == '✗ entity: there is no table "Loans"\n'
 

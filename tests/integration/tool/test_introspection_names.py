@@ -96,7 +96,7 @@ def test_path_with_a_name_that_an_answer_cannot_contain_is_refused(
     )
 
 
-def test_group_by_with_a_key_that_an_answer_cannot_contain_is_refused(
+def test_join_to_a_table_is_refused_if_an_answer_cannot_contain_the_name_of_its_key(
     made: Callable[[str, str], str], extracts: Extracts
 ) -> None:
     url = made("keyed", """
@@ -112,7 +112,7 @@ def test_group_by_with_a_key_that_an_answer_cannot_contain_is_refused(
     )
 
 
-def test_generated_name_avoids_reserved_names(
+def test_generated_name_is_not_a_reserved_name(
     made: Callable[[str, str], str], extracts: Extracts, tmp_path: Path
 ) -> None:
     url = made("taken", """

@@ -18,7 +18,7 @@ def test_foreign_keys_of_partitions_belong_to_the_partitioned_table(
     assert [join["guess"] for path in payment["paths"] for join in path["joins"]] == [None, None, None]
 
 
-def test_report_offers_the_date_of_the_order_for_order_lines(
+def test_report_offers_the_date_column_of_orders_for_the_entity_order_line(
     cinema: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     line = entities(cinema)["public.order_line"]
@@ -26,7 +26,7 @@ def test_report_offers_the_date_of_the_order_for_order_lines(
     assert line["metrics"] == ["amount = unit_price * quantity", "unit_price", "quantity"]
 
 
-def test_numbers_without_a_meaningful_sum_are_not_candidates_for_metrics(
+def test_report_offers_no_metrics_for_numbers_without_a_meaningful_sum(
     cinema: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(cinema)
@@ -42,7 +42,9 @@ def test_columns_with_contact_details_are_the_last_candidates(cinema: str, extra
     assert candidates == ["customer_id", "first_name", "last_name", "email", "card_number"]
 
 
-def test_new_finds_date_and_recipient_of_order_lines(cinema: str, extracts: Extracts, tmp_path: Path) -> None:
+def test_extracts_new_finds_the_date_and_recipient_columns_of_order_lines(
+    cinema: str, extracts: Extracts, tmp_path: Path
+) -> None:
     done = extracts(
         *(*NEW, "--database-url", cinema, "--entity", "order_line", "--metric", "unit_price"),
         *("--recipient", "city", "--output-dir", "made"),

@@ -40,7 +40,7 @@ for event, message in (("started", f"Loans for {period}"), ("published", publish
 
 
 def totals(rows: int, amount: str) -> dict[str, Any]:
-    """Return control totals in the form that the engine writes. A count metric has a sum, too."""
+    """Return control totals in the form that the engine writes. Both metrics have a count and a sum."""
     metrics = {name: {"count": rows, "sum": amount} for name in ("loans_count", "amount_sum")}
     return {"rows": rows, "metrics": metrics}
 
@@ -119,7 +119,7 @@ def deployed(cloud: Cloud) -> dict[str, Any]:
 
 
 def project(folder: Path, outputs: dict[str, Any]) -> Path:
-    """Return a project whose Terraform state has these outputs."""
+    """Return a project whose Terraform state has the given outputs."""
     (folder / "bank-loans/Terraform").mkdir(parents=True, exist_ok=True)
     (folder / "bank-loans/Terraform/main.tf").write_text("")
     values = {name: {"value": value, "type": "dynamic"} for name, value in outputs.items()}
@@ -282,7 +282,7 @@ def test_history_lists_the_newest_month_first(
 
 
 @pytest.mark.usefixtures("published")
-def test_history_shows_who_collected_which_file_as_json_and_on_a_page(
+def test_history_shows_who_collected_which_file_in_json_and_on_a_page(
     tmp_path: Path, deployed: dict[str, Any], cloud: Cloud
 ) -> None:
     folder = project(tmp_path, deployed | {"sftp_receipts_table": TABLE})
@@ -302,7 +302,7 @@ def test_history_shows_who_collected_which_file_as_json_and_on_a_page(
     assert '<td>amount_sum</td><td class="n">13,999</td><td class="n">1,234,567.50</td>' in shown
 
 
-def test_history_replaces_only_its_own_page(extracts: Extracts, tmp_path: Path) -> None:
+def test_history_does_not_replace_a_file_that_it_did_not_write(extracts: Extracts, tmp_path: Path) -> None:
     page = tmp_path / "notes.html"
     page.write_text("mine")
     done = extracts("history", "no-project", "--page", str(page))

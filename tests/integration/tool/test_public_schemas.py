@@ -223,7 +223,7 @@ def test_payments_per_category_and_store_go_through_a_bridge_table(
         """)  # fmt: skip
 
 
-def test_refusal_of_a_join_that_multiplies_rows_suggests_a_view_that_works(
+def test_error_for_a_join_that_multiplies_rows_suggests_a_view_that_works(
     public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
     url = public("sakila")
@@ -267,7 +267,7 @@ def test_rows_of_a_table_without_a_number_are_counted(
         """)  # fmt: skip
 
 
-def test_metric_of_a_joined_table_is_written_as_an_expression(
+def test_metric_on_a_column_of_a_joined_table_is_written_as_an_expression(
     public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
     url = public("chinook")

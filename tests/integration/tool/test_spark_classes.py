@@ -42,12 +42,12 @@ def test_spark_starts_with_the_classes_of_the_archive(tmp_path: Path) -> None:
     start(tmp_path / "log")
     lines = [line for line in (tmp_path / "log").read_text().splitlines() if " org.apache.spark." in line]
     shared = [line for line in lines if "shared objects file (top)" in line]
-    # Java cannot store classes that a program creates while it runs.
+    # The archive cannot contain classes that a program creates while it runs.
     assert len(shared) > 0.8 * len([line for line in lines if "Lambda" not in line and "$$" not in line])
 
 
 @pytest.mark.usefixtures("archive")
-def test_java_ignores_the_archive_of_another_class_path_without_a_message(tmp_path: Path) -> None:
+def test_java_prints_no_message_if_it_ignores_the_archive_of_another_class_path(tmp_path: Path) -> None:
     options = spark_classes.options()
     assert options is not None
     command = [*programs.java().command, *shlex.split(options), "-cp", str(tmp_path), "-version"]

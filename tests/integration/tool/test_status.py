@@ -17,7 +17,7 @@ from tests.support.tool import call
 HOME = f'template: "{ADDRESS}"'
 
 
-def test_status_reports_versions_and_notes(project: Path, tmp_path: Path) -> None:
+def test_status_reports_versions_and_release_notes(project: Path, tmp_path: Path) -> None:
     shutil.copytree(project, tmp_path / "second")
     assert call("update", tmp_path / "second").returncode == 0
     (tmp_path / "second/extract.yaml").unlink()
@@ -75,7 +75,9 @@ def test_repository_is_cloned_except_in_a_dry_run(repositories: list[str], tmp_p
     assert again.stderr == f"✗ {repositories[0]}: till-sums already exists; update that folder instead.\n"
 
 
-def test_status_without_the_template_repository_reports_the_version(project: Path, tmp_path: Path) -> None:
+def test_status_reports_the_version_even_if_the_template_repository_is_missing(
+    project: Path, tmp_path: Path
+) -> None:
     shutil.copytree(project, tmp_path / "second")
     edit(project / "extract.yaml", f'template: "{ADDRESS}"', 'template: "/nowhere/home"')
     done = call("status", project, tmp_path / "second", "--json")
@@ -110,13 +112,13 @@ def test_unreadable_project_does_not_hide_other_projects(
     assert told["problems"] == [done.stderr.removeprefix("✗ ").strip()]
 
 
-def test_project_without_permission_does_not_hide_other_projects(
+def test_project_that_the_user_may_not_read_does_not_hide_other_projects(
     project: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(project, tmp_path / "closed")
     looked = Path.is_file
 
-    # The test raises the error itself, because root may read every file.
+    # The user of the tests may be root, who may read every file. So the test raises the error itself.
     def denied(path: Path) -> bool:
         if tmp_path / "closed" in path.parents:
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
@@ -172,7 +174,7 @@ def test_invalid_path_or_url_does_not_hide_other_projects(source: str, project: 
 
 
 @pytest.mark.parametrize("notes", [None, b"# Changelog\n\n## 9.0.0\n\n- caf\xe9\n"])
-def test_template_without_readable_notes_does_not_hide_other_projects(
+def test_template_without_readable_release_notes_does_not_hide_other_projects(
     notes: bytes | None, project: Path, home: Path, tmp_path: Path
 ) -> None:
     git(tmp_path, "clone", "-q", str(home), "template")

@@ -55,7 +55,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-def test_update_with_plan_reports_changes_in_terraform(small: Path, tmp_path: Path) -> None:
+def test_update_with_the_option_plan_reports_changes_of_terraform_resources(
+    small: Path, tmp_path: Path
+) -> None:
     home = small.parent / "home"
     variables = terraform.environment(tmp_path)
     done = call("update", small, "--template", home, "--plan", "--dry-run", variables=variables)
@@ -73,8 +75,10 @@ def test_update_with_plan_reports_changes_in_terraform(small: Path, tmp_path: Pa
     assert git(small, "status", "--porcelain", "--untracked-files=no") == ""
 
 
-def test_plan_of_a_project_reports_the_changed_script(project: Path, tmp_path: Path) -> None:
-    """The project has all modules, the real provider and the values of an account. Nothing is applied yet."""
+def test_update_with_the_option_plan_reports_the_changed_script_of_a_project(
+    project: Path, tmp_path: Path
+) -> None:
+    """The project uses all modules and the real provider in an emulated account. Nothing is applied yet."""
     with aws.serve(tmp_path / "aws") as cloud:
         made = account.prepare(cloud, username="reader", password="unused")
         values = {

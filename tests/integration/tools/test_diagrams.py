@@ -33,7 +33,7 @@ def test_mermaid_renders_every_diagram(page: Path) -> None:
 @pytest.mark.parametrize(
     ("right", "wrong"), [("flowchart", "flowchat"), ('"]', '"'), (" --> ", " --> -->"), ('"rows"', '"rows')]
 )
-def test_broken_diagram_fails(right: str, wrong: str) -> None:
+def test_mermaid_rejects_a_broken_diagram(right: str, wrong: str) -> None:
     assert picture(GOOD).startswith("<svg")
     with pytest.raises(RuntimeError, match="Mermaid rendering failed"):
         picture(GOOD.replace(right, wrong))
@@ -55,13 +55,13 @@ def test_module_diagram_has_modules_and_outputs() -> None:
     assert '  sftp["sftp<br/><small>sftp-transfer</small>"]\n' in drawing
 
 
-def test_data_diagram_follows_the_spec() -> None:
+def test_data_diagram_shows_the_joins_and_metrics_of_the_spec() -> None:
     drawing = drawings.data()
     assert '  Loans -- "Account_idAccount" --> Account["Account"]\n' in drawing
     assert '  Loans == "count, sum, avg over 3 months" ==> row\n' in drawing
 
 
-def test_every_path_of_a_failure_ends_in_a_mail() -> None:
+def test_every_path_in_the_failure_diagram_ends_in_a_mail() -> None:
     wires = [line.split() for line in drawings.failure().splitlines() if "->" in line]
     after: dict[str, set[str]] = {}
     for first, *_, last in wires:

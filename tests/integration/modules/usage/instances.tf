@@ -1,5 +1,5 @@
-# The meta-arguments of a module: count, for_each and providers. Extracts with the same names are in
-# two regions.
+# The meta-arguments of a module: count, for_each and providers. The modules `counted` and `keyed`
+# create extracts with the same names, but in two different regions.
 
 provider "aws" {
   region = "eu-west-1"

@@ -82,7 +82,7 @@ resource "aws_iam_role" "analyst" {
   })
 }
 
-# These resources stand for resources of other providers: a database cluster, and keys of
+# These resources simulate resources of other providers: a database cluster, and keys of
 # tls_private_key.
 resource "terraform_data" "cluster" {
   input = {
@@ -149,7 +149,7 @@ module "alerts" {
 }
 
 ################################################################################
-# Loans: a password, a crawler, endpoints, and a server
+# The extract of loans: it uses a password and has a crawler, endpoints and an SFTP server
 ################################################################################
 
 module "loans" {
@@ -217,7 +217,7 @@ module "loans_server" {
 }
 
 ################################################################################
-# Fees: a token, no crawler, the server of loans, and a connector
+# The extract of fees: it uses a token and the SFTP server of loans, and has a connector
 ################################################################################
 
 module "fees" {

@@ -123,12 +123,12 @@ RUN: dict[str, str] = {
     "make release VERSION=1.2.0": "tests/integration/tools/test_release.py::"
     "test_release_sets_the_version_everywhere_and_commits",
     "make interfaces VERSION=2.0.0": "tests/integration/tools/test_release.py::"
-    "test_make_interfaces_prints_the_smallest_version_for_the_change",
+    "test_interfaces_command_prints_the_smallest_allowed_version",
     "make interfaces": "tests/integration/tools/test_release.py::"
-    "test_make_interfaces_prints_the_smallest_version_for_the_change",
-    "make release": "tests/integration/tools/test_release.py::test_make_release_requires_a_version",
+    "test_interfaces_command_prints_the_smallest_allowed_version",
+    "make release": "tests/integration/tools/test_release.py::test_release_command_requires_a_version",
     "make dist": "tests/integration/tools/test_packages.py::"
-    "test_distributions_contain_template_and_modules_and_no_generated_files",
+    "test_distributions_contain_templates_and_modules_but_no_generated_files",
     "make test-browser": "tests/unit/tool/test_report_browser.py::test_page_fits_the_screen",
 }
 ACCOUNT = "needs an account; service, operation and options are compared with AWS's own model"
@@ -275,7 +275,7 @@ def test_every_command_is_run_by_the_test_that_this_file_lists_for_it() -> None:
 @pytest.mark.parametrize(
     ("command", "runner"),
     [
-        ("make lint", "tests/integration/tools/test_release.py::test_make_release_requires_a_version"),
+        ("make lint", "tests/integration/tools/test_release.py::test_release_command_requires_a_version"),
         ("make dist", "tests/integration/tools/test_packages.py::test_no_such_test"),
         (
             "extracts status ~/projects",

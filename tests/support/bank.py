@@ -1,6 +1,6 @@
 """A small bank as a source in PostgreSQL, with one schema for each test.
 
-The engine runs in the same process.
+The engine runs in the process of the tests.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ SHORT = {"aggregate": "avg", "expression": "Amount", "window": 3, "scale": None}
 
 
 def metrics(entity: str, aggregate: str, expression: str, window: int | str, scale: int | None) -> Any:
-    """Return the metrics of a stamped project: a count, a sum, and a metric with `aggregate`."""
+    """Return the three metrics of a stamped project: a count, a sum, and one that uses `aggregate`."""
     column = expression.rpartition(".")[2].lower()
 
     def metric(kind: str) -> Metric:
@@ -141,7 +141,7 @@ class Delivered:
         return list(csv.DictReader(io.StringIO(self.bytes(recipient, period).decode(), newline="")))
 
     def figures(self, recipient: str, period: str = "2026-10") -> dict[str, str]:
-        """Return the last metric of each branch."""
+        """Return the metric `amount_avg` of each branch, keyed by the branch ID."""
         return {line["branch_id"]: line["amount_avg"] for line in self.lines(recipient, period)}
 
     def manifest(self, period: str = "2026-10") -> dict[str, Any]:
@@ -150,7 +150,7 @@ class Delivered:
 
 @dataclass
 class Engine:
-    """The engine. It runs in this process, on the source of a test. `driver` is "psycopg" or "jdbc"."""
+    """The engine. It runs in the process of the tests and reads `store`. `driver` is "psycopg" or "jdbc"."""
 
     store: Store
     folder: Path
@@ -162,7 +162,8 @@ class Engine:
     def __call__(self, *arguments: str, output: Path | str | None = None, **changes: Any) -> Delivered:
         """Run the engine. The argument `2026-10` means `--period 2026-10`. Keyword arguments change the spec.
 
-        `aggregate`, `expression`, `window` and `scale` change the three metrics that a stamped project has.
+        If `aggregate`, `expression`, `window` or `scale` is given, the run uses the three metrics of a
+        stamped project with these settings.
         """
         return Delivered(self.folder, self._run(arguments, output, changes))
 
@@ -191,7 +192,8 @@ class Engine:
             else ["--database-url", self.store.url]
         )
         self.capsys.readouterr()
-        # If psycopg is not installed, the engine uses the JDBC driver in the JVM.
+        # The engine uses the JDBC driver if psycopg is not installed. So for the driver "jdbc", simulate that
+        # psycopg is not installed.
         has_psycopg = mock.patch.object(
             rolling_psycopg, "is_installed", return_value=self.driver == "psycopg"
         )

@@ -1,6 +1,6 @@
-"""Emulated AWS accounts for a whole test run.
+"""Emulated AWS accounts. An account exists until the end of the test run.
 
-Each folder of tests that imports a fixture of this module gets its own account.
+If two test folders import the same fixture of this module, each folder gets its own account.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
 
 @pytest.fixture(scope="session")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
-    """The emulator as its authors publish it, without the corrections of the local cloud."""
+    """The emulator as its authors publish it. It lacks the corrections that our local cloud adds."""
     with aws.serve(tmp_path_factory.mktemp("bare"), gaps="open") as served:
         yield served
 
 
 @pytest.fixture(scope="session")
 def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
-    """A local cloud for requests that AWS would refuse.
+    """A local cloud for tests that send requests which AWS would refuse.
 
-    With the fixture `cloud`, a request that AWS would refuse fails the test.
+    If a test sends such a request to the fixture `cloud`, the test fails.
     """
     with aws.serve(tmp_path_factory.mktemp("refusing"), refusals="expected") as served:
         yield served

@@ -1,4 +1,4 @@
-"""The demo, started once in the same way as a new user starts it. It keeps running."""
+"""Start the demo once with its command. The demo keeps running until the end of the test run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILES = {
 
 @dataclass(frozen=True)
 class Demo:
-    """The output of the demo, and the running parts of the demo."""
+    """The output of the demo, and access to its running cloud and SFTP server."""
 
     folder: Path
     printed: str

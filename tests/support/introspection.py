@@ -32,7 +32,7 @@ def paths(entity: dict[str, Any]) -> list[str]:
 
 
 def spec(project: Path) -> dict[str, Any]:
-    """Return the keyword arguments of `Extract(...)`. Joins and metrics are source code."""
+    """Return the arguments of `Extract(...)` as values, but `joins` and `metrics` as source code."""
     tree = ast.parse((project / "Glue/etl.py").read_text())
     [call] = [
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"

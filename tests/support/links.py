@@ -19,7 +19,7 @@ LINKS = [
     ("mailto:%61@3232235777 a@1.2.3.4 a@@b a@b@c", "mailto[:]%61[@]3232235777 a[@]1.2.3.4 a[@@]b a[@]b[@]c"),
     # Dots of other scripts, which browsers read as dots of a host name.
     *((f"www{dot}1 WWW{dot}x", f"www[{dot}]1 WWW[{dot}]x") for dot in ".\u2024\u3002\ufe52\uff0e\uff61"),
-    # Parts of our own messages and of errors of AWS, which must not change.
+    # Texts of our own messages and of AWS errors. They look similar to links, but must stay unchanged.
     ("denied: x, db:5432 at 10:30, then:", "denied: x, db:5432 at 10:30, then:"),
     ("@ a @b a@ b 2026-10: the recipients", "@ a @b a@ b 2026-10: the recipients"),
     ("SQLSTATE 42883, row 3: at 08:30, file: data", "SQLSTATE 42883, row 3: at 08:30, file: data"),

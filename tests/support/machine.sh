@@ -9,7 +9,7 @@ shift 2
 mount --make-rprivate /
 mount -t tmpfs machine "$folder"
 mkdir "$folder/root" "$folder/upper" "$folder/work"
-# The layers of an overlay must not contain each other, so copy the packages.
+# A layer of an overlay must not contain another layer. The layer / contains PACKAGES, so copy the packages.
 cp -a "$packages" "$folder/packages"
 mount -t overlay overlay \
   -o "lowerdir=$folder/packages:/,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
@@ -43,7 +43,7 @@ ip link set lo up
 for unit in systemd-{sysctl,modules-load,remount-fs,logind,tmpfiles-setup,tmpfiles-clean}; do
   ln -s /dev/null "/etc/systemd/system/$unit.service"
 done
-# Create the user sshd, because the installation of the package would do so.
+# Create the user sshd, because the package of OpenSSH is only unpacked and its installer does not run.
 id sshd >/dev/null 2>&1 || useradd --system --no-create-home --home-dir /run/sshd --shell /usr/sbin/nologin sshd
 path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 exec env -i container=extracts PATH=$path /usr/lib/systemd/systemd --unit=multi-user.target --show-status=no

@@ -49,7 +49,7 @@ class Machine:
     pid: int
 
     def path(self, name: str) -> Path:
-        """Return the path by which this process can open a file of the machine."""
+        """Return the path at which the test process can open a file of the machine."""
         return Path(f"/proc/{self.pid}/root{name}")
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -76,7 +76,8 @@ class Machine:
                     raise OSError(ctypes.get_errno(), "setns")
             made.append(socket.socket())
 
-        # A network namespace belongs to a thread. So only this thread leaves the network of the tests.
+        # A network namespace belongs to a thread. So a new thread enters the network of the machine, and all
+        # other threads of the tests stay in the network of the host.
         thread = threading.Thread(target=enter)
         thread.start()
         thread.join()
@@ -102,7 +103,7 @@ class Machine:
 
 
 def _forward(listener: socket.socket, connect: Callable[[], socket.socket]) -> None:
-    """Forward each connection of the listener to a new connection from `connect`, in background threads."""
+    """Accept connections in the background. Forward each to a new connection that `connect` returns."""
     listener.listen(64)
 
     def pump(source: socket.socket, target: socket.socket) -> None:
@@ -175,7 +176,7 @@ def _is_up(machine: Machine) -> bool:
 
 
 def _cgroup() -> Path:
-    """Return the folder of cgroups version 2. Its place differs on older systems."""
+    """Return the path at which cgroups version 2 are mounted. Older systems use another path."""
     mounts = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
     return next(Path(fields[1]) for fields in mounts if fields[2] == "cgroup2")
 

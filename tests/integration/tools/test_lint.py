@@ -1,4 +1,4 @@
-"""`make checkov` finds bad policies and bad state machines. It does not report accepted findings."""
+"""`make checkov` reports faults in policies and state machines, except for findings in accepted.toml."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def issues(document: Document) -> list[str]:
     return [finding.issue for finding in lint.findings(document)]
 
 
-def test_good_documents_have_no_finding() -> None:
+def test_correct_policies_and_state_machines_have_no_findings() -> None:
     assert issues(policy()) == issues(policy("trust")) == issues(machine(First=PASS)) == []
 
 
@@ -85,15 +85,15 @@ def test_good_documents_have_no_finding() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_bad_policy_is_found(elements: dict[str, Any], issue: str) -> None:
+def test_fault_in_a_policy_is_reported(elements: dict[str, Any], issue: str) -> None:
     assert issue in issues(policy(**elements))
 
 
-def test_bad_trust_policy_is_found() -> None:
+def test_fault_in_a_trust_policy_is_reported() -> None:
     assert "UNKNOWN_ACTION" in issues(policy("trust", Action="sts:TakeRole"))
 
 
-def test_bad_state_machine_is_found() -> None:
+def test_fault_in_a_state_machine_is_reported() -> None:
     finding, *_ = lint.findings(machine(First={"Type": "Pass", "Next": "Second"}))
     assert str(finding).startswith('aws_thing.this: MACHINE: No state found named "Second"')
 
@@ -105,21 +105,23 @@ def test_accepted_finding_is_still_reported_in_another_kind_of_document() -> Non
     assert lint.judge(found[:1], [star]) == []
 
 
-def test_accepted_finding_that_matches_nothing_is_an_error() -> None:
+def test_entry_of_accepted_toml_is_an_error_if_it_matches_no_finding() -> None:
     [said] = lint.judge([], [Accepted("RESOURCE_STAR", "key", "the key itself")])
     assert said == "accepted.toml: the entry RESOURCE_STAR for key matches no finding; delete the entry"
 
 
-def test_every_accepted_finding_has_a_reason() -> None:
+def test_every_entry_of_accepted_toml_gives_a_reason() -> None:
     assert all(len(entry.reason) > 20 for entry in lint.accepted())
 
 
-def test_folder_without_documents_fails(tmp_path: Path) -> None:
+def test_checkov_command_fails_if_the_folder_has_no_documents(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="has no documents"):
         lint.main(tmp_path)
 
 
-def test_bad_document_gives_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_checkov_command_ends_with_exit_code_1_if_a_policy_has_a_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     documents.save([policy(Action="s3:GetObjekt")], tmp_path / "one.json")
     with pytest.raises(SystemExit) as ended:
         lint.main(tmp_path)
@@ -127,7 +129,7 @@ def test_bad_document_gives_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFi
     assert "✗ aws_thing.this: UNKNOWN_ACTION: " in capsys.readouterr().out
 
 
-def test_documents_contain_arns_of_planned_resources(cloud: aws.Cloud, tmp_path: Path) -> None:
+def test_collected_policies_contain_the_arns_of_planned_resources(cloud: aws.Cloud, tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text(ROOT)
     environment = terraform.environment(tmp_path) | cloud.environment
     planned = plan(tmp_path, environment)
@@ -142,7 +144,7 @@ def test_documents_contain_arns_of_planned_resources(cloud: aws.Cloud, tmp_path:
     )
 
 
-def test_document_that_is_unknown_at_plan_time_is_an_error() -> None:
+def test_collection_fails_if_the_text_of_a_policy_is_unknown_at_plan_time() -> None:
     change = {"actions": ["create"], "after": {}, "after_unknown": {"policy": True}}
     planned = {"resource_changes": [{"type": "aws_sns_topic_policy", "address": "a.b", "change": change}]}
     with pytest.raises(SystemExit, match=re.escape("a.b.policy is unknown")):

@@ -26,7 +26,7 @@ MAIL = ("--alert-email", "data-team@example.com")
 
 
 def committed(folder: str) -> set[str]:
-    """Return the files of a folder that git tracks, but not files that Terraform or Python created."""
+    """Return the files of a folder that git tracks. Git ignores the files that Terraform or Python create."""
     listed = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-z", folder], capture_output=True, text=True, check=True
     )
@@ -43,7 +43,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_distributions_contain_template_and_modules_and_no_generated_files(built: Path) -> None:
+def test_distributions_contain_templates_and_modules_but_no_generated_files(built: Path) -> None:
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
     for folder in ("templates", "modules"):
@@ -64,7 +64,7 @@ def test_distributions_contain_template_and_modules_and_no_generated_files(built
 
 @dataclass(frozen=True)
 class Installed:
-    """An installation of the wheel without extras, in an environment without Java and other programs."""
+    """The installed wheel without its extras. Its environment has no Java and no other programs."""
 
     folder: Path
     size: int  # size of the tool and its dependencies in bytes
@@ -92,7 +92,10 @@ def size(folder: Path) -> int:
 
 
 def processor() -> float:
-    """Return the processor time of all ended children in seconds. Other load does not change this time."""
+    """Return the processor time of all ended child processes in seconds.
+
+    Other processes on this machine do not increase the processor time.
+    """
     taken = resource.getrusage(resource.RUSAGE_CHILDREN)
     return taken.ru_utime + taken.ru_stime
 
@@ -103,7 +106,7 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     venv.create(folder / "venv", with_pip=True, symlinks=True)
     empty, began = size(folder / "venv"), processor()
     pip = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet"]
-    # The size includes byte code, because Python writes byte code for users, too.
+    # Without this variable, Python writes byte code, as on the machine of a user. The size includes it.
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [*pip, str(next(built.glob("*.whl")))], capture_output=True, text=True, check=False, env=variables
@@ -112,7 +115,7 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     return Installed(folder, size(folder / "venv") - empty, processor() - began)
 
 
-def test_installation_without_extras_can_run_a_preview(
+def test_preview_runs_if_the_wheel_is_installed_without_extras(
     installed: Installed, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     rows = store.generate(date(2026, 10, 1), loans=6_000)
@@ -140,7 +143,9 @@ def test_installation_without_extras_can_run_a_preview(
     assert preview < 2
 
 
-def test_installed_wheel_creates_the_committed_example(installed: Installed) -> None:
+def test_tool_from_the_wheel_writes_the_same_etl_script_as_in_the_committed_example(
+    installed: Installed,
+) -> None:
     done = installed.run("new", "--no-input", *MAIL, "--output-dir", "made")
     assert done.returncode == 0, done.stderr
     made = installed.folder / "made/bank-loans"
@@ -151,7 +156,7 @@ def test_installed_wheel_creates_the_committed_example(installed: Installed) -> 
     assert installed.run("--version").stdout == f"{extracts.__version__}\n"
 
 
-def test_message_about_a_missing_package_names_the_command_that_installs_it(installed: Installed) -> None:
+def test_error_about_a_missing_package_contains_the_install_command(installed: Installed) -> None:
     address = "git+https://github.com/terraform-aws-extracts/terraform-aws-extracts"
 
     def command(extra: str) -> str:

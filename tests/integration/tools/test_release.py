@@ -1,4 +1,4 @@
-"""`make release` writes one version into all places, or changes nothing."""
+"""`make release` writes the new version into all files that contain the version, or it changes nothing."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create a repository with all files that a release needs, at version 1.0.0, with later changes."""
+    """Create a repository that has all files for a release, the tag v1.0.0, and one later commit."""
     root = tmp_path_factory.mktemp("release") / "home"
     root.mkdir()
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__", ".pytest_cache")
-    # The repository also needs the code that the copied code imports.
+    # The release runs the tools in this repository, so copy them and the code that they import.
     code = ("generator/extracts", "local_cloud", "tools", "tests/integration/template")
     for part in ("modules/kms-bucket", "templates", "examples", *code):
         shutil.copytree(ROOT / part, root / part, ignore=unwanted)
@@ -65,7 +65,7 @@ def commit(root: Path, log: str | None = None) -> None:
 
 @pytest.fixture
 def home(original: Path, tmp_path: Path) -> Path:
-    """Return a clone of the repository `original`. The clone uses the virtual environment of this test."""
+    """Return a clone of the repository `original`. Its `.venv` links to the environment of the tests."""
     git(tmp_path, "clone", "-q", str(original), "home")
     root = tmp_path / "home"
     git(root, "config", "user.name", "A")
@@ -107,7 +107,7 @@ def test_release_sets_the_version_everywhere_and_commits(home: Path) -> None:
 
 
 def refused(home: Path, version: str) -> str:
-    """Try a release, and check that it changed nothing. Return the error message."""
+    """Try a release, which must fail. Check that nothing changed, and return the error message."""
     head, pending = git(home, "rev-parse", "HEAD"), git(home, "status", "--porcelain")
     with pytest.raises(ExtractsError) as error:
         release.release(home, version, TODAY, lambda line: None)
@@ -116,19 +116,21 @@ def refused(home: Path, version: str) -> str:
     return str(error.value)
 
 
-def test_failing_test_prevents_the_release(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release, "REFRESH", ["true"])  # skip a slow step that the first test covers
+def test_release_is_refused_if_the_tests_fail(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Skip a slow step, because test_release_sets_the_version_everywhere_and_commits runs this step.
+    monkeypatch.setattr(release, "REFRESH", ["true"])
     change(home, lambda text: text.replace(NOTES, NOTES + "- There is a red test.\n"))
     assert refused(home, "1.0.1") == "The checks fail; nothing was released."
-    assert (home / ".venv/bin").is_symlink()  # make did not create the virtual environment again
+    # The link still exists, so `make` did not create a new virtual environment.
+    assert (home / ".venv/bin").is_symlink()
 
 
-def test_uncommitted_changes_are_refused(home: Path) -> None:
+def test_release_is_refused_if_there_are_uncommitted_changes(home: Path) -> None:
     (home / "modules/new.txt").write_text("")
     assert refused(home, "1.0.1") == ("There are uncommitted changes (modules/new.txt); commit them first.")
 
 
-def test_version_step_that_is_too_small_for_the_change_is_refused(home: Path) -> None:
+def test_minor_version_is_refused_if_the_change_is_major(home: Path) -> None:
     renamed(home)
     commit(home)
     assert refused(home, "1.1.0") == "Version 1.1.0 is too small for the changes; it must be at least 2.0.0."
@@ -149,7 +151,7 @@ The output `name` is called what it is.
 @pytest.mark.parametrize(
     "note", ["", NOTE.replace("2.0.0", "1.9.0"), NOTE.replace("+", " ")], ids=["none", "an old one", "half"]
 )
-def test_major_change_without_an_upgrade_example_is_refused(home: Path, note: str) -> None:
+def test_major_change_is_refused_if_the_readme_has_no_upgrade_example(home: Path, note: str) -> None:
     renamed(home)
     page = home / "modules/kms-bucket/README.md"
     page.write_text(page.read_text() + note)
@@ -160,7 +162,7 @@ def test_major_change_without_an_upgrade_example_is_refused(home: Path, note: st
     )
 
 
-def test_major_change_with_an_upgrade_example_is_accepted(home: Path) -> None:
+def test_major_change_is_accepted_if_the_readme_has_an_upgrade_example(home: Path) -> None:
     renamed(home)
     page = home / "modules/kms-bucket/README.md"
     page.write_text(page.read_text() + NOTE)
@@ -180,7 +182,7 @@ def change(home: Path, edit: Callable[[str], str]) -> None:
     commit(home, edit((home / "CHANGELOG.md").read_text()))
 
 
-def test_empty_changelog_is_refused(home: Path) -> None:
+def test_release_is_refused_if_the_changelog_has_no_text_about_the_version(home: Path) -> None:
     change(home, lambda text: text.replace(NOTES, ""))
     assert refused(home, "1.0.1") == "CHANGELOG.md has no text about 1.0.1."
     change(home, lambda text: text.replace("## Unreleased\n\n\n", ""))
@@ -198,13 +200,13 @@ def test_empty_changelog_is_refused(home: Path) -> None:
         ("next", '"next" is not a version; write a version such as 1.2.0.'),
     ],
 )
-def test_version_that_does_not_follow_the_last_release_is_refused(
+def test_version_is_refused_if_it_is_not_newer_than_the_last_release(
     home: Path, version: str, reason: str
 ) -> None:
     assert refused(home, version) == reason
 
 
-def test_tag_is_compared_with_the_previous_release(home: Path) -> None:
+def test_interfaces_at_a_tag_are_compared_with_the_previous_release(home: Path) -> None:
     renamed(home)
     commit(home)
     git(home, "tag", "v1.1.0")
@@ -213,7 +215,7 @@ def test_tag_is_compared_with_the_previous_release(home: Path) -> None:
     assert str(error.value) == "Version 1.1.0 is too small for the changes; it must be at least 2.0.0."
 
 
-def test_clone_without_history_publishes_nothing(home: Path, tmp_path: Path) -> None:
+def test_release_notes_are_refused_in_a_shallow_clone(home: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{home}", "shallow")
     root = tmp_path / "shallow"
     version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
@@ -228,7 +230,7 @@ def test_clone_without_history_publishes_nothing(home: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("words", "code"), [((), 0), (("VERSION=2.0.0",), 0), (("VERSION=1.1.0",), 1)], ids=["", "2.0.0", "1.1.0"]
 )
-def test_make_interfaces_prints_the_smallest_version_for_the_change(
+def test_interfaces_command_prints_the_smallest_allowed_version(
     home: Path, words: tuple[str, ...], code: int
 ) -> None:
     renamed(home)
@@ -246,7 +248,7 @@ def test_make_interfaces_prints_the_smallest_version_for_the_change(
     assert "2.0.0" in done.stdout + done.stderr
 
 
-def test_make_release_requires_a_version() -> None:
+def test_release_command_requires_a_version() -> None:
     done = subprocess.run(
         ["make", "-C", str(ROOT), "release"],
         capture_output=True,

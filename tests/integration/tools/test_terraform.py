@@ -1,4 +1,4 @@
-"""The functions that we add to tftest, and the provider that several commands share."""
+"""Our functions that extend tftest, and the AWS provider process that several Terraform commands share."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def test_root_module_is_applied_and_destroyed(root: Root) -> None:
     assert "terraform_data.this[0] will be created" in root.changes(GIVEN)
 
 
-def test_failed_command_raises_an_error_with_the_message_of_terraform(root: Root) -> None:
+def test_failed_command_raises_an_error_that_contains_the_message_of_terraform(root: Root) -> None:
     root.setup()
     with pytest.raises(tftest.TerraformTestError) as caught:
         root.changes(variables(enabled=True, size=3))
     assert 'The root module input variable "region" is not set' in caught.value.cmd_error
 
 
-def test_errors_of_a_plan_are_whole_sentences(root: Root) -> None:
+def test_error_messages_of_a_failed_plan_are_not_split_over_lines(root: Root) -> None:
     root.setup()
     given = {f"TF_VAR_{name}": value for name, value in (GIVEN | {"region": "us-east-1"}).items()}
     [refused] = Root(Path(root.tfdir), root.env | given).errors()
@@ -80,7 +80,7 @@ def test_exit_code_3_of_terraform_fmt_raises_an_error(root: Root) -> None:
         root.execute_command("fmt", "-check")
 
 
-def test_killed_terraform_raises_an_error(root: Root, tmp_path: Path) -> None:
+def test_error_is_raised_if_the_terraform_process_is_killed(root: Root, tmp_path: Path) -> None:
     script = tmp_path / "terraform"
     script.write_text("#!/bin/sh\nkill -9 $$\n")
     script.chmod(0o755)
@@ -89,7 +89,7 @@ def test_killed_terraform_raises_an_error(root: Root, tmp_path: Path) -> None:
         root.apply()
 
 
-def test_log_of_terraform_is_disabled(root: Root) -> None:
+def test_terraform_writes_no_log_even_if_the_environment_has_tf_log(root: Root) -> None:
     traced = Root(Path(root.tfdir), root.env | {"TF_LOG": "TRACE", "TF_LOG_CORE": "TRACE"})
     assert traced.execute_command("version").err == ""
 
@@ -121,7 +121,7 @@ resource "aws_s3_object" "this" {
 """
 
 
-def test_commands_share_a_provider_in_the_same_folder_and_environment(tmp_path: Path) -> None:
+def test_commands_that_have_the_same_folder_and_environment_share_a_provider_process(tmp_path: Path) -> None:
     provider = Provider(tmp_path)
     folder = tmp_path / "root"
     folder.mkdir()
@@ -136,13 +136,14 @@ def test_commands_share_a_provider_in_the_same_folder_and_environment(tmp_path: 
         first = provider.processes[0].pid
         assert provider.attach(folder, settings | {"TF_VAR_other": "x"}) != {}
         assert provider.processes[0].pid == first
-        # The provider itself reads the region, so another region needs another provider process.
+        # The provider reads AWS_REGION from its environment, so another region needs another process.
         assert (
             'region = "eu-north-1"' in Root(folder, settings | {"AWS_REGION": "eu-north-1"}, provider).plan()
         )
         second = provider.processes[0].pid
         assert second != first
-        # The file of an object may have a relative path, so a folder with objects needs its own provider.
+        # An S3 object may name its file by a relative path, which the provider opens in its own folder. So a
+        # folder that has S3 objects needs its own provider process.
         copy = shutil.copytree(folder, tmp_path / "copy", symlinks=True)
         provider.attach(copy, settings | {"AWS_REGION": "eu-north-1"})
         assert provider.processes[0].pid == second
@@ -170,7 +171,7 @@ output "other" { value = data.aws_region.other.name }
 """
 
 
-def test_each_configuration_of_a_command_has_its_own_provider(tmp_path: Path) -> None:
+def test_two_provider_configurations_of_one_command_use_two_provider_processes(tmp_path: Path) -> None:
     provider = Provider(tmp_path)
     folder = tmp_path / "root"
     folder.mkdir()
@@ -189,7 +190,7 @@ def test_each_configuration_of_a_command_has_its_own_provider(tmp_path: Path) ->
         provider.stop()
 
 
-def test_program_uses_the_shared_provider_after_init(
+def test_terraform_program_uses_the_shared_provider_after_init(
     provider: Provider, terraform_program: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "main.tf").write_text(PLANNED + OBJECT)
@@ -206,8 +207,12 @@ def test_program_uses_the_shared_provider_after_init(
     assert provider.given[0] == tmp_path
 
 
-def test_other_processes_start_while_the_shared_provider_runs(tmp_path: Path) -> None:
-    """PySpark starts Java by fork. In a process with threads of gRPC, one of about 150 forks was killed."""
+def test_child_processes_are_not_killed_while_the_shared_provider_runs(tmp_path: Path) -> None:
+    """PySpark starts Java as a child process. The proxy of the provider uses gRPC in the test process.
+
+    If gRPC starts its threads again in each child process, about one of 150 child processes is killed. So
+    `tests/support/schemas.py` disables the support of gRPC for forks.
+    """
     provider = Provider(tmp_path)
     folder = tmp_path / "root"
     folder.mkdir()

@@ -17,7 +17,7 @@ from local_cloud import aws
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """An observation, its result on AWS, and its wrong result in the published version of the emulator.
+    """An observation, its result on AWS, and its result in the published emulator, which is wrong.
 
     A result is a value, or the error code if the observation ends with an error.
     """
@@ -49,7 +49,7 @@ def fresh(stem: str) -> str:
 
 
 def role(cloud: aws.Cloud, *statements: dict[str, Any], services: tuple[str, ...] = SERVICES) -> str:
-    """Create a role with these permissions, and return its ARN."""
+    """Create a role whose policy has these statements, and return the ARN of the role."""
     iam = cloud.client("iam")
     name = fresh("role")
     trust = {"Effect": "Allow", "Principal": {"Service": list(services)}, "Action": "sts:AssumeRole"}
@@ -77,7 +77,7 @@ def as_role(cloud: aws.Cloud, arn: str, service: str) -> Any:
 
 
 def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
-    """Return whether the condition becomes true before the time is over."""
+    """Return whether the condition becomes true within this number of seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -105,7 +105,7 @@ def queue_for(cloud: aws.Cloud) -> tuple[str, str]:
 
 
 def received(cloud: aws.Cloud, url: str, seconds: float = 4) -> list[dict[str, Any]]:
-    """Return the messages in the queue, each as its body and attributes."""
+    """Wait for messages in the queue. Return their bodies and attributes in the form of the SQS API."""
     sqs, found = cloud.client("sqs"), []
 
     def ask() -> bool:

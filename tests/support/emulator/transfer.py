@@ -68,7 +68,7 @@ def transfer_user_keeps_its_session_policy(cloud: aws.Cloud) -> object:
 
 @probe(on_aws="float", published="str")
 def transfer_key_has_a_date(cloud: aws.Cloud) -> object:
-    # The response must contain the date as a number. If the date is a text, the AWS provider fails with
+    # The date of a key must be a number in the JSON response. Otherwise, the AWS provider fails with
     # "expected DateImported to be a JSON Number".
     transfer = cloud.client("transfer")
     server = transfer.create_server()["ServerId"]

@@ -23,7 +23,7 @@ from tests.support.bank import Store
 
 BUCKET = "bank-loans-delivery"
 TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
-# Exactly the permissions that the module gives the job for its bucket, with the same conditions.
+# The module glue-extract gives a job exactly these permissions and conditions for its bucket.
 WRITE: list[dict[str, Any]] = [
     {
         "Action": ["s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject"],
@@ -38,7 +38,8 @@ WRITE: list[dict[str, Any]] = [
 ]
 LOG_IN: list[dict[str, Any]] = [
     {"Action": ["glue:GetConnection", "secretsmanager:GetSecretValue"], "Resource": "*"},
-    # The module stores the certificate and the keys in the folder of the artifacts.
+    # The module stores the TLS certificate (-ca.pem) and the public keys of the recipients (-keys.json) in
+    # the artifact folder.
     {
         "Action": ["s3:GetObject"],
         "Resource": [f"arn:aws:s3:::{BUCKET}/loans/*{ending}" for ending in ("-ca.pem", "-keys.json")],
@@ -47,7 +48,7 @@ LOG_IN: list[dict[str, Any]] = [
 
 
 class Account:
-    """Create the few resources that a job needs. In a real account, Terraform creates them."""
+    """Create the resources that a job needs. In a real account, Terraform creates these resources."""
 
     def __init__(self, cloud: Cloud, server: Database, name: str, environment: pytest.MonkeyPatch) -> None:
         self.cloud = cloud
@@ -92,7 +93,7 @@ class Account:
         self.connection(tls)
 
     def act_as(self, statements: list[dict[str, Any]]) -> None:
-        """Assume a role with these permissions. The engine finds the credentials in the environment."""
+        """Create a role that has these permissions. Put its credentials into the environment."""
         iam, name = self.cloud.client("iam"), f"job-{self.name}"
         with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
             iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
@@ -124,7 +125,7 @@ class Account:
 
     @property
     def arguments(self) -> list[str]:
-        """All arguments of the job as Glue passes them: as pairs, and together with Glue's own arguments."""
+        """The arguments that Glue passes to the job: the job's own arguments, and those that Glue adds."""
         return [
             *("--connection", self.name, "--output", f"s3://{BUCKET}/loans/{self.name}"),
             *(
@@ -142,7 +143,7 @@ class Account:
 
 
 def authority(name: str) -> bytes:
-    """Return the certificate of a new authority, which has signed no other certificate."""
+    """Create a certificate authority that signs only its own certificate. Return this certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = (

@@ -18,7 +18,10 @@ class Delivered(Protocol):
 
 
 def check(case: Case, tables: Tables, periods: tuple[Month, ...], delivered: Delivered) -> None:
-    """Fail if files, rows, their order, values or the totals of the manifest differ from the oracle."""
+    """Compare the files and the totals in the manifest with the oracle. Fail if they differ.
+
+    The comparison includes the values and the order of rows and columns.
+    """
     for month, period in zip(periods, written(periods), strict=True):
         expected = oracle(case, tables, month)
         manifest = delivered.manifest(period)
@@ -26,7 +29,7 @@ def check(case: Case, tables: Tables, periods: tuple[Month, ...], delivered: Del
         for recipient, rows in expected.files.items():
             found = delivered.lines(recipient.replace(" ", ""), period)
             assert found == rows, recipient
-            # The comparison of dicts ignores the order of columns, so compare the order.
+            # A comparison of dictionaries ignores the order of keys. So also compare the order of columns.
             assert [list(row) for row in found] == [list(row) for row in rows]
         check_totals(case, expected, manifest)
 

@@ -1,8 +1,8 @@
-"""Run extracts in Spark with executors in other processes: `python -m ... JOB`.
+"""Run extracts in Spark: `python -m ... JOB`. The executors of Spark run in their own processes.
 
 JOB is a pickled list of pairs. Each pair is an extract and its arguments. The program writes the number of
-executors without the driver to the file JOB.executors. It does not print the number, because Java may write
-to standard output at any time until the program ends.
+executors to the file JOB.executors. This number does not include the driver. The program does not print the
+number, because Java may write to standard output at any time until the program ends.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ DECIMAL = "decimal(20,2)"
 
 
 def without_sign(rows: Any) -> Any:
-    """Return the rows with absolute amounts, which a Python function in the executors computes."""
+    """Replace each amount by its absolute value. A Python function in the executors computes this value."""
     from pyspark.sql import functions as F
     from pyspark.sql.types import DecimalType
 
     def amount(value: Decimal | None) -> Decimal | None:
-        import rolling_values  # code of a project may also import a module of the engine in an executor
+        # The code of a project may import modules of the engine. The import must also work in an executor.
+        import rolling_values
 
         return None if value is None else Decimal(rolling_values.rounded(abs(int(value * 100)), 100, 2))
 
@@ -33,7 +34,7 @@ def without_sign(rows: Any) -> Any:
 
 
 def raising(rows: Any) -> Any:
-    """Return the rows. A Python function fails in an executor, and its error quotes the amount."""
+    """Add a Python function that fails in an executor. Its error message contains the amount."""
     from pyspark.sql import functions as F
 
     def fail(value: Decimal) -> Decimal:
@@ -43,7 +44,7 @@ def raising(rows: Any) -> Any:
 
 
 def miscast(rows: Any) -> Any:
-    """Return the rows. A cast fails in an executor, and the error of Spark quotes the amount."""
+    """Add a cast that fails in an executor. The error message of Spark contains the amount."""
     from pyspark.sql import functions as F
 
     return rows.withColumn("Amount", F.expr(f"CAST(concat('EUR ', CAST(Amount AS string)) AS {DECIMAL})"))

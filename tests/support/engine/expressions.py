@@ -1,7 +1,7 @@
-"""Random expressions and conditions: their text in SQL, and their value, computed in plain Python.
+"""Random expressions and conditions. Each has a text in SQL and a value that plain Python computes.
 
-The value of a tree is computed with fractions and three-valued logic. This module does not parse SQL, so that
-it cannot have the same error as the parser of the engine.
+An expression is a tree of nodes. Its value is computed with fractions and three-valued logic. This module
+does not parse SQL, because a parser could have the same error as the parser of the engine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 Value = Fraction | str | None
-Read = Callable[[str, str], object]  # returns the value of a column: (alias of the table, name of the column)
+# A function that returns the value of a column. Its arguments are the table's alias and the column's name.
+Read = Callable[[str, str], object]
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ EXAMPLES = [example.replace("\\|", "|") for _, example in FIELDS]
 
 
 def changed(example: str) -> Extract:
-    """Return the page's extract after an example has replaced its metrics, its last join or other fields."""
+    """Return the first extract of the page, in which the example replaces metrics, a join or other fields."""
     names = {"Csv": Csv, "Extract": Extract, "File": File, "Join": Join, "Metric": Metric, "EXTRACT": EXTRACT}
     if example.startswith("Metric("):
         return replace(EXTRACT, metrics={"example": eval(example, names)})

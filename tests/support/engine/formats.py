@@ -27,7 +27,7 @@ DATE_FORMATS = ("%Y-%m-%d", "%Y-%m-%d", "%d.%m.%Y", "%Y%m%d", "%m/%d/%Y")
 NULL = "n/a"  # stands for NULL in a file; no value contains these letters
 RECORD = "{rows:0>24}|{count[fees_sum]}|{sum[fees_sum]}|{date:%Y%m%d}|{recipient}|{records}"
 
-# The engine writes formulas unchanged here, because the values in the file must equal the source.
+# `defuse_formulas` is off, so that the values in the file are equal to the values in the source.
 SPEC = Extract(
     entity="fees",
     date_column="made",
@@ -61,7 +61,7 @@ class Content:
 
 @st.composite
 def files(draw: st.DrawFn) -> File:
-    """Return a file format that the check of a spec accepts."""
+    """Return a random file format that is valid in a spec."""
     compression = draw(st.sampled_from((None, None, "gzip", "zip")))
     return File(
         format=draw(delimited()) if draw(st.booleans()) else draw(fixed()),
@@ -230,7 +230,7 @@ def _other(name: str, value: str, form: Csv | FixedWidth) -> str:
 
 
 def plain(value: str, decimal: str = ".") -> str:
-    """Return a number without the zeros that fill its field."""
+    """Return the number without leading zeros, and with a point as decimal separator."""
     sign, digits = ("-", value[1:]) if value.startswith("-") else ("", value)
     whole, point, fraction = digits.replace(decimal, ".").partition(".")
     return f"{sign}{whole.lstrip('0') or '0'}{point}{fraction}"
@@ -293,7 +293,7 @@ def _in_fixed(name: str, value: str | None, form: FixedWidth) -> str | None:
     _fits(shown, part, form)
     if name in (*METRICS, *NUMBERS, *DATES):
         return value
-    # Fill characters at the end of a text are not part of the text.
+    # The fill characters pad a text to the width of its field. They are not part of the text.
     shown = value.lstrip(part.fill) if part.width < 0 else value.rstrip(part.fill)
     return shown or None
 

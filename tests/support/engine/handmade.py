@@ -51,7 +51,7 @@ def metric(
 
 
 def resolved(**settings: Any) -> Resolved:
-    """Return a resolved spec. Other settings have the defaults of an extract."""
+    """Return a resolved spec with these settings. All other settings have the defaults of an extract."""
     found: dict[str, Any] = {
         "role": "reader",
         "steps": (),
@@ -76,7 +76,7 @@ def resolved(**settings: Any) -> Resolved:
 
 
 def loans(schema: str = "public", window: int | str = 3, **settings: Any) -> Resolved:
-    """Return the spec for the banking group: count, sum and average of the loans of each branch."""
+    """Return a resolved spec that has the count, sum and average of the loans of each branch."""
     amount = column("t0", "Amount", "integer", not_null=True)
     account, client, branch, bank = (
         step(column("t0", "Account_idAccount", "integer"), column("t1", "idAccount", "integer")),

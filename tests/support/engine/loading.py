@@ -12,7 +12,7 @@ from tests.support.engine.random_sources import Setting, Tables, other_schema
 
 
 def load(connection: psycopg.Connection[Any], schema: str, setting: Setting, made: Tables) -> None:
-    """Create the tables again, and fill them."""
+    """Drop the tables, create them again, and fill them."""
     names = {
         "amount": sql.SQL(setting.amount),
         "date": sql.SQL(setting.case.date_type),

@@ -23,7 +23,7 @@ YEAR_TO_DATE = "year_to_date"
 
 @dataclass(frozen=True)
 class Step:
-    """A join with the alias `name`, from the entity or the join `start` to `table`."""
+    """A join from `start` to `table`. `name` is its alias. `start` is the entity or another join."""
 
     name: str
     table: str
@@ -87,7 +87,7 @@ class Expected:
     """The expected publication of one period."""
 
     files: dict[str, list[dict[str, str]]]
-    rows: int = 0  # counted rows in the longest window
+    rows: int = 0  # number of entity rows that count in the longest window
     orphans: int = 0
     undated: int = 0
     excluded: int = 0
@@ -112,7 +112,7 @@ class Reached:
                     self.found[step.name] = row_there
                 elif not step.optional:
                     self.broken.add(step.name)
-            # Otherwise, an earlier optional join found no row, so this join has no start.
+            # If `step.start` is neither found nor broken, an earlier optional join found no row.
 
     def read(self, table: str, column: str) -> object:
         return self.found[table][column] if table in self.found else None
@@ -223,7 +223,7 @@ def _months(window: int | str, month: int) -> int:
 
 
 def _beyond(case: Case) -> set[str]:
-    """Return the tables on the paths to the recipient and the group by, without tables before the anchor."""
+    """Return the tables on the paths to the recipient and the group by. Omit tables before the anchor."""
     return case.ways(case.recipient, *case.group_by.values()) - set(case.path(case.anchor)[:-1])
 
 

@@ -1,4 +1,4 @@
-"""Publish texts as compressed and encrypted files of the engine, with markers."""
+"""Publish texts as files that the engine compresses and encrypts. Each file gets marker files."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def keys() -> rolling_pgp.Keys:
 
 @dataclass
 class PackedPublisher(Publisher):
-    """A publisher of encrypted files. The file of Beta has another format and is not encrypted."""
+    """Publish encrypted files. Only the file of the recipient Beta is a plain text file."""
 
     def run(self, texts: dict[str, str], *, restate: bool = False, through: Store | None = None) -> str:
         store, folder = through or self.store, self.scratch / uuid.uuid4().hex
@@ -85,7 +85,7 @@ class PackedPublisher(Publisher):
 
 
 class _Given:
-    """A replacement for the result of a query, with one row for each text."""
+    """A stand-in for the result of the queries. It has one row for each text."""
 
     def __init__(self, texts: dict[str, str]) -> None:
         self.resolved: Resolved = resolved(

@@ -20,8 +20,8 @@ from extracts.programs import cache
 from local_cloud import processes
 from local_cloud.database import Database
 
-# Packages of libraries that PgBouncer needs and that the machine may lack. The list contains the beginnings
-# of the names of the packages.
+# PgBouncer needs these libraries, which the machine may lack. Each entry is the beginning of the name of a
+# Debian package.
 _LIBRARIES = ("libevent", "libc-ares", "libcares")
 
 
@@ -32,7 +32,7 @@ class Pooler:
 
     @property
     def url(self) -> str:
-        """Return the URL with which the server's owner connects through the pooler, without TLS."""
+        """Return the URL of PgBouncer for the same user as in the URL of the server. It disables TLS."""
         return self.server.url.replace(f":{self.server.port}/", f":{self.port}/") + "?sslmode=disable"
 
 

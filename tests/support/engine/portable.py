@@ -1,4 +1,4 @@
-"""The only reasons for which Spark must refuse an extract, determined without the engine."""
+"""Compute whether Spark must refuse an extract. This module does not use the code of the engine."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ AMOUNTS = {
 }
 # `discount` is a numeric(6,4) and `factor` is a numeric(8,3). All other numbers except amounts are whole.
 OTHERS = {"discount": 4, "factor": 3}
-QUOTIENT = 60  # number of digits that PostgreSQL computes for the quotient of two columns
-MOST_JOINED, MOST = 19, 37  # maximum number of digits of a product in Spark, and of a sum in Spark
+QUOTIENT = 60  # number of digits after the point in the quotient of two columns in PostgreSQL
+# The maximum number of digits after the point that Spark computes exactly. The first number is for an
+# expression over several tables, the second for a sum.
+MOST_JOINED, MOST = 19, 37
 
 
 def refusal(setting: Setting, tables: Tables) -> str | None:
@@ -47,7 +49,10 @@ def is_quotient(node: Node | None) -> bool:
 
 
 def _over_several_tables(setting: Setting) -> Iterator[str]:
-    """PostgreSQL computes expressions over one table. Spark computes only expressions over several tables."""
+    """Yield reasons to refuse an expression that has columns of several tables.
+
+    Only Spark computes such expressions. PostgreSQL computes the expressions over one table.
+    """
     parts: list[tuple[str, Node | Condition | None]] = [("where", setting.case.where)]
     for name, metric in setting.case.metrics.items():
         parts += [(f'metric "{name}"', metric.expression), (f'the where of metric "{name}"', metric.where)]
@@ -102,7 +107,7 @@ def _has_values(setting: Setting, tables: Tables, name: str) -> bool:
 def digits(node: Node, setting: Setting) -> int | None:
     """Return the maximum number of digits after the point. Return None if a type does not fix the number.
 
-    A constant divisor adds no digits, because the engine divides only the sum.
+    A division by a constant adds no digits, because the engine divides the sum and not each value.
     """
     match node:
         case Column():

@@ -116,7 +116,7 @@ class Publisher:
         return self.publish(made, through=store)
 
     def publish(self, made: Plan, through: Store | None = None) -> str:
-        """Publish with a new temporary folder, as if each run were on another machine."""
+        """Publish from a new temporary folder, because each run of a Glue job starts without local files."""
         manifest = self.manifest(made)
         scratch = self.scratch / str(manifest["run_id"])
         scratch.mkdir()
@@ -166,7 +166,8 @@ class Publisher:
             place = file["key"].removeprefix(self.store.key(""))
             try:
                 found_sha256 = sha256_of(self.store.read(place))
-            except ExtractError as error:  # a test may expect an ExtractError from a run, but not here
+            except ExtractError as error:
+                # Some tests expect an ExtractError from a run. They must fail if this read raises the error.
                 raise AssertionError(f"{place} cannot be read") from error
             assert found_sha256 == file["sha256"], f"{place} differs"
         return found
@@ -209,9 +210,9 @@ def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
 
 
 def lives(publisher: Publisher, calls: int, texts: dict[str, str], *, restate: bool) -> bool:
-    """Publish in a child process, and kill the child process before its call number `calls` to the target.
+    """Publish in a child process. Kill it before it makes its call number `calls` to the target.
 
-    Return whether the child process survived.
+    Return whether the child process made fewer calls, and therefore survived.
     """
 
     def kill(call: int) -> None:
@@ -260,7 +261,7 @@ def afresh(store: Store) -> Store:
 
             key = store._s3._get_credentials().get_frozen_credentials()
             config = store._s3.meta.config.merge(Config(retries={"max_attempts": 2}))
-            # A client of the default session starts fast. This session has already read the model of S3.
+            # The default session of boto3 has already read the model of S3, so this client starts fast.
             client = boto3.client(
                 "s3",
                 endpoint_url=store._s3.meta.endpoint_url,

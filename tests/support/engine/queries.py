@@ -1,4 +1,4 @@
-"""Run the queries of the engine through psycopg, without the engine's driver, transaction or spec."""
+"""Run the queries of the engine through psycopg. Do not use the engine's driver, transaction or spec."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ AMOUNTS: dict[LiteralString, int] = {
     "double precision": 17,
 }
 WHOLE = ("smallint", "integer", "bigint")
-# The largest amount of some types. A real has only six exact digits.
+# The largest amount for the types with a small range. A real represents only six digits exactly.
 MOST = {"smallint": 32_767, "integer": 2**31 - 1, "real": 999_999}
 JOINS = ("Account", "Client", "Branch", "Head", "Bank", "Price")
 MERGING = ("avg", "sum", "count", "min", "max", "stddev")
@@ -63,7 +63,8 @@ Tables = dict[str, list[Row]]
 
 
 RATING = Column("Bank", "rating", whole=True)
-# Conditions that some recipients fulfill, because a run without any recipient is refused.
+# Conditions for recipients. Some recipients must fulfill them, because the engine refuses a run that has no
+# recipients.
 RECIPIENTS: tuple[Condition, ...] = (
     Comparison(">", RATING, Number(Decimal(0))),
     Missing(RATING, negated=True),
@@ -79,8 +80,8 @@ class Setting:
     case: Case
     amount: LiteralString
     periods: tuple[Month, ...]
-    # Whether keys are unique only within one random source. Joins then also compare the number of the source,
-    # which is in the column `world`.
+    # If true, a key is unique only within one random source. So joins also compare the column `world`, which
+    # contains the number of the random source.
     composite: bool
     indexed: bool  # whether the joined columns have unique indexes
     analyzed: bool  # whether the planner has statistics, which changes its plan
@@ -223,7 +224,7 @@ def _fill(made: Tables, world: int, setting: Setting, chance: random.Random) -> 
     first = 0 if setting.composite else world * 1000
 
     def one_of(count: int) -> int | None:
-        """Return the number of a random row, or sometimes None or the number of a missing row."""
+        """Return the ID of a random row. Rarely, return None or the ID of a row that does not exist."""
         found = chance.random()
         return None if found < 0.06 else first + 999 if found < 0.1 else first + chance.randrange(count)
 
@@ -270,7 +271,7 @@ def _fill(made: Tables, world: int, setting: Setting, chance: random.Random) -> 
 def _moment(setting: Setting, chance: random.Random) -> datetime | None:
     """Return a time. Most times are in the last 30 months and close to a boundary of days or months.
 
-    If the date column is a date, the time is midnight without a time zone.
+    If the type of the date column is `date`, the time is midnight and has no time zone.
     """
     if chance.random() < 0.1:
         found = chance.choice((None, datetime(2001, 10, 15), datetime(2031, 10, 15)))

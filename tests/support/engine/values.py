@@ -59,8 +59,8 @@ def percentile(numbers: Sequence[Fraction], hundredths: int) -> Fraction:
 
 def root(square: Fraction, scale: int) -> str:
     """Return the square root, rounded half up."""
-    # The square of the root in half units of the last digit. So `isqrt` returns the number of half units, and
-    # the next line rounds this number half up.
+    # To round half up, compute the root in half units of its last digit. `isqrt` returns the number of whole
+    # half units. If this number is odd, the root is rounded up.
     wide = square * 4 * 100**scale
     rounded = (math.isqrt(wide.numerator // wide.denominator) + 1) // 2
     return text(Fraction(rounded, 10**scale), scale)
@@ -69,7 +69,7 @@ def root(square: Fraction, scale: int) -> str:
 def text(value: Fraction | Decimal | int, scale: int) -> str:
     """Return the value in fixed-point notation, rounded half up.
 
-    The division has 400 digits, which is more than enough to recognize a tie.
+    The quotient has 400 digits. So it shows whether the value is exactly in the middle of two results.
     """
     exact = Fraction(value)
     wide = Context(prec=400)

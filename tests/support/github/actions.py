@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def _checkout(runner: Runner, given: dict[str, str]) -> None:
     """Fetch one commit without tags, as `actions/checkout` does. With `fetch-depth: 0`, fetch everything.
 
-    With `ssh-key`, pushes use this key. A hook of the repository reads the key from the environment.
+    If `ssh-key` is given, a push passes the key to the hook of the repository in the variable DEPLOY_KEY.
     """
     whole, key = given.get("fetch-depth") == "0", given.get("ssh-key")
     kept = {"persist-credentials": str(bool(key))}
@@ -61,7 +61,7 @@ def _credentials(runner: Runner, given: dict[str, str]) -> None:
 
 
 def assume(cloud: aws.Cloud, role_arn: str, subject: str, workflow: str) -> dict[str, str]:
-    """Return credentials for a token of GitHub with this subject and this claim `job_workflow_ref`."""
+    """Assume the role with a GitHub token for this subject and workflow. Return the credentials."""
     claims = {
         "iss": f"https://{ISSUER}",
         "aud": "sts.amazonaws.com",

@@ -1,4 +1,4 @@
-"""Emulate the calls of `gh` that our workflows make. They read and write the state of the emulated GitHub."""
+"""Emulate the commands of `gh` that our workflows run. Each command uses the state of the emulated GitHub."""
 
 from __future__ import annotations
 
@@ -98,13 +98,13 @@ def respond(state: dict[str, Any], method: str, path: str, given: dict[str, str]
 
 
 def fields(given: list[str]) -> dict[str, str]:
-    """Parse arguments `name=value`, and `name=@file` for the text in a file."""
+    """Parse arguments of the form `name=value`. The value `@file` means the text in the file."""
     pairs = dict(field.split("=", 1) for field in given)
     return {k: Path(v[1:]).read_text() if v.startswith("@") else v for k, v in pairs.items()}
 
 
 def require(permission: str, level: str) -> None:
-    """Exit with the error of GitHub if the token lacks a permission. The token lists its permissions."""
+    """Exit with GitHub's error if the emulated token does not contain this permission."""
     if json.loads(os.environ["GH_TOKEN"]).get(permission) not in (level, "write"):
         sys.exit(f"gh: Resource not accessible by integration (HTTP 403): {permission}: {level}")
 

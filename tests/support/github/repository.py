@@ -92,7 +92,7 @@ class GitHub:
 
     @property
     def redirected(self) -> dict[str, str]:
-        """Return settings of git. With them, git clones the local repository instead of the public one."""
+        """Return settings that make git clone the local repository instead of the public repository."""
         return {
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"url.file://{self.home}.insteadOf",

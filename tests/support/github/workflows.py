@@ -131,7 +131,7 @@ def _inputs(call: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     found = {}
     for name, entry in declared.items():
         if name in given:
-            # If a variable is not set, GitHub passes an empty text.
+            # If the value comes from a variable that is not set, GitHub passes an empty text.
             value = "" if given[name] is None and entry["type"] == "string" else given[name]
             wanted = {"string": str, "boolean": bool, "number": int}[entry["type"]]
             assert isinstance(value, wanted), f"the input {name} must be a {entry['type']}, not {value!r}"

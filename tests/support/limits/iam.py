@@ -24,12 +24,12 @@ def trust(text: str) -> Parameters:
 
 
 def statement(**elements: Any) -> Parameters:
-    """Return an inline policy with one statement, which has these elements."""
+    """Return a request for an inline policy. Change these elements of its only statement."""
     return inline(document(changed(STATEMENT, **elements)))
 
 
 def trusting(**elements: Any) -> Parameters:
-    """Return a trust policy with one statement, which has these elements."""
+    """Return a request for a trust policy. Change these elements of its only statement."""
     return trust(document(changed(TRUST, **elements)))
 
 

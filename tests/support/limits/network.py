@@ -13,7 +13,7 @@ SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sftp-aBcDeF"
 
 
 def key(kind: str, body: str = "") -> str:
-    """Return a public key of the type `kind`. Its body contains the type `body`, or else `kind`."""
+    """Return a public key of the type `kind`. Its encoded part names the type `body`, if given, or `kind`."""
     inner = (body or kind).encode()
     return f"{kind} {base64.b64encode(len(inner).to_bytes(4, 'big') + inner + b'0123456789').decode()}"
 

@@ -13,8 +13,8 @@ Parameters = dict[str, Any]
 class Probe:
     """Two similar requests. AWS accepts the first request. The second request violates the limit.
 
-    By default, `operation` is the first operation of the limit. `state` contains the objects that the
-    emulator already has, keyed by the function in `limits.state` that returns them.
+    If `operation` is empty, the requests use the first operation of the limit. `state` contains the objects
+    that the emulator has before the requests, keyed by the function in `limits.state` that returns them.
     """
 
     accepted: Parameters

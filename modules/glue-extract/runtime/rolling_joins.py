@@ -1,7 +1,7 @@
-"""The joins of an extract: to the groups, to the recipient, and to the columns of the metrics.
+"""The joins of an extract, from the entity to the groups, the recipient and the columns of the metrics.
 
-Only this module decides which row has a recipient. All queries use it: both forms of the aggregates, the
-listing and the windows of single values.
+Only this module decides which row has a recipient. All queries use this module: both forms of the aggregates,
+the listing and the windows of single values.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rolling_resolved import Column, Resolved, Step
 
 @dataclass(frozen=True, slots=True)
 class Must:
-    """A mandatory step. It must find a row, except for an entity row for which `excuse` finds no row."""
+    """A mandatory step. It must find a row, unless the step to the table `excuse` has found no row."""
 
     step: Step
     excuse: str | None
@@ -32,16 +32,16 @@ def way(resolved: Resolved, columns: Iterable[Column]) -> tuple[str, ...]:
 
 
 def shown(resolved: Resolved) -> tuple[Column, ...]:
-    """Return the columns that label a row of the aggregates: the group columns and the recipient."""
+    """Return the columns that identify a row of the aggregates: the group columns and the recipient."""
     return (*resolved.group_by.values(), resolved.recipient)
 
 
 def anchor(resolved: Resolved) -> str:
     """Return the anchor: the last table that the paths to the recipient and to all group columns share.
 
-    Each row of the anchor is one group. In the project bank-loans, the anchor is Branch. Loans are reduced to
-    one row for each branch and segment, without a join to Branch or Bank. The anchor is the entity if the
-    entity has a group column or the recipient, or if the paths share no other table.
+    Each row of the anchor is one group. In the project bank-loans, the anchor is Branch. The query reduces
+    Loans to one row for each branch and segment before it joins Branch and Bank. The anchor is the entity if
+    a group column or the recipient is a column of the entity, or if the paths share no other table.
     """
     paths = [resolved.path(column.alias) for column in shown(resolved)]
     shared: list[str] = [steps[0] for steps in zip(*paths, strict=False) if len(set(steps)) == 1]
@@ -49,24 +49,24 @@ def anchor(resolved: Resolved) -> str:
 
 
 def far(resolved: Resolved) -> tuple[str, ...]:
-    """Return the aliases that are joined to the anchor to label its rows."""
+    """Return the aliases to join to the anchor, so that its rows get the group columns and the recipient."""
     before = set(resolved.path(anchor(resolved)))
     return tuple(alias for alias in way(resolved, shown(resolved)) if alias not in before)
 
 
 def filtered(resolved: Resolved) -> tuple[str, ...]:
-    """Return the aliases of the tables that `where` of the extract uses, except the entity."""
+    """Return the aliases of the tables that the condition `where` of the extract uses, except the entity."""
     return way(resolved, columns_of(resolved.where))
 
 
 def measured(resolved: Resolved) -> tuple[str, ...]:
-    """Return the aliases of the tables that measures and `where` of the extract use, except the entity."""
+    """Return the aliases of the tables that measures and the condition `where` use, except the entity."""
     aliases = {alias for measure in resolved.measures for alias in measure.aliases}
     return in_order({*aliases, *filtered(resolved)})
 
 
 def used(resolved: Resolved) -> tuple[str, ...]:
-    """Return the aliases of all tables that the result uses, except tables that only the date needs."""
+    """Return the aliases of all tables that the result needs. Leave out tables that only the date needs."""
     columns = () if resolved.listing is None else (*resolved.listing.columns, *resolved.listing.key)
     return in_order({*measured(resolved), *way(resolved, (*shown(resolved), *columns))})
 
@@ -74,7 +74,7 @@ def used(resolved: Resolved) -> tuple[str, ...]:
 def mandatory(resolved: Resolved, aliases: Sequence[str]) -> tuple[Must, ...]:
     """Return the mandatory steps to the tables `aliases`.
 
-    A mandatory step after an optional step need not find a row if the optional step found none.
+    If an optional step finds no row, a mandatory step after it need not find a row either.
     """
     found = []
     for alias in aliases:

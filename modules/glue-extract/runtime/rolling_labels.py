@@ -1,12 +1,14 @@
-"""The labels of the rows of a large query: kind, recipient and group. They also give the order of the rows.
+"""The labels of the rows of a large query: kind, recipient and group. The labels also determine the order.
 
-A large query uses only columns of the relations, and little more than joins, CASE and aggregates. So
+A large query reads only columns of the relations. It uses almost only joins, CASE and aggregates, so that
 PostgreSQL and Spark can run the same SQL. The first columns of its result are the labels:
 
-- `kind`: -1 for all joined rows of a segment, 0 for orphan rows, 1 for rows of an excluded recipient, 2 for a
-  group, 3 for unassigned rows. If there are no unassigned rows, no file has a row of this kind.
-- `recipient`, and the group columns `g0`, `g1`, ... as text. Texts are ordered by code point. Other values
-  are ordered by their value first (`o0`, `o1`, ...).
+- `kind`: -1 for the total of all joined rows of a segment, 0 for orphan rows, 1 for rows of an excluded
+  recipient, 2 for a group, 3 for unassigned rows. A file has a row of kind 3 only if there are unassigned
+  rows.
+- `recipient`, and the group columns `g0`, `g1`, ... as text. Texts are ordered by code point. A group column
+  of another type also has a column with its value (`o0`, `o1`, ...). The rows are ordered by this value
+  first.
 
 Rows of the kinds -1, 0 and 1 come first, in this order. Rows with equal labels come one after another. The
 program that reads the result adds them up.
@@ -35,7 +37,7 @@ def _groups(relations: Relations) -> list[Column]:
 
 
 def labels_of(relations: Relations, aliases: Sequence[str]) -> list[str]:
-    """Return the SQL of a row's labels, and of the values to order them by. `aliases` are joined."""
+    """Return the SQL of a row's labels and of their order, in a query that has joined `aliases`."""
     found = [f"{relations.recipient(aliases)} AS recipient"]
     for i, column in enumerate(_groups(relations)):
         found.append(f"{relations.label(column)} AS g{i}")

@@ -1,4 +1,4 @@
-"""The login of a run: database, driver, and a second login if the secret was rotated meanwhile."""
+"""The login of a run: database, driver, and another login if the secret was rotated in the meantime."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def session(arguments: Arguments, time_zone: str, aggregate_in: str) -> Iterator
     """Log in, and keep the transaction of a run open.
 
     The secret may be rotated after it is read and before the login, which can be 30 seconds later. So after a
-    refused login, the secret is read again. If it has changed, the login is repeated. A new token always
-    differs.
+    refused login, the secret is read again. If it has changed, the login is repeated. A new IAM token always
+    differs from the old one, so such a login is always repeated.
     """
     with ExitStack() as stack:
         driver = _driver(arguments, aggregate_in, stack)
@@ -55,7 +55,7 @@ def _driver(arguments: Arguments, aggregate_in: str, stack: ExitStack) -> Driver
     if has_psycopg:
         stack.enter_context(rolling_jdbc.spark_starting())
         return rolling_psycopg.connect
-    rolling_jdbc.spark_context()  # takes seconds, so start Spark before the secret is read
+    rolling_jdbc.spark_context()  # starting Spark takes seconds, so start it before the secret is read
     return rolling_jdbc.connect
 
 
@@ -64,5 +64,5 @@ def _database(arguments: Arguments) -> Database:
         return rolling_database.from_url(arguments.database_url)
     if arguments.jdbc_url is not None and arguments.iam_user is not None:
         return rolling_database.from_token(arguments.jdbc_url, arguments.iam_user, arguments.ca_certificate)
-    assert arguments.connection is not None  # `parse` requires one way to log in
+    assert arguments.connection is not None  # `parse` requires exactly one of the three options
     return rolling_database.from_connection(arguments.connection)

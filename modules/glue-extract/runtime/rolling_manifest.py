@@ -25,7 +25,7 @@ def manifest_place(period: Period) -> str:
 
 
 def claim_place(period: Period) -> str:
-    """Return the place of a claim. It does not end with `.json`, so that readers of manifests ignore it."""
+    """Return the place of a claim. Readers of manifests ignore it, because it does not end with `.json`."""
     return f"_manifests/{period}.claim"
 
 
@@ -45,7 +45,7 @@ class Run:
 
 
 def manifest(store: Store, made: Plan, result: Result, files: Totals, run: Run) -> Json:
-    """Return the manifest of a publication. `files` are the totals of all its files.
+    """Return the manifest of a publication. `files` has the totals over all files.
 
     Sums are strings, because most programs would read a JSON number as a float.
     """
@@ -106,12 +106,15 @@ def _markers(store: Store, made: Plan) -> Json:
 
 
 def replaces(made: Plan) -> Json:
-    """Return the replaced revision. If this run is killed, the next run finds the revision in the claim."""
+    """Return the field `replaces` of a claim and a manifest: the replaced revision.
+
+    If this run is killed, the next run finds the replaced revision in the claim.
+    """
     return {} if made.committed is None else {"replaces": kept(made.committed)}
 
 
 def kept(manifest: Json) -> Json:
-    """Return the part of this manifest that the manifest of the next revision contains."""
+    """Return the fields of a manifest that are repeated in the field `replaces` of the next manifest."""
     names = ("revision", "published_at", "run_id", "files", "markers")
     return {name: manifest.get(name) for name in names if name != "markers" or name in manifest}
 

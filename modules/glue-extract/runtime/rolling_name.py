@@ -15,7 +15,8 @@ from rolling_totals import Totals
 NAME_FIELDS = ("recipient", "date", "period", "window_start", "window_end", "entity", "revision")
 RECORD_FIELDS = (*NAME_FIELDS, "rows", "records", "sum", "count")
 _DATES = ("date", "window_start", "window_end")
-# Windows refuses these characters in a name. It also refuses the names of its devices, even with an ending.
+# Windows refuses these characters in a name. It also refuses the names of its devices, such as "con" and
+# "con.txt".
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _DEVICES = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?:\.|$)", re.IGNORECASE)
 _ARCHIVES = (".tar.gz", ".tgz")
@@ -24,13 +25,16 @@ _LONGEST = 255  # maximum length of a name in bytes, on most file systems
 _ZEROS = re.compile(r"0[0-9]+")
 _NUMBERS = ("rows", "records", "sum", "count", "revision")
 _WIDEST = 1000
-# A format with a width: fill, alignment, width and the maximum number of characters.
+# The format of a field with a width: fill, alignment, width and the maximum number of characters.
 _SIZED = re.compile(r"(?:(.)?([<>^]))?([1-9][0-9]{0,3})?(?:\.([1-9][0-9]{0,3}))?")
 _FIELD = re.compile(r"([a-z_]+)(?:\[([^\]]*)\])?")
 
 
 def parts_of(template: str) -> Iterator[tuple[str, str | None, str]]:
-    """Yield name, key in brackets and format of each field. Raise ValueError for an invalid template."""
+    """Yield (name, key, format) of each field {name[key]:format}.
+
+    Raise ValueError for an invalid template.
+    """
     for _, field, form, conversion in Formatter().parse(template):
         if field is None:
             continue
@@ -58,9 +62,9 @@ def has_revision(templates: Iterable[str]) -> bool:
 def unsafe(value: str) -> str:
     """Return the first character that is not safe in a name or record, or an empty text.
 
-    Letters and digits of any script are safe. "_", "-", "." and spaces are safe only after a letter or digit,
-    and a space not at the end. A safe value cannot begin a formula or an option of a command, cannot end
-    quotes, and has no invisible characters.
+    Letters and digits of any script are safe. "_", "-", "." and spaces are safe only after a letter or digit.
+    A space at the end is never safe. A safe value cannot begin a formula or an option of a command, cannot
+    end quotes, and has no invisible characters.
 
     >>> [unsafe(value) for value in ("A-01", "Łódź 2", "=1+1", "A;0", "-rf", "A ", "A\u200b")]
     ['', '', '=', ';', '-', ' ', '\u200b']
@@ -78,7 +82,7 @@ def unsafe(value: str) -> str:
 
 
 def check_template(what: str, template: str, known: tuple[str, ...], metrics: Mapping[str, bool]) -> None:
-    """Refuse a template with invalid fields. `metrics` says whether a metric has a sum, keyed by its name."""
+    """Refuse a template with invalid fields. `metrics` says for each metric whether it has a sum."""
     try:
         parts = list(parts_of(template))
     except ValueError as error:
@@ -105,7 +109,7 @@ def _check_format(what: str, name: str, field: str, form: str) -> None:
             raise _wrong(f"{what} has {{{field}:{form}}}, and {fault}")
         return
     if _ZEROS.fullmatch(form):
-        # With this format, Python pads a text with zeros at its end: 5 rows would become 50000000.
+        # With {rows:08}, Python pads a text with zeros at its end: 5 rows would become 50000000.
         raise _wrong(f"{what} has {{{field}:{form}}}; write {{{field}:0>{form.lstrip('0') or '1'}}}")
     found = _SIZED.fullmatch(form)
     if found is None or (found[2] and not found[3]):
@@ -126,9 +130,9 @@ _DIRECTIVE = re.compile(r"%(?:-[dmjy]|[aAbBdGjmuUVwWyY])")
 
 
 def date_fault(form: str) -> str:
-    """Return the error in a format of dates, or an empty text.
+    """Return what is wrong with a date format, or an empty text.
 
-    A format may only use parts that every date has, and that do not depend on the settings of the machine.
+    A format may use only parts that every date has. The parts must not depend on the settings of the machine.
 
     >>> date_fault("%d.%m.%Y"), date_fault("%H%M")
     ('', '"%H" is not part of a date; use for example %Y, %m and %d')
@@ -150,11 +154,11 @@ def filled(
     encoding: str | None = None,
     where: str = "the name of a file",
 ) -> str:
-    """Return the template with the values of its fields. `number` formats the sum of a metric.
+    """Return the template with its fields filled in. The function `number` formats the sum of a metric.
 
-    With an encoding, a width is a number of bytes: `{field:>10}` has as many bytes as ten spaces. A number
-    that is longer than its width raises ExtractError. With an encoding, a longer value of any type raises
-    ExtractError, because the fields after the value would move.
+    If `encoding` is given, a width is a number of bytes: `{field:>10}` has as many bytes as ten spaces. Then
+    every value that is longer than its width raises ExtractError, because the fields after the value would
+    move. Without an encoding, only a number that is longer than its width raises ExtractError.
     """
     text = []
     for before, field, form, _ in Formatter().parse(template):
@@ -162,7 +166,7 @@ def filled(
         if field is None:
             continue
         found = _FIELD.fullmatch(field)
-        assert found is not None  # `check_template` has checked this
+        assert found is not None  # `check_template` has refused other fields
         name, key = found[1], found[2]
         value: str | date
         if name in ("sum", "count"):
@@ -184,9 +188,10 @@ def filled(
 
 
 def _exact(value: str, sized: re.Match[str], encoding: str | None, name: str) -> str:
-    """Return a value that is filled to its width. Raise ValueError if the value does not fit."""
+    """Return a value, filled to its width. Raise ValueError if the value does not fit."""
     fill, align, width = sized[1] or " ", sized[2] or "<", int(sized[3])
-    # Characters that the encoding lacks are not an error here. A later check refuses the whole record.
+    # Characters that the encoding lacks raise no error in this function. A later check refuses the whole
+    # record.
     blank, size, unit = (
         len(text) if encoding is None else len(text.encode(encoding, "replace"))
         for text in (" ", value, fill)
@@ -201,14 +206,14 @@ def _exact(value: str, sized: re.Match[str], encoding: str | None, name: str) ->
         what = "characters" if encoding is None else f"bytes in {encoding}"
         raise ValueError(f"has {size} {what}, but its width is {width}")
     if name in _NUMBERS and fill == "0" and value.startswith("-"):
-        return "-" + "0" * count + value[1:]  # zeros belong to the number, so they follow its sign
+        return "-" + "0" * count + value[1:]  # zeros are a part of the number, so they come after its sign
     return format(value, f"{fill}{align}{len(value) + count}")
 
 
 def check_record(template: str, fields: Mapping[str, str | date], delimiter: str) -> None:
     """Refuse a value that contains the delimiter or the next character of the template.
 
-    Such a value would move the fields after it.
+    A program would split such a record at the wrong place, so all later fields would be wrong.
     """
     parts = [*Formatter().parse(template)]
     for (_, field, _, _), (after, *_) in zip(parts, [*parts[1:], ("", None, None, None)], strict=True):
@@ -234,14 +239,17 @@ def check_literals(what: str, template: str, day: date, markers: Iterable[str]) 
 
 
 def check_name(name: str, recipient: str, markers: Iterable[str]) -> str:
-    """Return a file's name. Raise ExtractError if SFTP clients, S3 or Windows refuse it or its markers."""
+    """Return a file's name.
+
+    Raise ExtractError if SFTP clients, S3 or Windows refuse this name or the name of one of its markers.
+    """
     if fault := _fault(name, markers):
         raise ExtractError(f"the file name {quoted(name)} of {quoted(recipient)} {fault}", kind="file")
     return name
 
 
 def _fault(name: str, markers: Iterable[str]) -> str:
-    """Return the error in a file's name, or an empty text."""
+    """Return what is wrong with a file's name, or an empty text."""
     if bad := _REFUSED.search(name):
         return f"has the character {bad[0]!r}, which some systems do not allow"
     if not name or name.strip(". ") != name.lstrip(". ") or name[0] in ". ":

@@ -17,7 +17,7 @@ from rolling_spec import Extract
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The tables of a spec in the catalog, by their names in the spec."""
+    """The catalog's entries for the tables of a spec, keyed by the names of the tables in the spec."""
 
     spec: Extract
     catalog: Catalog
@@ -25,7 +25,7 @@ class Names:
     aliases: dict[str, str]  # alias of each table in queries, with the same keys as `tables`
 
     def column(self, reference: str, *, of: str | None = None) -> Column:
-        """Return a column that the role may read. Without `of`, `reference` is `Table.column` of the spec."""
+        """Return a column that the role may read. If `of` is None, `reference` is `Table.column`."""
         owner, name = self.spec.split(reference) if of is None else (of, reference)
         row = self.row(owner, name)
         if not row.readable:
@@ -37,7 +37,7 @@ class Names:
         return as_column(self.aliases[owner], row)
 
     def row(self, owner: str, name: str) -> CatalogColumn:
-        """Return the catalog's row of a column. `owner` is the table's name in the spec."""
+        """Return the catalog's entry for a column. `owner` is the table's name in the spec."""
         table = self.tables[owner]
         by_name = {row.name: row for row in self.catalog.columns_of(table)}
         found = fitting(name, by_name)
@@ -56,7 +56,7 @@ class Names:
         return len(fitting(name, [row.name for row in self.catalog.columns_of(self.tables[owner])])) == 1
 
     def row_of(self, column: Column) -> CatalogColumn:
-        """Return the catalog's row of a resolved column."""
+        """Return the catalog's entry for a resolved column."""
         owner = next(name for name, alias in self.aliases.items() if alias == column.alias)
         return self.row(owner, column.name)
 
@@ -71,7 +71,7 @@ def contract(sentence: str) -> ExtractError:
 
 
 def find_table(spec: Extract, name: str, catalog: Catalog) -> CatalogTable:
-    """Return the table that the spec calls `name`: of the spec's schema, or "schema.table".
+    """Return the table that the spec calls `name`: a table of the spec's schema, or "schema.table".
 
     Refuse a name that fits several tables, even if one table has exactly this spelling. Otherwise a role that
     may create tables could create a table that replaces the table of the spec.
@@ -162,7 +162,7 @@ def check_readable(catalog: Catalog, tables: Iterable[CatalogTable]) -> None:
 
 
 def as_column(alias: str, row: CatalogColumn) -> Column:
-    """Return the column of a catalog row, with its type without precision and its digits after the point.
+    """Return a catalog row as a column: its type without the precision, and its digits after the point.
 
     >>> row = CatalogColumn("1", "Amount", "numeric(12,2)", "N", True, False, None)
     >>> as_column("t0", row)
@@ -176,5 +176,5 @@ def as_column(alias: str, row: CatalogColumn) -> Column:
     elif name == "money":
         digits = 2  # see rolling_catalog.check_money
     elif name == "numeric" and precision:
-        digits = max(0, int(precision.partition(",")[2] or 0))  # numeric(6,-2) has a negative scale
+        digits = max(0, int(precision.partition(",")[2] or 0))  # the scale is negative in numeric(6,-2)
     return Column(alias, row.name, name + rest, row.category, digits, row.not_null)

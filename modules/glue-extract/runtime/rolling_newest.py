@@ -14,7 +14,7 @@ from rolling_span import Span
 def period(resolved: Resolved, last: Period, session: Session) -> Period | None:
     """Return the period of the newest row before the end of `last`, or None if there is no such row.
 
-    Only rows that meet `where` of the extract count.
+    Only rows that meet the condition `where` of the extract count.
     """
     found = session.rows(query(resolved, last))
     return Period.parse(found[0][0]) if found and found[0][0] else None
@@ -23,8 +23,8 @@ def period(resolved: Resolved, last: Period, session: Session) -> Period | None:
 def query(resolved: Resolved, last: Period) -> str:
     """Return the query for the period of the newest row. The period is NULL if the date is -infinity.
 
-    The query is fast if the date has an index. It does not use `max`, because PostgreSQL would then use no
-    index in a query with WITH.
+    The query is fast if the date has an index. It does not use `max`, because with `max`, PostgreSQL uses no
+    index if the query has a WITH clause.
     """
     relations = Relations(resolved, Span((last,), (1,)), None, POSTGRESQL, BEGINNING)
     when = relations.order(resolved.date)

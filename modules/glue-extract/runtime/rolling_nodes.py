@@ -53,7 +53,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text in single quotes. Its type in PostgreSQL depends on its place."""
+    """A text in single quotes. PostgreSQL determines its type from the expression around it."""
 
     value: str
 
@@ -111,7 +111,10 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function call, in lower case. `extract(year FROM day)` has the two arguments 'year' and day."""
+    """A function call. The name is in lower case.
+
+    `extract(year FROM day)` has the two arguments 'year' and day.
+    """
 
     name: str
     arguments: tuple[Node, ...]
@@ -204,7 +207,7 @@ def _kind_of_type(type: str) -> str:
         case "smallint" | "integer" | "bigint" | "int" | "int2" | "int4" | "int8" | "numeric" | "decimal":
             return "number"
         case "real" | "float4" | "float8" | "float" | "double precision" | "money":
-            return "unknown"  # a number, but not an exact number
+            return "unknown"  # a number of a type that is not exact
         case "text" | "varchar" | "character varying" | "char" | "character":
             return "text"
         case "boolean" | "bool":
@@ -214,7 +217,7 @@ def _kind_of_type(type: str) -> str:
 
 
 def digits_of(node: Node) -> int | None:
-    """Return how many digits after the point a number can have, or None if the types do not fix this."""
+    """Return how many digits after the point a number has at most, or None if the types set no limit."""
     match node:
         case Ref(column):
             return column.digits

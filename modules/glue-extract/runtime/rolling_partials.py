@@ -1,4 +1,4 @@
-"""What the queries compute for each measure: partial aggregates, or metrics that need single values."""
+"""What the queries compute for each measure: partial aggregates, and metrics that need every single value."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import rolling_joins
 from rolling_expression import Ref
 from rolling_resolved import Measure, Resolved
 
-# For each partial aggregate, the aggregate that merges its values of several segments.
+# For each partial aggregate, the aggregate that combines its values from several segments.
 MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "squares": "sum", "wide": "sum"}
-# Some squares have more digits than a decimal of Spark. Their sum is computed from products of digit groups.
+# Some squares have more digits than a decimal of Spark. So the digits of long values are divided into groups,
+# and Spark adds the products of these groups.
 GROUPS, GROUP_DIGITS = 3, 13
 
 
@@ -18,12 +19,13 @@ GROUPS, GROUP_DIGITS = 3, 13
 class Partial:
     """A partial aggregate of a measure: "count", "sum", "min", "max", "squares" or, in Spark, "wide".
 
-    "squares" leaves out squares with too many digits. "wide" is a part of the sum of these squares.
+    In Spark, "squares" is the sum of the squares of short values only. "wide" is one part of the sum of the
+    squares of all longer values.
     """
 
     measure: int
     part: str
-    place: int = 0  # of "wide": the sum is in units of 10 ** (GROUP_DIGITS * place)
+    place: int = 0  # only for "wide": the unit of the sum is 10 ** (GROUP_DIGITS * place)
 
 
 def counts_rows(measure: Measure) -> bool:
@@ -53,15 +55,15 @@ def partials(resolved: Resolved) -> tuple[Partial, ...]:
 def controlled(resolved: Resolved) -> tuple[int, ...]:
     """Return the measures whose control totals come from a separate query.
 
-    A measure over joined tables cannot be read without joins. If PostgreSQL aggregates, its totals are those
-    of the joined rows before the rows are grouped.
+    A measure over joined tables cannot be computed without the joins. So if PostgreSQL aggregates, the
+    control totals of such a measure are the totals of the joined rows before these rows are grouped.
     """
     missing = uncontrolled(resolved)
     return tuple(i for i, _ in enumerate(resolved.measures) if i not in missing)
 
 
 def uncontrolled(resolved: Resolved) -> tuple[int, ...]:
-    """Return the measures without control totals from a separate query."""
+    """Return the measures whose control totals do not come from a separate query."""
     if resolved.aggregate_in == "spark":
         return ()
     found = enumerate(resolved.measures)
@@ -69,13 +71,13 @@ def uncontrolled(resolved: Resolved) -> tuple[int, ...]:
 
 
 def has_sum(measure: Measure) -> bool:
-    """Return whether the measure's values are numbers. Their sum is compared with the control totals."""
+    """Return whether the measure's values are numbers. If so, their sum is compared with control totals."""
     return measure.value is not None and not measure.counted_only
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Metrics that need single values, and have the same measure and window.
+    """Metrics that need single values and that share their measure and window.
 
     One query computes the metrics of a family for all periods. `metrics` are indexes into `Resolved.metrics`.
     """

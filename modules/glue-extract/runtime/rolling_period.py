@@ -72,7 +72,7 @@ class Period:
 
     @property
     def file_date(self) -> date:
-        """The last day of the month. It is the date in a file's name, whatever the date of the run is."""
+        """The last day of the month. A file's name has this date, on whatever day the run starts."""
         return self.shift(1).first_day - timedelta(days=1)
 
 
@@ -85,7 +85,7 @@ def zone(name: str) -> tzinfo:
         return UTC
     try:
         return ZoneInfo(name)
-    # the name leads to no file, to a folder, or to a file outside of the time zone database
+    # `name` is the name of no file, of a folder, or of a file outside of the time zone database
     except (KeyError, ValueError, OSError) as unknown:
         raise ExtractError(
             f'there is no time zone "{name}"; time_zone must be a name such as "Etc/GMT" or "Europe/Paris"',
@@ -94,7 +94,7 @@ def zone(name: str) -> tzinfo:
 
 
 def last_complete(now: datetime, where: tzinfo) -> Period:
-    """Return the newest month that is over in the time zone `where`.
+    """Return the newest month that has ended in the time zone `where`.
 
     >>> str(last_complete(datetime(2026, 11, 1, 0, 1, tzinfo=UTC), UTC))
     '2026-10'
@@ -105,7 +105,7 @@ def last_complete(now: datetime, where: tzinfo) -> Period:
 def check_over(period: Period, snapshot_time: str, where: tzinfo) -> None:
     """Refuse a period that was not over at the time of the snapshot, because rows may still arrive.
 
-    The period is over by the clock of this machine, but this clock may be ahead of the database's clock.
+    By the clock of this machine, the period is over. But this clock may be ahead of the database's clock.
     """
     day = period.shift(1).first_day
     end = datetime(day.year, day.month, day.day, tzinfo=where)

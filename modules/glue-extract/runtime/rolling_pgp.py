@@ -42,7 +42,7 @@ class Key:
 
     cert: Cert
     fingerprint: str  # fingerprint of the primary key, in upper case
-    subkeys: tuple[str, ...]  # fingerprints of the parts that encrypt a file, in order
+    subkeys: tuple[str, ...]  # fingerprints of the parts of the key that encrypt a file, in order
     expires: datetime | None  # date after which no part of the key can encrypt
 
 
@@ -77,7 +77,7 @@ class Keys:
         return found
 
     def check(self, known: Iterable[str], form: File, files: Mapping[str, File]) -> None:
-        """Refuse recipients with an encrypted file and no key, and recipients with a key and a plain file."""
+        """Refuse an encrypted file whose recipient has no key, and a key whose recipient has a plain file."""
         for recipient in sorted(known):
             if files.get(recipient, form).encryption is not None:
                 self.of(recipient)
@@ -89,7 +89,10 @@ class Keys:
 
 
 def load(spec: Extract, place: str | None, digest: str | None) -> Keys:
-    """Return the keys in a folder, or in an S3 object with this SHA-256. Log the fingerprints of the keys."""
+    """Return the keys in the folder or S3 object `place`, and log their fingerprints.
+
+    An S3 object must have the SHA-256 `digest`.
+    """
     files = [spec.file, *(spec.files or {}).values()]
     if not any(file.encryption is not None for file in files):
         if place is not None:
@@ -117,7 +120,7 @@ def load(spec: Extract, place: str | None, digest: str | None) -> Keys:
 
 
 def read(texts: Mapping[tuple[str, str], str], now: datetime) -> Keys:
-    """Return the keys in texts in ASCII armor. `texts` is keyed by recipient and name of the key."""
+    """Return the keys in `texts`, which have ASCII armor and are keyed by recipient and key name."""
     found: dict[str, dict[str, Key]] = {}
     warnings, named = [], []
     for (recipient, name), text in sorted(texts.items()):
@@ -207,7 +210,7 @@ def _cert(what: str, text: str) -> Cert:
 
 
 def _usable(what: str, cert: Cert, now: datetime) -> Key:
-    """Return the key, if the library can encrypt with a part of it that is valid now."""
+    """Return the key if one of its parts is valid now, so that the library can encrypt with this part."""
     from pysequoia import encrypt
 
     if cert.is_revoked:
@@ -225,7 +228,7 @@ def _usable(what: str, cert: Cert, now: datetime) -> Key:
                 " a new key"
             ) from None
         raise _unusable(what, error) from None
-    # A part without an expiration is valid as long as the whole key.
+    # A part without its own expiration is valid until the whole key expires.
     expiries = [one for one in parts.values() if one is not None]
     last = max(expiries) if len(expiries) == len(parts) else None
     if last is not None and last <= now:
@@ -236,13 +239,14 @@ def _usable(what: str, cert: Cert, now: datetime) -> Key:
 
 
 def _encrypting(cert: bytes, message: bytes) -> Iterator[tuple[str, datetime | None]]:
-    """Yield fingerprint and expiration of each part of a key that encrypts a message.
+    """Yield fingerprint and expiration of each part of the key with which `message` is encrypted.
 
-    The newest signature of a subkey contains its expiration. The primary key expires with the whole key.
+    The newest signature of a subkey contains the expiration of this subkey. The primary key expires with the
+    whole key.
     """
     from pysequoia.packet import PacketPile, SignatureType, Tag
 
-    # time of the signature, and expiration of the part
+    # for each part: time of its newest signature, and expiration of the part
     found: dict[str, tuple[datetime | None, datetime | None]] = {}
     part: Any = None
     for packet in PacketPile.from_bytes(cert):
@@ -256,8 +260,8 @@ def _encrypting(cert: bytes, message: bytes) -> Iterator[tuple[str, datetime | N
                 found[part.fingerprint] = (made, part.key_created + valid if valid else None)
     for packet in PacketPile.from_bytes(message):
         if packet.tag == Tag.PKESK:
-            # In version 3, this packet has the ID of the part, which is the end of its fingerprint. In
-            # version 6, the packet has the whole fingerprint.
+            # A packet of version 3 has the ID of the part, which is the end of the fingerprint of the part. A
+            # packet of version 6 has the whole fingerprint.
             body = packet.body
             name = (body[1:9] if body[0] == 3 else body[3 : 2 + body[1]]).hex()
             [fingerprint] = [one for one in found if one.endswith(name)]
@@ -276,7 +280,7 @@ def _private(what: str) -> ExtractError:
 
 
 def _unusable(what: str, error: RuntimeError) -> ExtractError:
-    # The message contains a stack trace after its first line, so use only the first line.
+    # The message of the library contains a stack trace after its first line, so use only the first line.
     said = str(error).partition("\n")[0].strip().rstrip(".")
     return ExtractError(f"{what} cannot be used: {said}", kind="pgp", cause=said)
 

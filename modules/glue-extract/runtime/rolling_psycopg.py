@@ -35,7 +35,7 @@ def connect(database: Database, application: str, limit: int) -> PsycopgConnecti
         "application_name": application,
         "connect_timeout": 15,
         "client_encoding": "UTF8",
-        # An empty value replaces the environment variable PGOPTIONS, so libpq does not read it.
+        # Because `options` is given, libpq does not read the environment variable PGOPTIONS.
         "options": "",
         "keepalives_idle": 30,
         **{key: value for key, value in database.properties.items() if value},
@@ -48,11 +48,11 @@ def connect(database: Database, application: str, limit: int) -> PsycopgConnecti
 @dataclass(frozen=True, slots=True)
 class PsycopgConnection:
     connection: psycopg.Connection[Any]
-    limit: int  # seconds after which the network counts as lost, if a statement still runs
+    limit: int  # if a statement runs for more seconds, the network counts as lost
 
     def execute(self, statement: str) -> None:
         with self._watched():
-            # The types of psycopg accept a statement that is not a literal only as bytes.
+            # psycopg's type hints allow a statement that is built at run time only as bytes.
             self.connection.execute(statement.encode())
 
     def copy(self, query: str, path: Path) -> None:

@@ -17,29 +17,29 @@ a manifest, other bytes        Refuse, and report the differences. With `--resta
 
 So a run without `--restate` never replaces a file that was in a manifest.
 
-Four steps ensure this, even if runs are killed or run at the same time:
+Four steps ensure this rule, even if runs are killed or run at the same time:
 
 1. *Claim.* A run writes the future manifest to `_manifests/<period>.claim`, on the condition that the claim
    has not changed since the run read it. Two claims never have the same bytes, because each contains the ID
-   of its run. The claim stays after the run, because the next run needs it for this condition. A claim with
-   the content of the manifest is settled.
-2. *Withdraw.* A restatement removes the manifest before it changes the first file, because the manifest
-   names the old files. Between two revisions, the month is not published: no push starts. If the run is
-   killed then, the check for missing months sends a mail. The bucket keeps the removed manifest as an old
-   version. A mark in the manifest would not be enough, because readers only check whether it exists.
-3. *Files.* Each write of a file has a condition. If the condition fails, the run reads the claim. If it is
-   still the claim of this run, the run replaces the file, which an older run has written late. Otherwise the
-   run ends.
+   of its run. The claim stays after the run, because the next run needs it for this condition. A claim is
+   settled if its content is the content of the manifest.
+2. *Withdraw.* A restatement removes the manifest before it changes the first file, because the manifest names
+   the old files. Between two revisions, the month is not published: no push starts. If the run is killed
+   between them, the check for missing months sends a mail. The bucket keeps the removed manifest as an old
+   version. The manifest is removed, not only marked as old, because readers only check whether it exists.
+3. *Files.* Each write of a file has a condition. If the condition fails, the run reads the claim. If this run
+   still owns the claim, an older run has written the file late, and this run replaces the file. If another
+   run owns the claim, this run ends.
 4. *Commit.* The target copies the claim to the place of the manifest (`x-amz-copy-source-if-match`), if this
    run still owns the claim and if no manifest exists. So only the owner of the claim can publish.
 
 If a run finds a claim that is not settled, it takes the claim over at once, even if the other run is still
-active. With a lease, nobody could repair the month until the lease ends. If the other run is active, it ends
-with an error at its next step. A request of the other run may still arrive later, but its condition then
-fails. There is one exception: a file that the other run wants to change and the new run keeps. So the new run
-writes the same bytes again, which gives the file another tag (`Store.retag`). If a restatement is killed, the
-next run completes it, with or without `--restate`. The manifest keeps the reason of the killed run, unless
-the next run has its own reason.
+active. If a claim had a lease, nobody could repair the month until the lease ends. If the other run is
+active, it ends with an error at its next step. A request of the other run may still arrive later, but then
+the condition of this request fails. There is one exception: a file that the other run wants to change and the
+new run keeps. The new run writes the bytes of such a file again, which gives the file another tag
+(`Store.retag`). If a restatement is killed, the next run completes it, with or without `--restate`. The
+manifest keeps the reason of the killed run, unless the next run has its own reason.
 """
 
 from __future__ import annotations
@@ -75,12 +75,12 @@ class Plan:
     files: tuple[File, ...]
     versions: dict[str, str]  # versions of the files that exist in the target, by place
     differing: frozenset[str]  # places of existing files whose bytes differ from the new file
-    contested: frozenset[str]  # places of files that the previous run meant to change, and this run keeps
+    contested: frozenset[str]  # places of files that this run keeps, but the previous run meant to change
     manifest: Json | None  # the existing manifest
     manifest_version: str | None
     claim: Json | None  # the existing claim, unless it is settled
     claim_version: str | None  # version of the existing claim, even if it is settled
-    # keys of files to remove, which exist or may still be written by the previous run
+    # keys of files to remove: these files exist, or the previous run may still write them
     withdrawn: tuple[str, ...]
     same: bool  # whether the existing manifest describes exactly these files
 
@@ -90,7 +90,7 @@ class Plan:
 
     @property
     def committed(self) -> Json | None:
-        """The last publication: the manifest, or the part of a withdrawn manifest that the claim contains."""
+        """The last publication: the manifest or, if it was withdrawn, the part of it in the claim."""
         if self.manifest is not None or self.claim is None:
             return self.manifest
         return cast("Json | None", self.claim.get("replaces"))
@@ -111,12 +111,12 @@ class Plan:
 
     @property
     def reason(self) -> str | None:
-        """The reason for the restatement of an earlier run that did not finish."""
+        """The reason for a restatement that an earlier run began and did not finish."""
         return cast("str | None", self.claim.get("reason")) if self.claim else None
 
 
 def revision(store: Store, period: Period) -> int:
-    """Return the published revision, or else the revision that a run has begun, or else 1."""
+    """Return the published revision. If there is none, return the one that a run has begun, or 1."""
     for place in (manifest_place(period), claim_place(period)):
         if store.version(place) is not None:
             return cast(int, read(store, place)["revision"])
@@ -134,7 +134,7 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
     manifest_version = store.version(manifest_place(period))
     manifest = read(store, manifest_place(period)) if manifest_version is not None else None
     if claim == manifest or (manifest is not None and claim and claim.get("replaces") != kept(manifest)):
-        # The claim is settled. Or the claim came too late, because another run had already written the
+        # Ignore the claim. It is settled, or it came too late because another run had already written the
         # manifest.
         claim = None
     versions: dict[str, str] = {}
@@ -181,10 +181,11 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
 
 
 def refused(store: Store, made: Plan) -> str | None:
-    """Return why only a restatement may make these changes, or None if nothing prevents them."""
+    """Return why these changes need a restatement, or None if they need no restatement."""
     names, are = _names(sorted(made.differing)), _is_are(len(made.differing))
     if made.claim is not None and not made.idle:
-        # A run has written a file if the claim or the last manifest names its key. All others are foreign.
+        # No run has written a file if neither the claim nor the last manifest names its key. Such a file is
+        # foreign.
         ours = {*touched(made.claim), *digests(made.committed)}
         foreign = sorted(place for place in made.differing if store.key(place) not in ours)
         if not foreign:
@@ -218,7 +219,7 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
     for file in made.files:
         claim.write(made, file)
     # Remove a marker before its file, because a marker says that its file can be read. `withdrawn` has each
-    # file before its marker, so the order is reversed.
+    # file before its marker, so this loop reverses the order.
     for key in reversed(made.withdrawn):
         claim.remove(store.place(key))
     claim.commit()

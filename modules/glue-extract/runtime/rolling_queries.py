@@ -25,13 +25,14 @@ class Checks:
     """The small queries. PostgreSQL always runs them, so that their results do not depend on Spark.
 
     - `snapshot`: the time of the snapshot.
-    - `control`: for each segment (NULL for rows without a date) the number of rows, and for each metric the
-      number of values (unless every row has one) and their sum (if they are numbers). For Spark, also the
-      largest number of digits after the point, if the types do not fix it.
-    - `recipients`: for each name the number of rows with this name. For each column in `recipient_columns`,
-      the number of values, the smallest and the largest value. For each column in `recipient_key`, the
-      smallest value. None if the recipient is a column of the entity.
-    - `strays`: the number of groups without a recipient. None if entity rows form the groups.
+    - `control`: for each segment, and for the rows without a date (segment NULL), the number of rows. For
+      each metric, it also has the number of values, unless every row has a value, and the sum of the values,
+      if they are numbers. For Spark, it also has the largest number of digits after the point, if the types
+      set no limit.
+    - `recipients`: for each recipient's name, the number of rows with this name. For each column in
+      `recipient_columns`, it also has the number of values, the smallest and the largest value. For each
+      column in `recipient_key`, it has the smallest value. None if the recipient is a column of the entity.
+    - `strays`: the number of groups that reach no recipient. None if entity rows form the groups.
     - `join_checks`: by alias of a joined table, the number of key values that are not unique.
     """
 
@@ -49,13 +50,13 @@ class Bodies:
     aggregates: str | None  # None if the spec is a listing
     windows: tuple[str, ...]
     listing: str | None
-    broken: str | None  # for orphan rows; only run if the aggregates have fewer rows than the control totals
+    broken: str | None  # finds orphan rows; runs only if the aggregates have fewer rows than control totals
     # The relations for Spark. Empty for PostgreSQL, because its queries contain the relations in their text.
     relations: tuple[Relation, ...]
 
 
 def checks(resolved: Resolved, span: Span, cutoff: datetime | None) -> Checks:
-    """Return the small queries. A `cutoff` is set if the last period is not over. Later rows do not count."""
+    """Return the small queries. If the last period is not over, rows after `cutoff` do not count."""
     name = resolved.recipient
     at_entity = resolved.listing is not None or rolling_partials.starts_at_entity(resolved)
     strays = None
@@ -110,7 +111,7 @@ def bodies(
 
 
 def control_body(relations: Relations, *, scales: bool) -> str:
-    """Return the query for the control totals, with only the joins that metrics and `where` need."""
+    """Return the query for the control totals. It joins only the tables of metrics and of `where`."""
     resolved, dialect = relations.resolved, relations.dialect
     columns = [relations.segment, "count(*)"]
     for index in rolling_partials.controlled(resolved):
@@ -142,7 +143,7 @@ def _recipients(relations: Relations) -> str:
     name = relations.label(resolved.recipient)
     columns = [name, "count(*)"]
     for column in resolved.recipient_columns.values():
-        # under another collation, different texts can be equal
+        # under the column's own collation, different texts could be equal
         value = f'{relations.label(column)} COLLATE "C"'
         columns += [f"count({value})", f"min({value})", f"max({value})"]
     columns += [f"min({relations.label(column)})" for column in resolved.recipient_key]

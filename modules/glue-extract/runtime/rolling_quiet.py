@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _LOG4J = "org.apache.logging.log4j"
-# The configuration may set the level of a single logger, so it is not enough to turn off the root logger.
+# The configuration may set the level of each logger separately, so it is not enough to turn off the root
+# logger.
 _LOGGERS = (
     *("", "com", "com.amazonaws", "com.amazonaws.services.glue", "org", "org.apache"),
     *("org.apache.spark", "org.apache.spark.api.python", "org.apache.spark.executor"),
@@ -46,9 +47,9 @@ def quiet_driver(context: SparkContext) -> None:
 def quiet_bridge() -> None:
     """Turn off the messages of Py4J before the process of Spark ends.
 
-    A thread of PySpark may use Java at this moment, for example to delete an object. Py4J would write a
-    traceback after the last message of the run. It logs some errors in its own logger, and some in the root
-    logger.
+    While the process ends, a thread of PySpark may use Java, for example to delete an object. Then Py4J would
+    write a traceback after the last message of the run. It logs some errors in its own logger, and some in
+    the root logger.
     """
     for name in ("py4j.java_gateway", "py4j.clientserver"):
         logging.getLogger(name).disabled = True
@@ -56,10 +57,10 @@ def quiet_bridge() -> None:
 
 
 def quiet_executors(spark: SparkSession) -> None:
-    """Turn off all logs of the executors before they read rows. New executors need a short Spark job.
+    """Turn off all logs of the executors before they read rows. For new executors, run a short Spark job.
 
     The job has more tasks than there are cores, so each idle executor gets a task. An executor that starts
-    later writes logs until the next call.
+    later writes logs until the next call of this function.
     """
     java = spark.sparkContext._jsc
     assert java is not None

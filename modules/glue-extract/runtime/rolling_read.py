@@ -21,7 +21,7 @@ from rolling_store import Store
 
 
 def watched(resolved: Resolved, first: Period, store: Store) -> tuple[Period, ...]:
-    """Return the published periods before `first` that are also read, to find late data in them."""
+    """Return the published periods before `first` that the run reads again, to find late data in them."""
     before = (first.shift(-number) for number in range(resolved.late_data_periods, 0, -1))
     return tuple(period for period in before if store.version(manifest_place(period)))
 
@@ -34,7 +34,7 @@ def read(
     folder: Path,
     keys: Keys,
 ) -> Result:
-    """Run all queries. Their rows are stored in `folder` and not in memory.
+    """Run all queries. Store the rows of their results in `folder` and not in memory.
 
     If a small query can find the recipients, two errors are reported before the large queries run: a
     recipient without a key for its encrypted file, and an entry of `files` that names no recipient.

@@ -18,7 +18,7 @@ from rolling_format import Csv, Field, FixedWidth
 TEXT, NUMBER, METRIC, DATE, OTHER = "text", "number", "metric", "date", "other"  # kinds of columns
 
 # Characters that begin a formula in a spreadsheet, with their full-width and small forms. Plus and minus are
-# separate: after a separator and a space in a text, they are usually dashes, as in "12 Main St; - ; Flat 3".
+# a separate list: after a separator and a space, they are usually dashes, as in "12 Main St; - ; Flat 3".
 _FORMULA, _SIGN = "=@\uff1d\uff20\ufe66\ufe6b", "+\uff0b\uff0d\ufe62\ufe63-"
 _START = _FORMULA + _SIGN
 _STARTS = frozenset(_START)
@@ -28,8 +28,8 @@ _HIDDEN = (
     r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
     r"\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
-# A person who opens the file may choose a separator other than the comma. Then a cell also begins after each
-# separator in a text and after each line break. There may also be quotes before the formula.
+# A person who opens the file may choose a separator other than the comma. Then a new cell also begins after
+# each separator inside a text and after each line break. Quotes may stand before the formula in this cell.
 _SEPARATORS = ",;|\t\r\n\v\f\x85\u2028\u2029"
 
 
@@ -37,7 +37,7 @@ _SEPARATORS = ",;|\t\r\n\v\f\x85\u2028\u2029"
 # mainframe.
 has_control = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]").search
 # If a program reads a file line by line, each of these characters may end a record, even inside quotes. A tab
-# does not.
+# ends no record, so it is left out.
 ends_record = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]").search
 is_hidden = re.compile(f"[{_HIDDEN}]").match
 # A text without these characters cannot start a formula.
@@ -66,7 +66,7 @@ def header(form: Csv | FixedWidth, columns: Sequence[Column]) -> bytes:
         return b""
     titles = [Column(column.label, OTHER) for column in columns]
     if isinstance(form, FixedWidth):
-        # The names of the columns are texts, even for columns of numbers.
+        # The names in the header are texts, so their fields have no format for numbers.
         plain: dict[str, int | str] = {}
         for name, given in form.fields.items():
             plain[name] = (
@@ -87,7 +87,7 @@ def mark(form: Csv | FixedWidth) -> bytes:
 
 
 def writer(form: Csv | FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Record:
-    """Return a function that makes a record. With `defuse`, no text of a row can run as a formula."""
+    """Return a function that makes a record. If `defuse`, no text of a row can run as a formula."""
     if isinstance(form, FixedWidth):
         return _fixed(form, columns, defuse=defuse)
     return _delimited(form, columns, defuse=defuse)
@@ -113,8 +113,8 @@ def number(text: str, decimal: str, thousands: str = "") -> str:
 def defuser(delimiter: str, quotes: str = "") -> Callable[[str], str]:
     """Return a function that changes a text so that no spreadsheet runs it as a formula.
 
-    A person may open the file with `delimiter` or with another separator. `quotes` are the quotes that the
-    format writes unchanged. A spreadsheet removes such quotes before a formula.
+    A person may open the file with `delimiter` or with another separator. The format writes the characters in
+    `quotes` unchanged. A spreadsheet removes these quotes if they stand before a formula.
 
     >>> [defuser("~")(text) for text in ("=1+1", "a;-b", "a~=b", "a; =b", "a; -b")]
     ["'=1+1", "a;'-b", "a~'=b", "a;' =b", 'a; -b']
@@ -137,7 +137,7 @@ def defuser(delimiter: str, quotes: str = "") -> Callable[[str], str]:
 def special_text(form: Csv) -> Callable[[str], object]:
     """Return a function that finds out whether a value needs quotes.
 
-    A value that equals the text for a missing value also needs quotes. Otherwise it would be read as missing.
+    A value that equals the text for a missing value needs quotes, too. Without quotes, it is read as missing.
     """
     null = rf"|\A{re.escape(form.null)}\Z" if form.null else ""
     newline = "\x85" if "A".encode(form.encoding) == b"\xc1" else ""  # in EBCDIC
@@ -177,7 +177,7 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
     special, is_plain = special_text(form), plain_columns(form, columns)
     converted = converters(form.decimal, form.thousands, form.date_format, columns)
     is_text, defused = [column.kind == TEXT and defuse for column in columns], defuser(delimiter)
-    # if there is nothing to aggregate, the value is an empty text
+    # a metric that has no values to aggregate is an empty text, and is written as missing
     is_metric = [column.kind == METRIC for column in columns]
     is_quoted, never = quoted_columns(form, columns), form.quoting == "none"
     order, start, by_line = range(len(columns)), row_start(form), is_read_by_line(form)
@@ -196,8 +196,9 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
             if (
                 is_quoted[i]
                 or (not is_plain[i] and not never and special(value))
-                # With another separator, a spreadsheet could read an earlier field such as -5 and this text
-                # as one cell, and run it as a formula. So the text is in quotes.
+                # If a person opens the file with another separator, a spreadsheet could read an earlier field
+                # such as -5 and this text as one cell, and run the cell as a formula. So write the text in
+                # quotes.
                 or (is_text[i] and not never and any(map(begins_formula, fields)))
             ):
                 value = '"' + value.replace('"', '""') + '"'
@@ -231,7 +232,7 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
     parts = [(column, form.field(column.label)) for column in columns]
     for i, (column, part) in enumerate(parts):
         if part.implied and column.kind == METRIC:
-            converted.pop(i, None)  # the field has no decimal mark, so there is no mark to convert
+            converted.pop(i, None)  # the field has no decimal mark to convert
     encoding, ending = form.encoding, form.line_ending.encode(form.encoding)
     simple = [padding(column, part) for column, part in parts]
     *before, after = form.constants
@@ -254,7 +255,7 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
                 data = text.encode(encoding)
             except UnicodeEncodeError as error:
                 raise _lacking(error, values, columns, encoding, row) from None
-            # If there are as many bytes as characters, every field has its width.
+            # If each character is one byte, every field has its width in bytes.
             if len(data) == length:
                 return data + ending
         return b"".join(slowly(values, row)) + ending
@@ -335,7 +336,7 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
     padding = fill * count
     if part.width > 0:
         return left + data + right + padding
-    # Zeros belong to the number, so they follow its sign.
+    # Zeros are a part of the number, so they come after its sign.
     return left + padding + data + right if part.fill == "0" else padding + left + data + right
 
 
@@ -349,7 +350,7 @@ def converters(
 
     def converter(column: Column) -> Callable[[str, int], str] | None:
         if column.kind == DATE and date_format != "%Y-%m-%d":
-            days: dict[str, str] = {}  # a month has few different dates, so keep the results
+            days: dict[str, str] = {}  # keep the converted dates, because a month has few dates
 
             def convert(value: str, row: int) -> str:
                 if value not in days:

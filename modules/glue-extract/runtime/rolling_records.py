@@ -21,12 +21,12 @@ Records = Callable[[Columns, int], bytes]
 AtOnce = Callable[[Columns, int], bytes | None]
 """Like `Records`, but returns None if the records must be made one by one."""
 
-# Encodings in which the bytes of a text are the bytes of its parts, one after another.
+# Encodings in which the bytes of a text are the bytes of its characters, one after another.
 _STATELESS = re.compile(r"utf-8|ascii|iso8859-\d+|cp\d+|mac-\w+|koi8-\w+|utf-(16|32)-[bl]e")
 
 
 def writer(form: Csv | FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Records:
-    """Return a function that makes records. With `defuse`, no text of a row can run as a formula."""
+    """Return a function that makes records. If `defuse`, no text of a row can run as a formula."""
     single = rolling_record.writer(form, columns, defuse=defuse)
     at_once = _at_once(form, columns, defuse)
 
@@ -34,7 +34,7 @@ def writer(form: Csv | FixedWidth, columns: Sequence[Column], *, defuse: bool) -
         try:
             found = at_once(cells, first) if at_once else None
         except (ExtractError, UnicodeEncodeError):
-            # the records are then made one by one, so that the error names the first wrong record
+            # `single` then makes the records one by one, so that the error names the first wrong record
             found = None
         if found is None:
             rows = enumerate(zip(*cells, strict=True), first)

@@ -16,10 +16,11 @@ from rolling_errors import ExtractError, one_line
 
 DRIVER = "org.postgresql.Driver"
 
-# SQLSTATEs whose messages contain no value: classes of connections, transactions, logins,
-# databases, recovery conflicts, resources, states, operators, the system, its configuration; then rights,
-# the depth of the stack, damaged tables and indexes. The rest of class 42, and 0A, 3F and 54, are left out,
-# because casts of a text to regclass, tsquery or jsonpath fail with these SQLSTATEs and quote the text.
+# SQLSTATEs whose messages contain no value of a row. First classes of SQLSTATEs: connections, transactions,
+# logins, databases, recovery conflicts, resources, states, operators, the system, its configuration. Then
+# single SQLSTATEs: rights, the depth of the stack, damaged tables and indexes. The other SQLSTATEs of the
+# classes 42 and 54, and the classes 0A and 3F, are left out. If a cast of a text to regclass, tsquery or
+# jsonpath fails, it can have such an SQLSTATE, and its message quotes the text.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _SPOKEN = (
     *("08", "25", "28", "3D", "40", "53", "55", "57", "58", "F0"),
@@ -56,8 +57,8 @@ _BY_TEXT = (
     ),
 )
 # The SQLSTATE identifies these errors if the exception of the driver is available. If there is only Spark's
-# summary of a failed task, the text identifies them. The text is English, unless lc_messages of the server is
-# another language. Then `explained` returns its general sentence.
+# summary of a failed task, the text identifies them. The patterns are for English texts. If lc_messages of
+# the server is another language, `explained` returns a general sentence.
 _BY_STATE = (
     (
         "authentication",
@@ -103,8 +104,8 @@ _BEGINNING = re.compile(
     r"(?:No space left on device|\[(?P<condition>[A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\])?"
 )
 
-# Matches from the start of the text, and `words` is the message of the driver. A search further on in the
-# text could find a value of a row that looks like a message.
+# The pattern matches only from the start of the text. Its group `words` is the message of the driver. A
+# search in the rest of the text could find a value of a row that looks like a message.
 _DRIVER_WORDS = re.compile(
     rf"(?:(?:{_CLASS}|Job aborted(?:{_TASK})?|Exception thrown in awaitResult): )*"
     r"(?:org\.postgresql\.util\.)?PSQLException: (?P<words>.*)"
@@ -114,7 +115,8 @@ _DRIVER_WORDS = re.compile(
 def explained(error: Exception, database: Database, *, reads_rows: bool = True) -> ExtractError:
     """Return the error for a failure of the source, of the driver or of Spark.
 
-    `reads_rows` is false for a statement that reads only the catalog. Then the whole message is safe.
+    `reads_rows` is false for a statement that reads only the catalog. The message of such a statement
+    contains no value of a row, so all of it is safe.
     """
     state, texts = _sql_state(error)
     text = "\n".join(texts)
@@ -242,7 +244,7 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
 
 
 def no_tls(database: Database, cause: str) -> ExtractError:
-    """Return the error for a server without TLS. Only a URL can contain another sslmode."""
+    """Return the error for a server without TLS. Only `--database-url` can allow a login without TLS."""
     sentence = f"the database at {database.place} does not support TLS; set ssl = on in its configuration"
     if database.credentials == "--database-url":
         sentence += ". If the network is private, add ?sslmode=disable to the URL instead"
@@ -278,8 +280,8 @@ def _sql_state(error: Exception) -> tuple[str, list[str]]:
 def _of_libpq(error: Exception) -> tuple[str, str]:
     """Return SQLSTATE and text of a psycopg exception, in the form of the JDBC driver.
 
-    For a failed login, libpq has no SQLSTATE. Its own message is about the network. The message of the server
-    follows after a severity such as FATAL.
+    If a login fails, libpq gives no SQLSTATE. A message of libpq itself is about the network. A message of
+    the server comes after a severity such as FATAL.
     """
     text = str(getattr(getattr(error, "diag", None), "message_primary", None) or error)
     state = str(getattr(error, "sqlstate", None) or "")
@@ -323,12 +325,12 @@ def _unspoken(state: str) -> str:
 
 
 def _begins(said: str, pattern: str) -> bool:
-    """Return whether a message begins with a pattern. After the beginning, a message may quote values."""
+    """Return whether a message begins with a pattern. The rest of the message may quote values."""
     return re.match(pattern, said, re.IGNORECASE) is not None
 
 
 def condition_of(text: str) -> str | None:
-    """Return the condition at the beginning of Spark's text of an error.
+    """Return the name of the error condition with which Spark's message begins.
 
     >>> condition_of("[DIVIDE_BY_ZERO] Division by zero.")
     'DIVIDE_BY_ZERO'
@@ -338,15 +340,15 @@ def condition_of(text: str) -> str | None:
 
 def _begun(text: str) -> re.Match[str]:
     begun = _BEGINNING.match(text)
-    assert begun is not None  # the pattern also matches an empty text
+    assert begun is not None  # not None, because the pattern also matches an empty text
     return begun
 
 
 def _kinds(texts: list[str], error: Exception) -> str:
-    """Return the condition and the classes of a Spark error, without its text, which may quote rows.
+    """Return the condition and the class names of a Spark error. Leave out its text, which may quote rows.
 
-    Only the beginning of each text is written by Spark. Later in the text, a value of a row could look like a
-    class.
+    Only the beginning of each text comes from Spark. The rest of the text may contain a value of a row that
+    looks like the name of a class.
     """
     conditions, classes = [], []
     for text in texts:
@@ -362,5 +364,6 @@ def _kinds(texts: list[str], error: Exception) -> str:
 def _without_secret(text: str, database: Database) -> str:
     password = database.properties.get("password", "")
     text = text.replace(password, "***") if password else text
-    # Hide the signature of an IAM token, too, because the token may be newer than the password in `database`.
+    # Also hide the signature of an IAM token, because the text may contain a newer token than the password in
+    # `database`.
     return re.sub(r"X-Amz-Signature=\w+", "X-Amz-Signature=***", text)[:4000]

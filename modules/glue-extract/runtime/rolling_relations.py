@@ -1,4 +1,4 @@
-"""The relations `t0`, `t1`, ...: subqueries for the tables of the source, which the large queries read.
+"""The relations `t0`, `t1`, ...: subqueries on the tables of the source. The large queries read them.
 
 PostgreSQL always runs the SQL of a relation, even if Spark runs the query over the relations. So a relation
 may use all features of PostgreSQL: the range of dates, `width_bucket`, casts, and expressions over one table.
@@ -29,9 +29,9 @@ class Relation:
     """A relation for Spark: a temporary view `name` with the rows of `sql`, which PostgreSQL runs.
 
     Spark casts each column in `types` to the given type. All other columns have the type that the driver
-    reads. The column `part` divides the rows for parallel reads and is dropped afterwards. It is a whole
-    number, or the date column of the entity. For a transform, `columns` are the plain columns of the table,
-    keyed by their names in the view.
+    reads. The column `part` divides the rows for parallel reads and is dropped afterwards. This column is a
+    whole number, or the date column of the entity. For a transform, `columns` are the plain columns of the
+    table, keyed by their names in the view.
     """
 
     name: str
@@ -43,9 +43,9 @@ class Relation:
 
 @dataclass(slots=True)
 class _Used:
-    """The columns of one relation that queries use: SQL of PostgreSQL and the name of the column."""
+    """The columns of one relation that queries use. Each column has an SQL expression and a name."""
 
-    names: dict[tuple[str, str | None], str] = field(default_factory=dict)  # key: expression and Spark type
+    names: dict[tuple[str, str | None], str] = field(default_factory=dict)  # key: SQL, Spark type
     types: dict[str, str] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ class Relations:
     # -- columns ---------------------------------------------------------------------------------------
 
     def key(self, column: Column, other: Column) -> str:
-        """Return a column of a join for the comparison with the other column of the join."""
+        """Return a column of a join in the form that is compared with the column `other`."""
         source = compared(column)
         if self.dialect.is_spark and not (column.type in WHOLE and other.type in WHOLE):
             number = column.category == "N" and other.category == "N"
@@ -93,7 +93,7 @@ class Relations:
         return label if column.type not in WHOLE else self._add(column.alias, plain(column))
 
     def order(self, column: Column) -> str | None:
-        """Return the value to order a column by, or None for a text, which is ordered by its label."""
+        """Return the value that orders a column, or None for a text. A text is ordered by its label."""
         if column.is_text:
             return None
         source = plain(column)
@@ -108,7 +108,7 @@ class Relations:
         return self._add(column.alias, f"dense_rank() OVER (ORDER BY {source} NULLS FIRST)")
 
     def number(self, column: Column) -> str:
-        """Return a column for `render`, which needs exact numbers."""
+        """Return a column as an exact number, for the function `render`."""
         if self.dialect.is_spark and column.category == "N" and column.type not in WHOLE:
             return self._add(column.alias, finite(exact(column)), decimal(column.digits or 0), column=column)
         return self._add(column.alias, exact(column), column=column)
@@ -120,14 +120,15 @@ class Relations:
         if aliases == ["t0"] and not (spark and self.resolved.transform is not None):
             sql = render(node, "postgresql", exact)
             if self._rows == BEGINNING:
-                # A row before the span is in no metric, so its value is NULL. A division by zero in such a
-                # row must not end the run.
+                # No metric contains a row before the span, so the value of such a row is NULL. Without this
+                # rule, a division by zero in such a row would end the run.
                 sql = f"CASE WHEN {plain(self.resolved.date)} >= {self._bound(0)} THEN {sql} END"
             return self._computed("t0", sql, spark_type)
         if not spark or len(aliases) != 1:
             return render(node, self.dialect.name, self.number)
-        # The expression is over one joined table, so PostgreSQL computes it for Spark. For a row that finds
-        # no row in that table, the value is that of an expression over NULLs, for example coalesce(fee, 0).
+        # The expression uses only one joined table, so PostgreSQL computes it for Spark. If the join finds no
+        # row, the columns of this table are NULL, but the value of the expression may not be NULL: for
+        # example coalesce(fee, 0).
         found = self._computed(aliases[0], render(node, "postgresql", exact), spark_type)
         if isinstance(node, Ref):
             return found
@@ -139,15 +140,15 @@ class Relations:
         if not self.dialect.is_spark or spark_type == "boolean":
             return self._add(alias, sql)
         if spark_type == "bigint":
-            # CASE and exact arithmetic can make the value numeric. Without the cast, Spark would read the
-            # value with 18 digits after the point.
+            # With CASE and exact arithmetic, the value can have the type numeric. Without the cast, Spark
+            # would read the value with 18 digits after the point.
             return self._add(alias, f"({sql})::bigint")
         if spark_type == "string":
             return self._add(alias, f"({sql})::text")
         return self._add(alias, finite(f"({sql})::numeric"), spark_type)
 
     def measure(self, index: int) -> str:
-        """Return the SQL of a measure's value: NULL if its filter is not true, 1 for a count of rows."""
+        """Return the SQL of a measure's value: NULL if its filter is not true, 1 if it counts rows."""
         measure = self.resolved.measures[index]
         value, where = measure.value, measure.where
         if where is not None and value is not None and {c.alias for c in measure.columns} == {"t0"}:
@@ -201,7 +202,7 @@ class Relations:
         return f"{self.key(step.rights[0], step.lefts[0])} IS NOT NULL"
 
     def rows_of(self, alias: str, aliases: Sequence[str], inner: Sequence[str] = ()) -> str:
-        """Return the FROM clause of a relation with LEFT JOINs to `aliases`, or inner joins to `inner`."""
+        """Return the FROM clause of `alias`: inner joins to `inner`, LEFT JOINs to all other aliases."""
         self._used_of(alias)
         return f"\n  FROM {alias}{self.joined(aliases, inner)}"
 
@@ -218,7 +219,7 @@ class Relations:
     def unbroken(self, aliases: Sequence[str], among: Sequence[str] | None = None) -> list[str]:
         """Return the conditions that every mandatory join to `aliases` has found its row.
 
-        With `among`, return only the conditions of the joins to these aliases.
+        If `among` is given, return only the conditions of the joins to the aliases in `among`.
         """
         conditions = []
         for must in rolling_joins.mandatory(self.resolved, aliases):
@@ -229,7 +230,7 @@ class Relations:
         return conditions
 
     def counting(self) -> str:
-        """Return the WHERE clause for `where` if it uses joined tables, else an empty text."""
+        """Return a WHERE clause if the condition `where` uses joined tables, or else an empty text."""
         where, aliases = self.resolved.where, rolling_joins.filtered(self.resolved)
         if where is None or not aliases:
             return ""
@@ -322,7 +323,7 @@ class Relations:
         return lines
 
     def _conditions(self) -> list[str]:
-        """Return the conditions of the entity: the range of dates, and `where`.
+        """Return the conditions for entity rows: the range of dates, and `where` if it needs no join.
 
         The range compares the plain date column, so that PostgreSQL can use an index.
         """
@@ -343,7 +344,7 @@ class Relations:
         if self.resolved.date.type != "timestamp with time zone":
             return self._literal(datetime(day.year, day.month, day.day))
         # PostgreSQL's AT TIME ZONE is not used. If clocks are set back at midnight, there are two midnights.
-        # PostgreSQL takes the second, an hour after the month began. Python takes the first.
+        # PostgreSQL takes the second one, an hour after the month began. Python takes the first one.
         return self._literal(datetime(day.year, day.month, day.day, tzinfo=zone(self.resolved.time_zone)))
 
     def _literal(self, moment: datetime) -> str:

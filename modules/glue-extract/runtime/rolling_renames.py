@@ -1,4 +1,4 @@
-"""Find recipients that were swapped, renamed, or got the folder of another recipient since last month."""
+"""Find recipients that were swapped or renamed since last month, or that now have another's folder."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rolling_store import Store
 
 
 def changed(result: Result, store: Store, made: Plan) -> str:
-    """Return a sentence about recipients that differ from the published month before, or "".
+    """Return a sentence about recipients that differ from those of the published month before, or "".
 
     The name of a recipient determines its file and its folder. The manifest also has the key of the
-    recipient's row.
+    recipient's row, so that a new name of the same row is found.
     """
     before = made.period.shift(-1)
     resolved, keys = result.resolved, result.facts.recipient_keys

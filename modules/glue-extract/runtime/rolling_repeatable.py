@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from rolling_nodes import CHOICES, COMPARISONS, Binary, Call, Cast, In, Node, Ref, Text, children, kind, walk
 from rolling_tokens import ExpressionError
 
-# In a date, PostgreSQL reads these words as the time of the run, alone or with a time of day.
+# If a text with one of these words becomes a date, PostgreSQL replaces the word by the day or time of the
+# run. A time of day may stand next to the word.
 _NOW = re.compile(r"\b(now|today|tomorrow|yesterday)\b", re.IGNORECASE)
 
 # These functions belong to the grammar of SQL, so the engine does not look them up in the catalog.
@@ -26,8 +27,8 @@ _SETTLED = (
     "to_timestamp",
 )
 
-# These functions can give another value in a later run, or to another role. For all others, the catalog shows
-# whether their values can change.
+# The functions in CLOCKS and CLOCK_CALLS can give another value in a later run, or to another role. For all
+# other functions, the catalog shows whether their values can change.
 CLOCKS = (
     *("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"),
     *("current_user", "session_user", "user", "current_role", "current_schema", "current_catalog"),
@@ -62,8 +63,8 @@ class Function:
 def check_clocks(node: Node, *, is_text: bool = False) -> None:
     """Refuse a text such as 'now', which PostgreSQL reads as the time of the run.
 
-    `is_text` is true if the value is compared or combined with text. There, these words have no special
-    meaning.
+    `is_text` is true if the value is compared or combined with text. In a text, words such as 'now' have no
+    special meaning.
     """
     match node:
         case Text(value) if not is_text and (found := _NOW.search(value)):

@@ -29,7 +29,7 @@ from rolling_spec_check import COUNTS, read_early, references, wrong
 from rolling_tokens import ExpressionError
 from rolling_types import check_types, is_number
 
-# Partial aggregates that an aggregate needs, apart from the count.
+# For each aggregate of a spec, the partial aggregates that it needs in addition to the count.
 _NEEDS = {
     "avg": frozenset({"sum"}),
     "sum": frozenset({"sum"}),
@@ -37,7 +37,7 @@ _NEEDS = {
     "max": frozenset({"max"}),
     "stddev": frozenset({"sum", "squares"}),
 }
-# A name that needs no quotes, with or without its table.
+# A name that needs no quotes, for example `Amount` or `Loans.Amount`.
 _PLAIN = re.compile(r"[\w$]+(\.[\w$]+)*")
 
 
@@ -49,9 +49,9 @@ def read(spec: Extract, session: Reader) -> Resolved:
 
 
 def from_catalog(spec: Extract, session: Reader) -> Resolved:
-    """Resolve a checked spec without queries on its tables.
+    """Resolve a checked spec, but run no query on its tables.
 
-    For other queries, PostgreSQL can run code of a table's owner with the rights of the session's login.
+    A query on a table can run code of the table's owner with the rights of the session's login.
     """
     catalog = read_tables(session, schemas_of(spec), function_names(read_early(spec)))
     tables = [find_table(spec, name, catalog) for name in (spec.entity, *(join.table for join in spec.joins))]
@@ -62,12 +62,12 @@ def from_catalog(spec: Extract, session: Reader) -> Resolved:
 
 
 def resolve(spec: Extract, catalog: Catalog) -> Resolved:
-    """Return the resolved spec of a checked spec."""
+    """Resolve a checked spec with a catalog that was already read."""
     return _Resolver(spec, _names(spec, catalog)).resolved()
 
 
 def numbers(resolved: Resolved) -> tuple[Column, ...]:
-    """Return the columns whose values the result depends on, except keys and dates."""
+    """Return the columns whose values determine the result, except keys and dates."""
     nodes = [node for measure in resolved.measures for node in (measure.value, measure.where)]
     shown = [*resolved.group_by.values(), *(resolved.listing.columns if resolved.listing else ())]
     return tuple(dict.fromkeys([*columns_of(*nodes, resolved.where, resolved.recipients_where), *shown]))
@@ -198,7 +198,7 @@ class _Resolver:
     # -- expressions -----------------------------------------------------------------------------------
 
     def _parse(self, what: str, text: str, table: str) -> Node:
-        """Return the nodes of an expression. A name without a table is a column of `table`."""
+        """Return the nodes of an expression. A column name without a table name means a column of `table`."""
 
         def column(names: tuple[str, ...]) -> Column:
             if len(names) == 1:
@@ -282,7 +282,7 @@ class _Resolver:
         return Metric(name, metric.aggregate, index, metric.window, scale)
 
     def _as_number(self, name: str, what: str, value: Node, *, is_count: bool) -> tuple[Node, bool]:
-        """Return the value of a metric, and whether it is a number.
+        """Return the value of a metric, and whether this value is a number.
 
         Refuse a value that is not a number, unless the metric is a count.
         """

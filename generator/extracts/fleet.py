@@ -109,7 +109,7 @@ def status(sources: Sequence[str], template: str | None) -> Status:
             try:
                 result.notes |= reached.notes(oldest, newer[-1]) if newer else {}
             except ExtractsError as error:
-                result.problems.append(f"{one.name}: its template has no notes: {error}")
+                result.problems.append(f"{one.name}: the changelog of its template cannot be read: {error}")
     result.notes = dict(sorted(result.notes.items(), key=lambda note: home.parse(note[0]), reverse=True))
     return result
 

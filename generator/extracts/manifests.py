@@ -50,7 +50,7 @@ def _wrong(value: object, shape: Any, name: str) -> str:
     """Return what is wrong with a value, or an empty text."""
     if isinstance(shape, re.Pattern):
         right = value is None or (isinstance(value, str) and shape.fullmatch(value))
-        return "" if right else f"{name} is not a number in quotes"
+        return "" if right else f"{name} must be a number in quotes"
     if isinstance(shape, type):
         right = untrusted.is_count(value) if shape is int else type(value) is shape
         return "" if right else f"{name} is missing or has a wrong type"

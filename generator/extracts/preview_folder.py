@@ -49,8 +49,8 @@ def replace(output: Path, staged: Path) -> None:
         path = files.inside(output, place)
         if os.path.lexists(path) and files.digest(output, place) not in {*old.get(place, ()), new[place]}:
             raise ExtractsError(
-                f"{path} is not the file that a preview wrote. Move the file away, or choose another folder"
-                " with --output."
+                f"{path} was not written by a preview, or was changed later. Move the file away, or choose"
+                " another folder with --output."
             )
     _record(
         output, {place: [*old.get(place, ()), *filter(None, [new.get(place)])] for place in {**old, **new}}

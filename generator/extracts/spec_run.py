@@ -32,8 +32,8 @@ def main() -> None:
     script, database_url = request["script"], request["database_url"]
     if not hasattr(rolling_extract, "Metric"):
         sys.exit(
-            f"{script} is of version {rolling_extract.__version__}, which this tool cannot preview;"
-            " update the project: extracts update"
+            f"{script} uses version {rolling_extract.__version__} of the engine, which this tool cannot"
+            " preview; update the project: extracts update"
         )
     # A preview need not survive a power failure. With fsync, each file would wait for the disk.
     os.fsync = lambda fd: None

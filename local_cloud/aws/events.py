@@ -28,7 +28,7 @@ def close_event_target_permissions() -> None:
         if role is None:
             return "the target has no role"
         if not trusts(role, service, source_arn):
-            return f"{role_arn} does not trust {service} with {source_arn}"
+            return f"the trust policy of {role_arn} does not allow {service} for {source_arn}"
         if not role_may(role_arn, "states:StartExecution", target["Arn"]):
             return f"{role_arn} may not start the state machine"
         return ""

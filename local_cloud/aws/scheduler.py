@@ -75,7 +75,8 @@ def _deliver(target: Body, schedule: Body, scheduled: float) -> None:
         if not role:
             raise Refused(
                 "AccessDeniedException",
-                f"{target.get('RoleArn')} does not trust scheduler.amazonaws.com with {group}",
+                f"the trust policy of {target.get('RoleArn')} does not allow scheduler.amazonaws.com for"
+                f" {group}",
             )
         _call(target, role)
     except Refused as refused:

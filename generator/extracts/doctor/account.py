@@ -161,24 +161,24 @@ def subscriptions(aws: Client, topic: str) -> Iterator[Check]:
             # cancels the subscription.
             if attributes.get("ConfirmationWasAuthenticated") == "false":
                 said = (
-                    f"{address} is confirmed, but every reader of a mail can cancel the subscription with the"
-                    " link in the mail"
+                    f"{address} is confirmed, but each alert mail has a link, and everybody who reads the"
+                    " mail can cancel the subscription with this link"
                 )
                 yield notice("alert mails", said, _authenticated(topic))
             else:
                 yield ok("alert mails", f"{address} is confirmed")
         else:
             remedy = (
-                f"if AWS's mail to {address} is older than two days, apply again. Then confirm the"
-                f" subscription with the token in the link of the mail: {_confirm(topic)}"
+                f"if AWS's mail to {address} is older than two days, apply again to get a new mail. Then"
+                f" confirm the subscription with the token in the link of the newest mail: {_confirm(topic)}"
             )
             yield failed("alert mails", f"{address} is not confirmed and gets no mails", remedy)
 
 
 def _authenticated(topic: str) -> str:
     return (
-        "delete the subscription and apply again. Then confirm it with the token in the link of AWS's mail:"
-        f" {_confirm(topic)}"
+        "delete the subscription and apply again. Then confirm the new subscription with the token in the"
+        f" link of AWS's new mail: {_confirm(topic)}"
     )
 
 

@@ -50,13 +50,13 @@ def checks(project: Path, keys: Mapping[str, Mapping[str, str]] | str) -> Iterat
         yield failed(_NAME, said, "update the project: extracts update")
         return
     found: Result = json.loads(done.stdout)
-    remedy = "set the new key in Terraform, and apply"
+    remedy = "get a new key from the recipient, set it in Terraform, and apply"
     if found["wrong"]:
         yield failed(_NAME, found["wrong"], remedy)
     for warning in found["warnings"]:
         yield failed(_NAME, warning, remedy)
     if not found["wrong"] and not found["warnings"]:
-        yield ok(_NAME, f"{len(found['keys'])} valid for at least 60 days")
+        yield ok(_NAME, f"keys that are valid for at least 60 days: {len(found['keys'])}")
     for key in found["keys"]:
         yield ok(_NAME, key)
 

@@ -30,7 +30,7 @@ def checks(project: Path, known: Values, found: Result, now: datetime) -> Iterat
     if known.time_zone is None:
         yield skipped("time zone", f'the time zone of module "extract" in {main} is unknown')
     elif known.time_zone != name:
-        said = f'{main} has "{known.time_zone}" and {script} has "{name}"'
+        said = f'time_zone is "{known.time_zone}" in {main}, but "{name}" in {script}'
         yield failed("time zone", said, "write the same time_zone in both files")
     else:
         yield ok("time zone", f"{name} in {main} and {script}")

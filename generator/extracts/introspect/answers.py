@@ -67,7 +67,7 @@ def settle(
         steps.append(("group", lambda known: group(own, known)))
     _take(steps, answers, found, choose)
     if answers.get("metric") == measures.COUNT and "aggregate" not in given:
-        found["aggregate"] = Finding("aggregate", "count", "without a metric, the rows are counted")
+        found["aggregate"] = Finding("aggregate", "count", "without a metric, the extract counts the rows")
         answers["aggregate"] = "count"
     _refuse_open(found)
     asked = {key: value for key, value in answers.items() if key != "joins" or given_joins}
@@ -172,7 +172,7 @@ def metric(scope: Scope, given: str | None, aggregate: str | None) -> Finding:
             for measure in measures.measures(scope.entity, scope.links)
         ]
         if not offered or aggregate == "count":
-            return Finding("metric", measures.COUNT, "the rows are counted")
+            return Finding("metric", measures.COUNT, "the extract counts the rows")
         found = single("metric", offered, f"number in {scope.entity.name}")
         notes = [m.note for m in measures.measures(scope.entity, scope.links) if m.note]
         return replace(found, notes=tuple(notes))

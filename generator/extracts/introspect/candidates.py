@@ -14,7 +14,7 @@ from extracts.introspect.measures import Measure, measures
 from extracts.introspect.words import REFERENCE, referred, singular, words
 
 Repeats = Callable[[Table, tuple[str, ...]], bool | None]
-"""Return whether several rows of a table have the same values in these columns, or None if unknown."""
+"""Return whether several rows of the table have the same values in the columns. Return None if unknown."""
 
 # Words in names of columns that contain the time when a row was written, not the time of the fact. Such
 # columns are listed last.

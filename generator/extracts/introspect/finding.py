@@ -79,7 +79,9 @@ def usable(question: str, offered: Sequence[Candidate]) -> tuple[tuple[str, ...]
     if offered and len(refused) == len(offered):
         raise ExtractsError(f"{question}: {refused[0].refusal}")
     names = ", ".join(f'"{candidate.text.rpartition(" = ")[2]}"' for candidate in refused)
-    left_out = f"; left out, because an answer cannot contain the name: {names}" if names else ""
+    left_out = (
+        f"; the list omits these names, because an answer cannot contain them: {names}" if names else ""
+    )
     return tuple(candidate.text for candidate in offered if candidate not in refused), left_out
 
 

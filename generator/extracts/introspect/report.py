@@ -231,7 +231,8 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
                 console.print(f"  {said}{_text(date['advice'])}", soft_wrap=True)
     if len(described) < len(report["entities"]):
         console.print(
-            f"\n[dim]--entity TABLE shows the paths from another of the {len(report['entities'])} tables.[/]"
+            f"\n[dim]To see the paths from another of the {len(report['entities'])} tables,"
+            " use --entity TABLE.[/]"
         )
 
 

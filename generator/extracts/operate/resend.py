@@ -25,7 +25,8 @@ def resend(
     if pushes is None:
         raise ExtractsError(
             f"{deployed.project} has no connector, so the project cannot send a file: recipients download"
-            " from the bucket or over SFTP. The files are still there. Tell the recipient to download again."
+            " from the bucket or over SFTP. The files are still in the bucket. Tell the recipient to download"
+            " again."
         )
     if recipient not in pushes:
         known = ", ".join(sorted(pushes)) or "none"

@@ -253,7 +253,7 @@ def test_error_for_different_time_zones_names_both_files(
     assert [check["text"] for check in found["time zone"]] == [f"Etc/GMT in {main} and {script}"]
     script.write_text(script.read_text().replace("Etc/GMT", "America/Sao_Paulo"))
     [check] = looked(str(project))["time zone"]
-    assert check["text"] == f'{main} has "Etc/GMT" and {script} has "America/Sao_Paulo"'
+    assert check["text"] == f'time_zone is "Etc/GMT" in {main}, but "America/Sao_Paulo" in {script}'
     assert check["remedy"] == "write the same time_zone in both files"
 
 
@@ -387,7 +387,7 @@ def test_doctor_reports_all_pgp_fingerprints_and_a_key_that_expires_soon(
 @pytest.mark.parametrize(
     ("days", "state", "text"),
     [
-        (61, "ok", "1 valid for at least 60 days"),
+        (61, "ok", "keys that are valid for at least 60 days: 1"),
         (-1, "failed", 'the PGP key "laptop" of "first-bank" expired'),
     ],
 )

@@ -145,7 +145,7 @@ def test_report_lists_tables_with_numbers_first_and_views_last(
 def test_all_ambiguous_questions_are_reported_at_once(ledger: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", ledger, "--entity", "vertrieb.order")
     assert done.returncode == 1
-    left_out = 'left out, because an answer cannot contain the name: "Betrag €"'
+    left_out = 'the list omits these names, because an answer cannot contain them: "Betrag €"'
     assert f"metric: 2 candidates, each a number in order; {left_out}" in done.stderr
     assert '    --metric "Betrag"\n' in done.stderr
     assert "date_column: 2 date columns; choose one:" in done.stderr

@@ -61,20 +61,20 @@ def test_error_for_an_ambiguous_question_names_the_candidates_that_cannot_be_ans
 ) -> None:
     done = extracts(*NEW, "--database-url", awkward)
     assert done.stderr.splitlines() == [
-        "✗ entity: 2 candidates, each a table with a date and a metric; left out, because an answer cannot"
-        ' contain the name: "order.lines"; choose one:',
+        "✗ entity: 2 candidates, each a table with a date and a metric; the list omits these names, because"
+        ' an answer cannot contain them: "order.lines"; choose one:',
         '    --entity "sales"',
     ]
     done = extracts(*NEW, "--database-url", awkward, "--entity", "sales")
     assert done.stderr.splitlines() == [
-        "✗ metric: 3 candidates, each a number in sales; left out, because an answer cannot"
-        ' contain the name: "Betrag €", "net; tax"; choose one:',
+        "✗ metric: 3 candidates, each a number in sales; the list omits these names, because an answer"
+        ' cannot contain them: "Betrag €", "net; tax"; choose one:',
         '    --metric "amount"',
-        'date_column: 2 date columns; left out, because an answer cannot contain the name: "day:booked";'
-        " choose one:",
+        "date_column: 2 date columns; the list omits these names, because an answer cannot contain them:"
+        ' "day:booked"; choose one:',
         '    --date-column "day"',
-        "recipient: the paths from sales end at 2 tables; left out, because an answer cannot"
-        ' contain the name: "shops/all.name"; choose one:',
+        "recipient: the paths from sales end at 2 tables; the list omits these names, because an answer"
+        ' cannot contain them: "shops/all.name"; choose one:',
         '    --recipient "town_name = towns.name"',
     ]
 

@@ -189,7 +189,7 @@ def test_template_without_readable_release_notes_does_not_hide_other_projects(
     assert found.notes["1.1.0"] == "- Files can be **teal**."
     if notes is None:
         [problem] = found.problems
-        assert problem.startswith(f"{tmp_path}/bad: its template has no notes: git show: ")
+        assert problem.startswith(f"{tmp_path}/bad: the changelog of its template cannot be read: git show: ")
     else:
         assert (found.problems, found.notes["9.0.0"]) == ([], "- caf\ufffd")
 

@@ -81,7 +81,7 @@ IAM = {
     "characters of a Sid": Probe(statement(Sid="Read1"), statement(Sid="Read-1"), "alpha-numeric"),
     "principals": Probe(trusting(), trusting(Principal={"AWS": []}), "Missing required field Principal"),
     "actions of a trust policy": Probe(trusting(), trusting(Action=[]), "Missing required field Action"),
-    "service of a trust policy's actions": Probe(
+    "service of the actions in a trust policy": Probe(
         trusting(Action=["sts:AssumeRole", "sts:TagSession"]),
         trusting(Action=["sts:AssumeRole", "s3:GetObject"]),
         "AssumeRole policy may only specify STS AssumeRole actions.",

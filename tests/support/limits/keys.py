@@ -41,7 +41,7 @@ KMS = {
 
 SECRETS = {
     "characters of a secret's name": Probe(secret("bank/loans_+=.@!-x"), secret("bank loans"), "-/_+=.@!"),
-    "name of a deleted secret": Probe(
+    "reuse of a deleted secret's name": Probe(
         secret("kept"),
         secret("gone"),
         "scheduled for deletion",
@@ -50,7 +50,7 @@ SECRETS = {
     "size of a secret": Probe(
         secret("a") | {"SecretString": "é" * 32_768}, secret("a") | {"SecretString": "é" * 32_768 + "e"}
     ),
-    "text or bytes of a secret": Probe(
+    "both text and bytes in a secret": Probe(
         secret("a") | {"SecretString": "x"}, secret("a") | {"SecretString": "x", "SecretBinary": b"x"}
     ),
     "days until a secret is deleted": Probe(

@@ -127,7 +127,7 @@ STATES = {
 }
 
 CLOUDWATCH = {
-    "evaluated time of an alarm": Probe(
+    "time that an alarm evaluates": Probe(
         alarm(Period=86_400, EvaluationPeriods=7), alarm(Period=86_400, EvaluationPeriods=8), "a week"
     ),
     "period of an alarm": Probe(alarm(Period=10), alarm(Period=90)),

@@ -50,7 +50,7 @@ def test_valid_manifest_is_returned(tmp_path: Path) -> None:
         ({"files": [{**FILE, "totals": {}}]}, "files.totals.rows is missing or has a wrong type"),
         (
             {"totals": {"rows": 1, "metrics": {"a": {"count": 1, "sum": "1e9"}}}},
-            "totals.metrics.a.sum is not a number in quotes",
+            "totals.metrics.a.sum must be a number in quotes",
         ),
         ({"run_id": 1.5}, "run_id is missing or has a wrong type"),
         ({"undated_rows": int("9" * 4300)}, "undated_rows is missing or has a wrong type"),

@@ -47,8 +47,8 @@ def test_file_of_the_user_is_not_replaced(place: str, tmp_path: Path) -> None:
     with pytest.raises(ExtractsError) as refused:
         publish(tmp_path, {"a.csv": "2", "report.html": "page"})
     assert str(refused.value) == (
-        f"{tmp_path / place} is not the file that a preview wrote. Move the file away, or choose another"
-        " folder with --output."
+        f"{tmp_path / place} was not written by a preview, or was changed later. Move the file away, or"
+        " choose another folder with --output."
     )
     assert files(tmp_path) == {"old.csv": "1", place: "mine"}
 
@@ -56,7 +56,7 @@ def test_file_of_the_user_is_not_replaced(place: str, tmp_path: Path) -> None:
 def test_file_that_the_user_changed_is_neither_replaced_nor_deleted(tmp_path: Path) -> None:
     publish(tmp_path, {"a.csv": "1", "b.csv": "1"})
     (tmp_path / "a.csv").write_text("changed")
-    with pytest.raises(ExtractsError, match=r"a\.csv is not the file that a preview wrote"):
+    with pytest.raises(ExtractsError, match=r"a\.csv was not written by a preview, or was changed later"):
         publish(tmp_path, {"a.csv": "2"})
     publish(tmp_path, {"b.csv": "2"})
     assert files(tmp_path) == {"a.csv": "changed", "b.csv": "2"}
@@ -64,7 +64,7 @@ def test_file_that_the_user_changed_is_neither_replaced_nor_deleted(tmp_path: Pa
 
 def test_folder_with_the_name_of_a_new_file_is_not_deleted(tmp_path: Path) -> None:
     (tmp_path / "a.csv").mkdir()
-    with pytest.raises(ExtractsError, match=r"a\.csv is not the file that a preview wrote"):
+    with pytest.raises(ExtractsError, match=r"a\.csv was not written by a preview, or was changed later"):
         publish(tmp_path, {"a.csv": "2"})
     assert (tmp_path / "a.csv").is_dir()
 

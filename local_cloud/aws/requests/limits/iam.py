@@ -109,7 +109,7 @@ LIMITS = (
     _trust("principals", policies.needs("Principal", "Missing required field Principal")),
     _trust("actions of a trust policy", policies.needs("Action", "Missing required field Action")),
     _trust(
-        "service of a trust policy's actions",
+        "service of the actions in a trust policy",
         policies.values(
             "Action",
             lambda value: str(value).lower().startswith("sts:"),

@@ -140,7 +140,7 @@ LIMITS = (
     Limit(
         "secretsmanager",
         "CreateSecret",
-        "name of a deleted secret",
+        "reuse of a deleted secret's name",
         _kept_name,
         "InvalidRequestException",
         DELETE_SECRET,
@@ -156,7 +156,7 @@ LIMITS = (
     Limit(
         "secretsmanager",
         "CreateSecret PutSecretValue UpdateSecret",
-        "text or bytes of a secret",
+        "both text and bytes in a secret",
         _one_value,
         "InvalidParameterException",
         SECRET,

@@ -66,7 +66,7 @@ def _datapoints(request: Request) -> str | None:
 
 
 LIMITS = (
-    Limit("cloudwatch", "PutMetricAlarm", "evaluated time of an alarm", _span, "ValidationError", ALARM),
+    Limit("cloudwatch", "PutMetricAlarm", "time that an alarm evaluates", _span, "ValidationError", ALARM),
     Limit(
         "cloudwatch",
         "PutMetricAlarm",

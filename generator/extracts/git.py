@@ -40,7 +40,7 @@ def clone(source: str, folder: Path, *options: str) -> None:
 
 
 def read(repository: Path, *arguments: str) -> bytes:
-    """Return the output of a git command that only reads. Do not use `git archive`: it would run filters."""
+    """Return the output of a git command that only reads. No filter runs, not even in `git archive`."""
     return _run(repository, (*_SAFE, *_without_filters(repository)), arguments)
 
 

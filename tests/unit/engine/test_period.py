@@ -31,7 +31,7 @@ def test_invalid_period_is_refused_with_an_example(text: str) -> None:
 
 
 @given(period=periods, months=st.integers(-600, 600))
-def test_period_is_the_same_after_a_shift_and_its_inverse(period: Period, months: int) -> None:
+def test_period_that_is_shifted_by_some_months_and_back_is_unchanged(period: Period, months: int) -> None:
     assert period.shift(months).shift(-months) == period
 
 
@@ -44,13 +44,15 @@ def test_window_ends_on_the_day_before_the_next_period(period: Period, months: i
 
 
 @given(first=periods, count=st.integers(1, 12), months=st.integers(1, 12))
-def test_first_and_last_segment_have_the_bounds_of_the_window(first: Period, count: int, months: int) -> None:
+def test_first_segment_begins_and_last_segment_ends_with_the_window_of_a_period(
+    first: Period, count: int, months: int
+) -> None:
     span = Span(tuple(first.shift(i) for i in range(count)), (months,))
     assert span.bounds[0] == days_of(span.periods[0], months)[0]
     assert span.bounds[-1] == days_of(span.periods[-1], months)[1]
     for period in span.periods:
         numbers = span.numbers(period, months)
-        # Segment n is between bound n-1 and bound n, as in PostgreSQL's `width_bucket`.
+        # Segment n begins at bounds[n - 1] and ends at bounds[n], as in PostgreSQL's `width_bucket`.
         assert span.bounds[numbers[0] - 1] == days_of(period, months)[0]
         assert span.bounds[numbers[-1]] == days_of(period, months)[1]
 
@@ -81,11 +83,11 @@ def test_unknown_time_zone_is_refused(name: str) -> None:
     [
         ("2026-11-01T00:00:00.000000Z", "Etc/GMT"),
         ("2026-10-31T22:00:00.000000Z", "Africa/Johannesburg"),
-        # New York still has daylight saving time on this day.
+        # At midnight, New York still has daylight saving time, so the month ends at 04:00 GMT.
         ("2026-11-01T04:00:00.000000Z", "America/New_York"),
     ],
 )
-def test_period_must_be_over_according_to_the_database_clock(snapshot: str, where: str) -> None:
+def test_period_that_is_not_over_by_the_database_clock_is_refused(snapshot: str, where: str) -> None:
     check_over(Period(2026, 10), snapshot, zone(where))
     inside = datetime.fromisoformat(snapshot) - timedelta(microseconds=1)
     with pytest.raises(ExtractError, match="the period 2026-10 is over by the clock of this job"):

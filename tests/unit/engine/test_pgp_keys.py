@@ -85,7 +85,7 @@ def test_unusable_key_is_refused(gpg: Gpg, made: Callable[[Gpg], str | bytes], s
     assert "Stack" not in str(error.value)
 
 
-def test_only_valid_subkeys_of_a_key_are_used(gpg: Gpg) -> None:
+def test_revoked_and_expired_subkeys_of_a_key_are_not_used(gpg: Gpg) -> None:
     key = gpg.key("several", subkeys=(-1, None, 90, None))
     gpg.revoke_subkey(key, 4)
     _, _, second, third, _ = gpg.fingerprints(key)
@@ -112,17 +112,19 @@ def test_key_that_expires_within_60_days_gives_a_warning(
 
 
 @pytest.mark.parametrize(("first", "then", "warned"), [(-1, 100, False), (100, 30, True)])
-def test_newest_signature_of_a_subkey_sets_its_expiry(gpg: Gpg, first: int, then: int, warned: bool) -> None:
+def test_subkey_expires_on_the_date_in_its_newest_signature(
+    gpg: Gpg, first: int, then: int, warned: bool
+) -> None:
     key = gpg.key("renewed", subkeys=(first,))
     before = Cert.from_bytes(gpg.public(key).encode())
     gpg("--quick-set-expire", key, f"{then + 399}d", gpg.fingerprints(key)[1], at=gpg.made(1))
     after = Cert.from_bytes(gpg.public(key).encode())
-    # GnuPG keeps only the newest signature of a key. A key server keeps all signatures.
+    # A key server keeps all signatures of a key. GnuPG keeps only the newest, so the test merges two states.
     assert bool(read(str(before.merge(after))).warnings) == warned
 
 
 @pytest.mark.parametrize("blocks", [1, 2])
-def test_text_with_a_second_key_is_refused(gpg: Gpg, blocks: int) -> None:
+def test_text_that_contains_two_keys_is_refused(gpg: Gpg, blocks: int) -> None:
     mine, added = gpg.key("mine"), gpg.key("added")
     text = gpg.public(mine, added) if blocks == 1 else f"{gpg.public(mine)}\n{gpg.public(added)}"
     with pytest.raises(ExtractError) as error:
@@ -133,7 +135,7 @@ def test_text_with_a_second_key_is_refused(gpg: Gpg, blocks: int) -> None:
     )
 
 
-def test_run_logs_the_fingerprint_of_each_key(
+def test_fingerprint_of_each_key_is_logged(
     gpg: Gpg, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one, two = gpg.key("one"), gpg.key("two")
@@ -154,7 +156,9 @@ def test_run_logs_the_fingerprint_of_each_key(
     ]
 
 
-def test_keys_of_a_recipient_are_read_from_one_file_or_a_folder(gpg: Gpg, tmp_path: Path) -> None:
+def test_keys_of_a_recipient_are_read_from_its_file_or_from_all_files_in_its_folder(
+    gpg: Gpg, tmp_path: Path
+) -> None:
     one, two, three = (gpg.key(name) for name in ("one", "two", "three"))
     (tmp_path / "Beta.asc").write_text(gpg.public(three))
     (tmp_path / "First Bank").mkdir()
@@ -180,7 +184,7 @@ def test_pgp_keys_with_a_wrong_sha256_are_refused(gpg: Gpg, monkeypatch: pytest.
         rolling_pgp.load(ENCRYPTED, "s3://bucket/keys.json", "0" * 64)
 
 
-def test_keys_without_encryption_and_encryption_without_keys_are_refused(tmp_path: Path) -> None:
+def test_keys_are_required_if_the_spec_has_encryption_and_refused_otherwise(tmp_path: Path) -> None:
     with pytest.raises(ExtractError, match=r"the spec has encryption=Pgp\(\), but there are no PGP keys"):
         rolling_pgp.load(ENCRYPTED, None, None)
     with pytest.raises(ExtractError, match="there are PGP keys, but no file is encrypted"):
@@ -205,7 +209,7 @@ def test_error_for_a_missing_library_says_what_to_install(
         (["--pgp-keys", "keys", "--pgp-keys=mine"], "--pgp-keys is given twice"),
     ],
 )
-def test_run_argument_that_would_change_the_keys_is_refused(arguments: list[str], sentence: str) -> None:
+def test_invalid_argument_for_the_pgp_keys_is_refused(arguments: list[str], sentence: str) -> None:
     with pytest.raises(ExtractError, match=sentence):
         parse(["--output", "s3://b/p", "--connection", "c", *arguments])
 

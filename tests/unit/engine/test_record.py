@@ -1,4 +1,4 @@
-"""Records of a file have the bytes that the recipient prescribes."""
+"""The engine writes the records of a file in the format of the spec, byte for byte."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_german_csv_has_decimal_commas_in_metrics_but_not_in_keys() -> None:
     assert written(form, CELLS) == '"Łódź; Nord";31.10.2026;1234;-1.234.567,50\n'.encode()
 
 
-def test_missing_values_are_written_as_the_text_of_the_option_null() -> None:
+def test_missing_value_is_written_as_the_text_in_the_option_null() -> None:
     form = Csv(null="NULL", header=False)
     assert written(form, [None, None, None, ""]) == b"NULL,NULL,NULL,NULL\r\n"
     assert written(form, ["", "2026-10-31", "1", "0"]) == b",2026-10-31,1,0\r\n"
@@ -78,7 +78,7 @@ def test_texts_and_dates_are_quoted_if_quoting_is_nonnumeric() -> None:
         ),
     ],
 )
-def test_error_for_a_value_that_cannot_be_written_names_row_and_column(
+def test_error_for_a_value_that_the_format_does_not_allow_names_row_and_column(
     form: Csv, cells: list[str | None], message: str
 ) -> None:
     with pytest.raises(ExtractError, match=r'row 7, column "(branch|day)": ') as caught:
@@ -90,7 +90,7 @@ def test_error_for_a_value_that_cannot_be_written_names_row_and_column(
     "text",
     ["=1+1", "\x01=1+1", "\u200b=1", "\u202e-1", "x|=1", "  @x", "\ufeff+1", "x\t=1", "x;\xa0\U000e0041 +1"],
 )
-def test_text_that_a_spreadsheet_would_run_as_a_formula_is_defused(text: str) -> None:
+def test_text_that_a_spreadsheet_would_run_as_a_formula_gets_an_apostrophe(text: str) -> None:
     [row] = csv.reader(io.StringIO(written(Csv(), [text, "2026-10-31", "1", "2"]).decode(), newline=""))
     assert "'" in row[0]
     [row] = csv.reader(
@@ -107,7 +107,7 @@ WIDTHS: dict[str, int | Field] = {
 }
 
 
-def test_fixed_width_file_has_implied_decimals_and_zeros_after_the_sign() -> None:
+def test_field_can_omit_the_decimal_point_and_fill_a_number_with_zeros_after_its_sign() -> None:
     form = FixedWidth(WIDTHS, encoding="iso8859-2", date_format="%Y%m%d")
     assert written(form, CELLS).decode("iso8859-2") == "Łódź; Nord  20261031  001234-0000123456750\r\n"
 
@@ -118,7 +118,7 @@ def test_width_is_in_bytes_for_an_encoding_with_several_bytes_per_character() ->
     assert record[:12].decode() == "Łódź     "  # 7 bytes of text and 5 spaces
 
 
-def test_sign_may_follow_the_number() -> None:
+def test_minus_sign_can_be_at_the_end_of_a_number() -> None:
     form = FixedWidth(WIDTHS | {"branch": 20, "amount": Field(-12, implied=True, sign="trailing")})
     assert written(form, [*CELLS[:3], "-12.50"]).decode().endswith("       1250-\r\n")
 
@@ -136,7 +136,9 @@ def test_sign_may_follow_the_number() -> None:
         ("-12.50", Field(-9, sign="none"), 'a value is negative, but the field has sign="none"'),
     ],
 )
-def test_error_names_a_value_that_does_not_fit(amount: str, part: Field, message: str) -> None:
+def test_error_says_why_a_value_cannot_be_written_into_its_field(
+    amount: str, part: Field, message: str
+) -> None:
     with pytest.raises(ExtractError) as caught:
         written(FixedWidth(WIDTHS | {"amount": part}), ["a", "2026-10-31", "1", amount])
     assert caught.value.sentence == f'row 7, column "amount": {message}'
@@ -147,14 +149,14 @@ def test_header_of_a_fixed_width_file_has_the_widths_of_the_fields() -> None:
     assert header(form, COLUMNS) == b"branch      day       id    amount        \r\n"
 
 
-def test_formula_in_a_fixed_width_file_is_defused() -> None:
+def test_formula_in_a_fixed_width_file_gets_an_apostrophe_before_it() -> None:
     cells = ["=HYPER(1)", "2026-10-31", "1", "0.00"]
     assert written(FixedWidth(WIDTHS), cells)[:12] == b"'=HYPER(1)  "
     assert written(FixedWidth(WIDTHS), cells, defuse=False)[:12] == b"=HYPER(1)   "
 
 
 @pytest.mark.parametrize("text", ['"=1+1",', '\'"-1",', '" =1",'])
-def test_formula_in_quotes_in_a_fixed_width_file_is_defused(text: str) -> None:
+def test_formula_in_quotes_gets_an_apostrophe_at_the_start_of_its_fixed_width_field(text: str) -> None:
     record = written(FixedWidth(WIDTHS), [text, "2026-10-31", "1", "0.00"])
     assert record.startswith(f"'{text}".encode())
 
@@ -166,18 +168,18 @@ def test_control_character_in_a_fixed_width_file_is_refused(mark: str) -> None:
 
 
 @pytest.mark.parametrize("delimiter", ["~", "^", ":", "]", "-"])
-def test_formula_after_a_delimiter_inside_a_value_is_defused(delimiter: str) -> None:
+def test_formula_after_a_delimiter_inside_a_value_gets_an_apostrophe_before_it(delimiter: str) -> None:
     record = written(Csv(delimiter=delimiter), [f"x{delimiter}=1+1", "2026-10-31", "1", "2"]).decode()
     assert f"{delimiter}'=1+1" in record
 
 
 @pytest.mark.parametrize("delimiter", [".", "-"])
-def test_number_or_date_with_the_delimiter_in_it_is_quoted(delimiter: str) -> None:
+def test_number_or_date_that_contains_the_delimiter_is_quoted(delimiter: str) -> None:
     record = written(Csv(delimiter=delimiter), CELLS).decode()
     assert next(csv.reader([record], delimiter=delimiter)) == CELLS
 
 
-def test_text_that_equals_the_option_null_is_quoted_or_refused() -> None:
+def test_text_that_equals_the_option_null_is_quoted_or_refused_if_quoting_is_none() -> None:
     form = Csv(null="NULL")
     assert written(form, ["NULL", None, "1", ""]) == b'"NULL",NULL,1,NULL\r\n'
     assert written(Csv(null="NULL", quoting="all"), ["NULL", None, "1", ""]) == b'"NULL",NULL,"1",NULL\r\n'
@@ -186,7 +188,7 @@ def test_text_that_equals_the_option_null_is_quoted_or_refused() -> None:
 
 
 @pytest.mark.parametrize("address", ["x", "é"])
-def test_missing_value_is_never_filled_with_zeros(address: str) -> None:
+def test_field_of_a_missing_value_is_filled_with_spaces_and_not_with_zeros(address: str) -> None:
     widths: dict[str, int | Field] = {
         "branch": 3,
         **dict.fromkeys(("day", "id", "amount"), Field(-4, fill="0")),
@@ -195,12 +197,12 @@ def test_missing_value_is_never_filled_with_zeros(address: str) -> None:
     assert record[len("ab" if address == "é" else "abc") :] == " " * 12 + "\r\n"
 
 
-def test_error_names_a_column_title_that_does_not_fit() -> None:
+def test_error_names_the_column_whose_title_is_longer_than_its_field() -> None:
     with pytest.raises(ExtractError, match=r'^header, column "branch": a value has 6 bytes in utf-8'):
         header(FixedWidth(WIDTHS | {"branch": 5}, header=True), COLUMNS)
 
 
-def test_constants_are_between_the_fields_of_a_fixed_width_file() -> None:
+def test_fixed_width_file_can_have_constants_before_and_between_and_after_its_fields() -> None:
     fields: dict[str, int | Field | str] = {
         "type": "D",
         "branch": 5,
@@ -220,7 +222,7 @@ def test_constants_are_between_the_fields_of_a_fixed_width_file() -> None:
     assert header(form, COLUMNS) == b" branch day       id    amount     \r\n"
 
 
-def test_rows_of_a_csv_file_begin_with_the_record_type() -> None:
+def test_each_row_of_a_csv_file_begins_with_the_record_type_of_the_format() -> None:
     form = Csv(delimiter="|", header=False, record_type="DTL")
     cells = ["North", "2026-10-31", "12", "7.50"]
     assert written(form, cells) == b"DTL|North|2026-10-31|12|7.50\r\n"
@@ -230,14 +232,14 @@ def test_rows_of_a_csv_file_begin_with_the_record_type() -> None:
     assert single([None], 1) == b"D,\r\n"
 
 
-def test_option_null_of_a_field_can_be_zeros() -> None:
+def test_missing_value_is_written_as_zeros_if_the_option_null_of_its_field_is_zeros() -> None:
     zeros = Field(-6, fill="0", null="0")
     form = FixedWidth({"branch": 3, "day": Field(8, null="00000000"), "id": zeros, "amount": zeros})
     assert written(form, [None, None, None, ""]) == b"   00000000000000000000\r\n"
     assert written(form, ["é", None, None, ""]) == "é 00000000000000000000\r\n".encode()
 
 
-def test_zeros_can_fill_a_text_of_digits_such_as_an_account_number() -> None:
+def test_text_can_be_filled_with_zeros_only_if_it_has_only_digits() -> None:
     form = FixedWidth({"branch": Field(-8, fill="0"), "day": 10, "id": -4, "amount": -5})
     assert written(form, ["4711", "2026-10-31", "1", "2"])[:8] == b"00004711"
     assert written(form, [None, "2026-10-31", "1", "2"])[:8] == b" " * 8
@@ -255,20 +257,22 @@ def test_zeros_can_fill_a_text_of_digits_such_as_an_account_number() -> None:
         Csv(record_type="D", quoting="all"),
     ],
 )
-def test_control_character_is_refused_in_a_file_that_is_read_line_by_line(form: Csv, ends: str) -> None:
-    """Without this refusal, a value could look like another record, such as a trailer."""
+def test_control_character_is_refused_in_a_csv_file_with_a_record_type_or_with_quoting_none(
+    form: Csv, ends: str
+) -> None:
+    """A program may read these files line by line, so a line break in a value could begin a false record."""
     with pytest.raises(ExtractError, match=r"row 7, column \"branch\": a value has a (control|delimiter)"):
         written(form, [f"x{ends}T", *CELLS[1:]])
 
 
-def test_text_with_a_next_line_character_is_quoted_in_mainframe_encodings() -> None:
+def test_text_with_the_character_u_0085_is_quoted_in_mainframe_encodings() -> None:
     assert written(Csv(encoding="cp037"), ["x\x85y", *CELLS[1:]]).startswith('"x\x85y",'.encode("cp037"))
     assert written(Csv(), ["x\x85y", *CELLS[1:]]).startswith("x\x85y,".encode())
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
-def test_text_after_a_negative_number_is_quoted(delimiter: str) -> None:
-    """A spreadsheet with another separator reads the number and the text as one formula: `-5,0*A1`."""
+def test_each_text_that_follows_a_negative_number_in_a_row_is_quoted(delimiter: str) -> None:
+    """Without quotes, a spreadsheet with another separator reads one formula: `-5,0*A1`."""
     columns = [Column("id", NUMBER), Column("day", DATE), Column("name", TEXT), Column("city", TEXT)]
     record = writer(Csv(delimiter=delimiter), columns, defuse=True)
     for number, quote in (("-5", '"'), ("5", "")):
@@ -276,6 +280,6 @@ def test_text_after_a_negative_number_is_quoted(delimiter: str) -> None:
         assert record([number, "2026-10-31", "0*A1", "Cape Town"], 1) == f"{expected}\r\n".encode()
 
 
-def test_text_before_a_negative_number_is_not_quoted() -> None:
+def test_text_that_precedes_a_negative_number_in_a_row_is_not_quoted() -> None:
     record = writer(Csv(), [Column("name", TEXT), Column("amount", METRIC)], defuse=True)
     assert record(["First Bank", "-5.00"], 1) == b"First Bank,-5.00\r\n"

@@ -1,4 +1,4 @@
-"""Records that are made together equal records that are made one by one. Both ways refuse the same values."""
+"""The writer of many rows returns the same bytes, or raises the same error, as the writer of one row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = [
     *(Column("branch", TEXT), Column("day", DATE), Column("id", NUMBER)),
     *(Column("amount", METRIC), Column("period", OTHER)),
 ]
-# An example uses only one kind of special characters. Otherwise most examples would be refused.
+# The texts of one example use only one of these alphabets, because the writer would refuse most mixed texts.
 ALPHABETS = ["ab1", "12", "ab ;|'", 'a,"', "a=-", "a+\t", "a\r\n", "a\x85", "aé", "aŁ"]
 
 
@@ -86,10 +86,10 @@ def outcome(work: Callable[[], bytes]) -> bytes | str:
     defuse=st.booleans(),
     step=st.sampled_from([1, -1]),
 )
-def test_records_that_are_made_together_equal_records_that_are_made_one_by_one(
+def test_writer_of_many_rows_returns_the_same_bytes_or_error_as_the_writer_of_one_row(
     form: Csv | FixedWidth, rows: list[tuple[str | None, ...]], defuse: bool, step: int
 ) -> None:
-    step = step if isinstance(form, Csv) else 1  # a step of -1 writes the columns from the last to the first
+    step = step if isinstance(form, Csv) else 1  # -1 reverses the order of the columns
     columns, rows = COLUMNS[::step], [row[::step] for row in rows]
     single = rolling_record.writer(form, columns, defuse=defuse)
     many = rolling_records.writer(form, columns, defuse=defuse)
@@ -98,7 +98,9 @@ def test_records_that_are_made_together_equal_records_that_are_made_one_by_one(
 
 
 @given(texts=st.lists(st.none() | st.sampled_from(["", "a", "a,b"]), min_size=1))
-def test_records_of_one_field_are_never_empty(texts: list[str | None]) -> None:
+def test_writers_of_many_rows_and_of_one_row_agree_for_a_file_with_one_column(
+    texts: list[str | None],
+) -> None:
     single = rolling_record.writer(Csv(), COLUMNS[:1], defuse=True)
     many = rolling_records.writer(Csv(), COLUMNS[:1], defuse=True)
     assert many([texts], 1) == b"".join(single([text], 1) for text in texts)

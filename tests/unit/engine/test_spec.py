@@ -62,7 +62,7 @@ def test_valid_spec_is_accepted(changes: dict[str, Any]) -> None:
 
 
 def made(cls: Any, *positional: Any, **named: Any) -> Any:
-    """Return an object with fields that a type checker would refuse."""
+    """Call a class of the spec with any arguments, also with arguments that a type checker would refuse."""
     return cls(*positional, **named)
 
 
@@ -88,11 +88,11 @@ def made(cls: Any, *positional: Any, **named: Any) -> Any:
         ({}, "run needs an Extract, not {}"),
     ],
 )
-def test_wrong_fields_are_reported_in_one_sentence(spec: object, sentence: str) -> None:
+def test_unknown_missing_or_repeated_field_is_reported_in_one_sentence(spec: object, sentence: str) -> None:
     assert refusal(spec).startswith(sentence)
 
 
-def test_run_with_wrong_fields_ends_with_the_error_message(tmp_path: Path) -> None:
+def test_unknown_field_in_the_spec_ends_the_run_with_an_error_message(tmp_path: Path) -> None:
     arguments = [
         "--period",
         "2026-10",
@@ -162,7 +162,7 @@ def test_run_with_wrong_fields_ends_with_the_error_message(tmp_path: Path) -> No
         (metric("sum", "now() - day"), 'the expression "now() - day" of metric "x" depends on now()'),
         (metric("sum", "Bank.(x)"), 'the expression "Bank.(x)" of metric "x" has "(" (character 6) where'),
         (metric("sum", "x", where="a ="), 'where="a =" of metric "x" ends where a value should follow'),
-        # Contradictions between fields of the spec, and between its columns.
+        # Fields of the spec that are missing or contradict each other, and wrong names of columns.
         (
             {"metrics": None},
             'metrics is missing; write for example metrics={"amount_sum": Metric("sum", "Amount")}',
@@ -260,7 +260,7 @@ JUNK: tuple[object, ...] = (
 
 
 @pytest.mark.parametrize("field", [name for name in Extract.__dataclass_fields__ if name != "fault"])
-def test_invalid_value_in_a_field_raises_only_extract_error(field: str) -> None:
+def test_invalid_value_in_a_field_raises_no_exception_except_extract_error(field: str) -> None:
     for junk in JUNK:
         changes: dict[str, Any] = {field: junk}
         with contextlib.suppress(ExtractError):  # some of these values are valid, for example where=None

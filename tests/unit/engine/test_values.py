@@ -1,4 +1,4 @@
-"""The conversion of exact aggregates to text."""
+"""The engine converts exact aggregates to the text in the files."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_random_quotients_are_rounded_as_in_the_module_decimal() -> None:
         assert not (text.startswith("-") and expected == 0)
 
 
-def test_truncated_quotient_that_is_slightly_below_a_half_is_rounded_up() -> None:
+def test_quotient_that_is_below_a_half_only_because_it_was_truncated_is_rounded_up() -> None:
     third = scaled("0." + "3" * 60, 60)
     assert rounded(third * 3 + 5 * 10**59 - 10**60, 10**60, 0, 60) == "1"
     assert rounded(5 * 10**59 - 10**19, 10**60, 0, 60) == "1"
@@ -57,7 +57,9 @@ def test_truncated_quotient_that_is_slightly_below_a_half_is_rounded_up() -> Non
 @pytest.mark.parametrize(
     ("text", "digits", "number"), [("-0.5", 2, -50), ("7", 1, 70), ("1.500", 1, 15), ("-0.05", 2, -5)]
 )
-def test_number_as_text_is_converted_to_units_of_its_last_digit(text: str, digits: int, number: int) -> None:
+def test_text_of_a_number_is_multiplied_by_a_power_of_ten_and_converted_to_an_integer(
+    text: str, digits: int, number: int
+) -> None:
     assert scaled(text, digits) == number
 
 
@@ -85,13 +87,13 @@ def test_number_that_is_too_long_is_reported_in_one_sentence() -> None:
         (100, 0, 0, 1, "100"),
     ],
 )
-def test_sum_has_the_digits_of_its_type_or_no_zeros_at_the_end(
+def test_sum_has_as_many_decimal_digits_as_its_type_or_else_no_zeros_at_the_end(
     number: int, digits: int, known: int | None, divisor: int, text: str
 ) -> None:
     assert plain(number, digits, known, divisor) == text
 
 
-def test_standard_deviation_is_rounded_once() -> None:
+def test_standard_deviation_equals_the_exact_value_rounded_half_up() -> None:
     numbers = random.Random(3)
     write = formatter(metric("stddev", scale=6), AMOUNT, 2)
     for _ in range(300):

@@ -41,10 +41,10 @@ def named(limit: Limit) -> str:
 
 
 def holding(held: Any) -> Callable[..., Any]:
-    """Return a stub for a function of `limits.state`.
+    """Return a function that replaces a function of `limits.state` and returns the state `held`.
 
-    For a tuple, the stub returns whether the tuple contains the name. For a dict, it returns the value of
-    the name.
+    If `held` is a tuple, the function returns whether the tuple contains the requested name. If `held` is a
+    dict with this name as a key, the function returns the value of the key.
     """
 
     def answer(*asked: str) -> Any:
@@ -69,7 +69,9 @@ def assert_refused(limit: Limit, refusal: Refusal | None) -> str:
 
 
 @pytest.mark.parametrize("limit", OTHERS, ids=named)
-def test_value_above_the_limit_is_refused(limit: Limit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_value_at_the_limit_is_accepted_and_value_above_the_limit_is_refused(
+    limit: Limit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     probe = PROBES[limit.service][limit.name]
     for name, held in probe.state.items():
         monkeypatch.setattr(state, name, holding(held))
@@ -130,7 +132,7 @@ def test_flexible_execution_needs_glue_3_or_newer(version: str, accepted: bool) 
     assert (refusal is None) == accepted
 
 
-def test_text_in_place_of_a_number_is_refused() -> None:
+def test_parameter_that_must_be_a_number_cannot_be_a_text() -> None:
     parameters = {"QueueName": "x", "Attributes": {"MessageRetentionPeriod": "two weeks"}}
     refusal = limits.check(Request("sqs", "CreateQueue", parameters, "", "eu-west-1"))
     assert refusal is not None
@@ -156,7 +158,7 @@ def test_every_limit_has_a_source(limit: Limit) -> None:
     assert limit.source.address.startswith(("https://docs.aws.amazon.com/", "https://github.com/"))
 
 
-def test_operations_without_limits_are_accepted() -> None:
+def test_request_of_an_operation_without_limits_is_accepted() -> None:
     assert limits.check(Request("iam", "GetRole", {"RoleName": "x" * 65}, "", "eu-west-1")) is None
 
 

@@ -7,7 +7,7 @@ import socket
 from local_cloud import processes
 
 
-def test_port_answers_only_while_a_server_listens() -> None:
+def test_connection_to_a_port_succeeds_only_while_a_server_listens_on_it() -> None:
     with socket.create_server((processes.LOOPBACK, 0)) as server:
         port = server.getsockname()[1]
         assert processes.answers(port)

@@ -17,10 +17,11 @@ LINE = r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*"
         (TAG, "Żyrardów & co", False),
         (r"[\w+=,.@-]+", "a-role", True),
         (r"[\w+=,.@-]+", "Łódź", False),  # \w matches only ASCII letters, and Ł and ź are not ASCII
-        (r"[\w+=,.@-]+", "a role", False),  # the whole value must match, even without an anchor
+        # A pattern must match the whole value, even if the pattern has no ^ and $.
+        (r"[\w+=,.@-]+", "a role", False),
         (r"^[0-9a-zA-Z-_.]+$", "a-b_c.d", True),
         (r"^[0-9a-zA-Z-_.]+$", "a\n", False),
-        (r"[\w- ]*", "a-b c", True),  # a hyphen after a shorthand is a literal
+        (r"[\w- ]*", "a-b c", True),  # the hyphen after \w is a literal hyphen
         (r"[\w- ]*", "a+b", False),
         (r"[\S\s]*", "a\n\u00a0", True),
         (r"\S+", "a\u00a0", True),  # the no-break space is not an ASCII blank, so \S matches it
@@ -32,5 +33,7 @@ LINE = r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*"
         (r"[a-z[]+", "a[", True),
     ],
 )
-def test_value_matches_a_pattern_as_in_java(pattern: str, value: str, expected: bool) -> None:
+def test_pattern_matches_the_same_values_in_python_as_in_java(
+    pattern: str, value: str, expected: bool
+) -> None:
     assert patterns.matches(pattern, value) is expected

@@ -1,4 +1,4 @@
-"""The local cloud checks parameters against the shapes of AWS's service models, at every depth."""
+"""The local cloud checks parameters against the shapes of AWS's service models, also in nested lists."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from local_cloud.aws.requests import models, shapes
 
 
 def faults(service: str, operation: str, **parameters: Any) -> list[tuple[str, str]]:
-    """Check a call, and return the path and the kind of each fault."""
+    """Check the parameters of a call. Return the path and the kind of each fault in the parameters."""
     shape = models.service(service).operation_model(operation).input_shape
     return [(".".join(fault.path), fault.kind) for fault in shapes.validator(shape)(parameters)]
 
 
-def test_every_item_of_a_list_is_checked_and_a_fault_has_the_number_of_its_item() -> None:
+def test_path_of_a_fault_in_a_list_contains_the_number_of_the_list_item() -> None:
     tags = [{"Key": "a", "Value": "b"}, {"Key": "k" * 129, "Value": "b"}, {"Key": "a"}]
     assert faults("iam", "TagRole", RoleName="loans", Tags=tags) == [
         ("tags.2.member.key", "length"),
@@ -21,7 +21,7 @@ def test_every_item_of_a_list_is_checked_and_a_fault_has_the_number_of_its_item(
     ]
 
 
-def test_items_are_checked_in_a_list_of_texts_and_in_a_nested_list() -> None:
+def test_each_item_of_a_list_of_texts_and_of_a_nested_list_is_checked() -> None:
     given = {"KeyId": "k", "Operations": ["Decrypt", "Dream"], "GranteePrincipal": "p"}
     assert faults("kms", "CreateGrant", **given) == [("operations.2.member", "enum")]
     conditions = {"Logical": "AND", "Conditions": [{"JobName": "loans"}, {"JobName": ""}]}

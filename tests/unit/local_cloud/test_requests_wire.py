@@ -66,9 +66,10 @@ INDISTINCT = {
 
 
 def sample(shape: Any, outside: tuple[str, ...] = ()) -> Any:
-    """Return a value of the shape with all members.
+    """Return an example value of the shape, which has a value for each member.
 
-    A union has only its first member. Members that contain the same shape again are left out.
+    The value of a union has only the first member. Members that contain one of the outer shapes are left
+    out, so that the value is finite.
     """
     inside = (*outside, shape.name)
     if shape.type_name == "structure" and shape.is_document_type:
@@ -127,7 +128,9 @@ def test_patterns_of_aws_compile_in_python(service: str) -> None:
 
 
 @pytest.mark.parametrize(("service", "protocol"), PROTOCOLS)
-def test_parameters_of_requests_are_decoded(service: str, protocol: str) -> None:
+def test_parameters_decoded_from_a_request_equal_the_parameters_that_boto3_sent(
+    service: str, protocol: str
+) -> None:
     model = models.service(service)
     for name in set(model.operation_names) - INDISTINCT:
         operation = model.operation_model(name)
@@ -141,7 +144,9 @@ def test_parameters_of_requests_are_decoded(service: str, protocol: str) -> None
 
 
 @pytest.mark.parametrize("signed", ["header", "query"])
-def test_service_and_region_are_read_from_header_and_presigned_query(signed: str) -> None:
+def test_service_and_region_are_read_from_the_header_or_from_the_presigned_url(
+    signed: str,
+) -> None:
     credential = "AKIA/20261101/eu-west-1/s3/aws4_request"
     query = urlencode({"X-Amz-Credential": credential}) if signed == "query" else ""
     headers = {"authorization": f"AWS4-HMAC-SHA256 Credential={credential}"} if signed == "header" else {}

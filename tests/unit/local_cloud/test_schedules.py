@@ -62,7 +62,9 @@ def test_invalid_cron_expressions_are_refused(expression: str) -> None:
         ("cron(10-30/4 0 1 * ? *)", 4),
     ],
 )
-def test_gap_of_a_schedule_is_the_shortest_time_between_two_runs(expression: str, minutes: int) -> None:
+def test_gap_of_a_schedule_is_the_shortest_number_of_minutes_between_two_runs(
+    expression: str, minutes: int
+) -> None:
     assert schedules.gap(expression) == minutes
 
 

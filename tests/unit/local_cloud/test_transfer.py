@@ -14,7 +14,7 @@ DETAILS = {"VpcId": "vpc-1", "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg
 
 
 class Servers:
-    """One server, with the VPC endpoints that were created and deleted for it."""
+    """One server, and the list `endpoints` of the VPC endpoints that exist for this server."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.server: dict[str, Any] = {"ServerId": "s-1", "EndpointType": "PUBLIC"}
@@ -59,7 +59,7 @@ def test_update_of_a_server_in_a_vpc_keeps_its_endpoint(servers: Servers) -> Non
     assert servers.endpoints == ["vpce-1"]
 
 
-def test_server_that_becomes_public_has_no_endpoint(servers: Servers) -> None:
+def test_vpc_endpoint_is_deleted_if_an_update_makes_the_server_public(servers: Servers) -> None:
     servers.create(EndpointType="VPC", EndpointDetails=DETAILS)
     servers.update(EndpointType="PUBLIC")
     assert "EndpointDetails" not in servers.server

@@ -14,7 +14,7 @@ def due(at: str) -> dict[str, Any]:
 
 def test_due_month_is_correct_on_every_day_of_a_year() -> None:
     since = date(2027, 12, 2)
-    for number in range(400):  # a leap year, with the days before and after it
+    for number in range(400):  # all days of the leap year 2028 and some days of 2027 and 2029
         day = date(2027, 12, 3) + timedelta(days=number)
         if day.day == 2:
             assert due(f"{day}T05:59:59Z")["day"] == f"{since}", day

@@ -1,4 +1,4 @@
-"""The program `facts.jsonata` returns kind, period, reason and state of an event, and recovered failures."""
+"""The program `facts.jsonata` returns the kind, period, reason, state and recovered failures of an event."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.mail_programs import CONFIG, crawler, execution, facts, glue,
 
 
 def test_null_in_an_execution_is_the_same_as_a_missing_value() -> None:
-    # Step Functions sends null for an absent field:
+    # If an execution has no cause, error or input, Step Functions sends null in this field:
     # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     found = facts(execution(cause=None, error=None, input=None, status="TIMED_OUT"))
     assert found["why"] == "delivery: the run exceeded its timeout"
@@ -52,20 +52,20 @@ WORDS = ["true", "TRUE", "1", "yes", "on", "", "maybe", "false", "False", "0", "
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_alerts_and_engine_read_the_dry_run_argument_in_the_same_way(word: str) -> None:
+def test_mail_program_and_engine_agree_which_values_of_dry_run_mean_a_dry_run(word: str) -> None:
     run = {"Arguments": {"--period": "2026-10", "--dry-run": word}}
     ended = facts(job(state="SUCCEEDED"), run=run)["keys"]
     try:
         dry = rolling_arguments.parse(["--connection", "c", "--output", "o", "--dry-run", word]).dry_run
     except ExtractError:
-        dry = True  # such a run fails, so it must not count as a publication
+        dry = True  # the engine refuses the value, so the run fails and publishes nothing
     assert ended == ([] if dry else ["2026-10", "missing 2026-10"])
 
 
 @pytest.mark.parametrize(
     ("argument", "value", "ends"),
     [
-        ("--output", "s3://other/loans", True),  # Glue ignores this argument, because it is non-overridable
+        ("--output", "s3://other/loans", True),  # `--output` is non-overridable, so Glue ignores the value
         ("--dry-run=true", "", False),
         ("--other", "--dry-run=true", False),
         ("--restate", "--dry-run", False),
@@ -79,7 +79,7 @@ def test_alerts_and_engine_read_the_dry_run_argument_in_the_same_way(word: str) 
         ("--reason", "--see ticket 7", True),
     ],
 )
-def test_only_a_run_that_publishes_marks_a_failure_as_recovered(
+def test_failure_is_marked_as_recovered_only_by_a_run_that_publishes(
     argument: str, value: str, ends: bool
 ) -> None:
     run = {"Arguments": {"--period": "2026-10", argument: value}}
@@ -87,7 +87,7 @@ def test_only_a_run_that_publishes_marks_a_failure_as_recovered(
     assert found["keys"] == (["2026-10", "missing 2026-10"] if ends else [])
 
 
-# Characters that Python or JavaScript treats as spaces, other control characters, and invisible characters.
+# Control characters, spaces and invisible characters. Python and JavaScript treat some of them differently.
 BLANKS = [*map(chr, range(0x21)), *"\x7f\x85\xa0\u1680\u2000\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"]
 
 
@@ -105,7 +105,7 @@ BLANKS = [*map(chr, range(0x21)), *"\x7f\x85\xa0\u1680\u2000\u200a\u200b\u2028\u
     ],
     ids=str,
 )
-def test_run_marks_only_failures_of_its_published_months_as_recovered(
+def test_failures_are_marked_as_recovered_only_for_the_months_that_the_run_published(
     given: dict[str, str], blank: str
 ) -> None:
     arguments = {name: value.format(blank) for name, value in given.items()}
@@ -114,13 +114,13 @@ def test_run_marks_only_failures_of_its_published_months_as_recovered(
     try:
         parsed = rolling_arguments.parse(["--connection", "c", "--output", "o", *line])
     except ExtractError:
-        return  # such a run fails, so no event says that it succeeded
+        return  # the engine refuses the arguments, so the run fails and has no event with SUCCEEDED
     months = [str(month) for month in parsed.periods(datetime(2026, 11, 1, tzinfo=UTC), UTC)]
     assert {key.removeprefix("missing ") for key in ended} <= {*months, "2026-08 to 2026-09"}
 
 
 @pytest.mark.parametrize("value", ["2026-09\u00a0", "\u00a0", "2026-9", "09/2026"])
-def test_run_with_an_unclear_period_marks_no_failure_as_recovered(value: str) -> None:
+def test_no_failure_is_marked_as_recovered_if_the_period_of_the_run_is_invalid(value: str) -> None:
     assert facts(job(state="SUCCEEDED"), run={"Arguments": {"--period": value}})["keys"] == []
 
 
@@ -133,18 +133,20 @@ def test_run_with_an_unclear_period_marks_no_failure_as_recovered(value: str) ->
         ("till_bank-loans_push", "receipts"),
     ],
 )
-def test_state_machine_failure_has_kind_delivery_only_with_the_push_prefix(name: str, kind: str) -> None:
+def test_failed_execution_has_kind_delivery_only_if_its_state_machine_arn_has_the_push_prefix(
+    name: str, kind: str
+) -> None:
     assert facts(execution(name))["kind"] == kind
 
 
-def test_successful_run_with_unknown_arguments_marks_no_failure_as_recovered() -> None:
-    # The run may have been a dry run or a run for another month.
+def test_no_failure_is_marked_as_recovered_if_the_arguments_of_the_run_are_unknown() -> None:
+    # Without its arguments, the run may have been a dry run or a run for another month.
     assert facts(job(state="SUCCEEDED"), run={})["keys"] == []
     assert facts(job(state="SUCCEEDED"), run={"Id": "jr_0123"})["keys"] == ["2026-10", "missing 2026-10"]
     assert facts(job(), run={})["period"] == "2026-10"
 
 
-def test_state_machine_failure_has_kind_receipts_if_there_are_no_connectors() -> None:
+def test_failed_execution_has_kind_receipts_if_the_extract_has_no_connectors() -> None:
     assert facts(execution(), config=CONFIG | {"push_arn_prefix": ""})["kind"] == "receipts"
 
 
@@ -154,10 +156,10 @@ def sent(key: object, /, **other: object) -> str:
 
 
 MANIFEST = "loans/_manifests/2026-09.json"
-NO_PREFIX = CONFIG | {"manifest_prefix": ""}  # as in a module without the input `target`
+NO_PREFIX = CONFIG | {"manifest_prefix": ""}  # as in a module whose caller does not set `target`
 
 
-def test_successful_delivery_marks_only_the_failure_of_its_manifest_as_recovered() -> None:
+def test_only_a_failed_delivery_of_the_same_connector_and_month_is_marked_as_recovered() -> None:
     given = sent(MANIFEST, note="2026-10.json", key="loans/_manifests/2026-10.json")
     event = execution(status="SUCCEEDED", input=given)
     assert facts(event)["keys"] == ["delivery bank-loans_push_karoo 2026-09"]
@@ -182,7 +184,9 @@ def test_successful_delivery_marks_only_the_failure_of_its_manifest_as_recovered
         None,
     ],
 )
-def test_delivery_without_a_manifest_of_the_extract_marks_no_failure_as_recovered(given: str | None) -> None:
+def test_no_failure_is_marked_as_recovered_if_the_delivery_names_no_manifest_of_the_extract(
+    given: str | None,
+) -> None:
     found = facts(execution(status="SUCCEEDED", input=given))
     assert (found["keys"], found["detail"]["manifest"]) == ([], "")
 
@@ -206,7 +210,7 @@ def test_mail_shows_a_manifest_key_only_if_it_contains_no_link_and_no_code(
     assert found["detail"]["manifest"] == (key if shown else "")
 
 
-def test_failed_crawl_is_a_separate_failure() -> None:
+def test_failed_crawl_is_marked_as_recovered_by_a_successful_crawl_but_not_by_a_job_run() -> None:
     failed = facts(crawler(errorMessage="Connection timed out"))
     ended = facts(crawler(state="Succeeded"))
     assert (failed["state"], failed["dateless"], failed["key"]) == ("FAILED", True, "crawler")
@@ -223,7 +227,9 @@ def test_failed_crawl_is_a_separate_failure() -> None:
         ("RotationSucceeded", "SUCCEEDED", "rotation: AWS gave no reason"),
     ],
 )
-def test_every_event_of_a_rotation_has_a_state(event_name: str, state: str, why: str) -> None:
+def test_failure_abandonment_and_success_of_a_rotation_have_different_states(
+    event_name: str, state: str, why: str
+) -> None:
     found = facts({"source": "aws.secretsmanager", "detail": {"eventName": event_name}})
     assert (found["state"], found["why"], found["keys"]) == (state, why, ["rotation"])
 
@@ -233,14 +239,14 @@ def test_every_event_of_a_rotation_has_a_state(event_name: str, state: str, why:
     [
         ("2026-11-01T00:09:12Z", 0, "2026-10"),
         ("2026-10-31T22:09:12Z", 0, "2026-09"),
-        # Johannesburg is two hours ahead of GMT, so it is already 1 November there.
+        # 1 November has already begun in Johannesburg. For all zones of Africa, hours_ahead is 3.
         ("2026-10-31T22:09:12Z", 3, "2026-10"),
         ("2026-10-31T20:09:12Z", 3, "2026-09"),
-        # Sao Paulo is three hours behind GMT, so 1 November begins there at 03:00 GMT.
+        # Sao Paulo is three hours behind GMT, so 1 November begins in Sao Paulo at 03:00 GMT.
         ("2026-11-01T03:09:12Z", 0, "2026-10"),
     ],
 )
-def test_run_without_a_period_is_for_the_previous_month_in_the_extracts_time_zone(
+def test_default_period_of_a_run_is_the_previous_month_in_the_time_zone_of_the_extract(
     at: str, hours_ahead: int, period: str
 ) -> None:
     event = job(state="TIMEOUT") | {"time": at}

@@ -36,13 +36,13 @@ def test_mail_about_a_failed_crawl_has_a_remedy_for_the_error(reason: str, remed
     assert "The job starts after the crawl, even if the crawl fails." in told
 
 
-def test_mail_has_the_catch_up_schedule_with_the_time_zone() -> None:
+def test_mail_contains_the_catch_up_schedule_and_its_time_zone() -> None:
     told = text(job(), config=CONFIG | {"time_zone": "Africa/Johannesburg"})
     assert "cron(0 6 2-10 * ? *), time zone Africa/Johannesburg." in told
     assert "GMT" not in told.partition("What happens next")[2]
 
 
-def test_mail_without_a_catch_up_schedule_explains_the_next_run() -> None:
+def test_mail_says_that_no_run_retries_the_month_if_there_is_no_catch_up_schedule() -> None:
     told = text(job(), config=CONFIG | {"catch_up_schedule": ""})
     assert "The next scheduled run is for the next month. It does not retry this month." in told
 

@@ -36,7 +36,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("type_", ["File Not Collected", "File Collected"])
-def test_details_of_aws_in_an_event_of_sftp_transfer_are_ignored(type_: str) -> None:
+def test_details_that_only_events_of_aws_have_are_ignored_in_an_event_of_sftp_transfer(type_: str) -> None:
     forged = {"source": "sftp-transfer", "detail-type": type_, "time": "2026-11-10T07:00:00Z"}
     detail = {"extract": "bank-loans", "recipient": "first-bank", "period": "2026-10", "state": "SUCCEEDED"}
     found = facts(forged | {"detail": detail | FORGED})
@@ -47,7 +47,7 @@ def test_details_of_aws_in_an_event_of_sftp_transfer_are_ignored(type_: str) -> 
     assert "money" not in text(forged | {"detail": detail | FORGED})
 
 
-def test_event_of_sftp_transfer_gives_only_recipient_and_period() -> None:
+def test_only_recipient_and_period_are_read_from_an_event_of_sftp_transfer() -> None:
     found = facts(collection(folder="s3://evil/x"))
     assert (found["known"], found["period"]) == (True, "2026-10")
     assert found["detail"]["folder"] == "s3://bank-loans-data/loans/bank_name=FirstBank"
@@ -86,21 +86,21 @@ def test_event_of_sftp_transfer_with_an_unknown_recipient_or_period_is_ignored(
     assert "money" not in json.dumps(found)
 
 
-def test_event_of_sftp_transfer_with_another_type_is_ignored() -> None:
+def test_event_of_sftp_transfer_is_ignored_if_its_type_is_not_a_type_of_sftp_transfer() -> None:
     assert not facts(collection() | {"detail-type": "Glue Crawler State Change"})["known"]
 
 
-def test_without_recipients_every_event_of_sftp_transfer_is_ignored() -> None:
+def test_event_of_sftp_transfer_is_ignored_if_the_extract_has_no_recipients() -> None:
     assert not facts(collection(), config=CONFIG | {"recipients": {}})["known"]
 
 
 @pytest.mark.parametrize("source", ["my.application", "sftp-transfer ", "aws.s3", "AWS.GLUE", None])
-def test_event_of_another_source_is_ignored(source: str | None) -> None:
+def test_event_of_an_unexpected_source_is_ignored(source: str | None) -> None:
     assert not facts(job(message="send money") | {"source": source})["known"]
 
 
 @pytest.mark.parametrize("name", ["(evil.example)", "@evil.example", "_a.example", "'$(id)'", "_a b", ""])
-def test_event_of_a_state_machine_whose_name_no_module_uses_is_ignored(name: str) -> None:
+def test_event_is_ignored_if_no_module_creates_a_state_machine_with_this_name(name: str) -> None:
     known = execution()["detail"]
     detail = {
         key: value.replace("bank-loans_push_karoo", f"bank-loans_push{name}" if name else "")
@@ -163,11 +163,12 @@ def test_reason_in_a_mail_has_no_links(message: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["a", "a.", "a:", "a@", "1"])
-def test_time_to_read_an_event_does_not_grow_with_the_square_of_the_reason(word: str) -> None:
+def test_event_with_a_very_long_reason_is_read_in_less_than_three_seconds(word: str) -> None:
     facts(job())  # the first call also parses the program
     begun = time.process_time()
     why = facts(job(message=word * 64_000))["why"]
-    assert time.process_time() - begun < 3  # a search in the whole reason takes 10 to 70 seconds
+    # A search for links in the whole reason would take 10 to 70 seconds.
+    assert time.process_time() - begun < 3
     assert len(why) == 2000
 
 
@@ -191,7 +192,7 @@ def test_only_links_to_the_aws_console_are_kept(link: str, shown: bool) -> None:
     assert (f"Log:     {link}" in text(crawler(cloudWatchLogLink=link))) == shown
 
 
-def test_mail_about_receipts_shows_the_error_and_not_the_input_in_its_cause() -> None:
+def test_mail_about_failed_receipts_shows_the_error_but_not_the_cause_which_may_contain_the_input() -> None:
     cause = 'Unable to cast value to a number: "The refund is at evil.example.com"'
     failed = execution("bank-loans-receipts", error="States.QueryEvaluationError", cause=cause)
     assert facts(failed)["why"] == "receipts: States[.]QueryEvaluationError"

@@ -89,19 +89,21 @@ FAILED = "sent status No such file"
         ((opened("/a.csv"), opened("/b.csv"), closed("/b.csv"), closed("/a.csv")), 1),
         ((opened("/a.csv"), opened("/a.csv"), closed("/a.csv")), 1),
         ((*read("/a.csv"), *read("/a.csv")), 3),
-        # The client asked for the file before the file existed.
+        # The first open failed, because the file did not exist yet.
         ((opened("/a.csv"), FAILED, *read("/a.csv")), 3),
         ((opened("/a.csv"), opened("/a.csv"), FAILED, closed("/a.csv")), 1),
         ((opened("/a.csv"), 'opendir "/"', FAILED, *read("/a.csv")), 1),
         ((closed("/a.csv"),), None),
     ],
 )
-def test_download_has_the_time_of_the_first_open_of_a_file(lines: tuple[str, ...], second: int) -> None:
+def test_time_of_a_download_is_the_time_at_which_the_client_opened_the_file(
+    lines: tuple[str, ...], second: int
+) -> None:
     *_, found = downloads(OPENED, *lines)
     assert found[2:5] == ("/a.csv", 12, second and 1_793_693_731 + second)
 
 
-def test_failed_opens_leave_nothing_in_the_state() -> None:
+def test_file_that_the_client_failed_to_open_is_not_kept_in_the_state() -> None:
     sessions = journal.Sessions({})
     for entry in entries(OPENED, *[line for n in range(100) for line in (opened(f"/{n}"), FAILED)]):
         sessions.download(entry)
@@ -109,7 +111,7 @@ def test_failed_opens_leave_nothing_in_the_state() -> None:
 
 
 def test_file_that_is_open_when_its_client_disconnects_is_a_download() -> None:
-    """When the client disconnects, OpenSSH closes the file."""
+    """OpenSSH then closes the file and logs a line that begins with `forced close`."""
     [found] = downloads(OPENED, 'forced close "/a.csv" bytes read 12 written 0')
     assert found[2:4] == ("/a.csv", 12)
 
@@ -122,7 +124,7 @@ def test_file_that_is_open_when_its_client_disconnects_is_a_download() -> None:
         'sent status No such file for close "/a.csv" bytes read 12 written 0',
     ],
 )
-def test_other_log_lines_are_not_downloads(line: str) -> None:
+def test_log_line_about_opening_a_file_or_folder_or_an_error_is_not_a_download(line: str) -> None:
     assert downloads(OPENED, line) == []
 
 
@@ -142,7 +144,7 @@ def test_download_with_a_path_that_sshd_shortened_gives_a_warning_and_no_receipt
     assert "has no receipt" in capsys.readouterr().err
 
 
-def test_download_logged_after_the_end_of_its_session_is_recorded_without_a_user() -> None:
+def test_user_of_a_download_is_unknown_if_openssh_logs_it_after_the_end_of_the_session() -> None:
     closed = "session closed for local user first-bank from [203.0.113.7]"
     [found] = downloads(OPENED, closed, 'close "/a.csv" bytes read 12 written 0')
     assert found[0] == ""
@@ -165,7 +167,7 @@ BUCKET = {"loans/bank_name=FirstBank/a.csv": 12, "loans/bank_name=FirstBank/b.cs
 
 
 class Cloud:
-    """A stub for commands of the AWS CLI. The command `head-object` fails for keys in `broken`."""
+    """A stub for the AWS CLI. Its command `head-object` fails for the keys in `broken`."""
 
     def __init__(self) -> None:
         self.broken: set[str] = set()
@@ -236,7 +238,7 @@ def send(aws: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tried:
     return run
 
 
-def test_event_that_starts_a_receipt_equals_the_event_of_transfer_family(send: Tried, aws: Cloud) -> None:
+def test_receipt_starts_with_an_event_in_the_format_of_transfer_family(send: Tried, aws: Cloud) -> None:
     assert send(OPENED, *read("//x/../a.csv")) == ["a.csv"]
     assert aws.started == [
         {
@@ -266,17 +268,17 @@ def test_only_a_whole_download_starts_a_receipt(send: Tried, size: int, told: li
 @pytest.mark.parametrize(
     ("modified", "told"), [("08:15:30", ["a.csv"]), ("08:15:31", []), ("08:15:32", []), ("08:15:40", [])]
 )
-def test_file_that_changed_after_it_was_opened_has_no_receipt(
+def test_download_of_a_file_that_changed_after_the_client_opened_it_has_no_receipt(
     send: Tried, aws: Cloud, modified: str, told: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The client has read the old version, but S3 returns the ETag of the new version."""
+    """The client has read the old version, but the receipt would contain the ETag of the new version."""
     aws.modified = f"2026-11-03T{modified}Z"
     assert send(OPENED, *read("/a.csv")) == told
     shown = capsys.readouterr().err
     assert ("FirstBank/a.csv has no receipt, because the file may have changed" in shown) is not bool(told)
 
 
-def test_file_whose_open_is_not_in_the_journal_has_no_receipt(
+def test_download_has_no_receipt_if_the_journal_does_not_show_when_the_file_was_opened(
     send: Tried, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert send(OPENED, closed("/a.csv")) == []
@@ -289,7 +291,7 @@ def test_empty_file_has_a_receipt(send: Tried) -> None:
 
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("path", ["/year=2026", "/gone.csv"], ids=["folder", "deleted file"])
-def test_missing_file_does_not_stop_receipts_of_other_downloads(
+def test_receipts_of_other_downloads_start_even_if_a_file_is_missing_in_the_bucket(
     send: Tried, aws: Cloud, path: str, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.missing = status
@@ -297,7 +299,7 @@ def test_missing_file_does_not_stop_receipts_of_other_downloads(
     assert f"FirstBank{path} has no receipt" in capsys.readouterr().err
 
 
-def test_receipt_that_aws_always_refuses_does_not_stop_other_receipts(
+def test_other_receipts_start_even_if_aws_refuses_one_receipt_at_every_attempt(
     send: Tried, aws: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.broken.add("loans/bank_name=FirstBank/b.csv")
@@ -331,7 +333,7 @@ def test_download_is_reported_later_if_aws_accepts_no_logs(
     ['command="sh" ssh-ed25519 AAAA', "ssh-ed25519 AAAA\nssh-ed25519 BBBB", "ssh-dss AAAA"],
     ids=["options", "two lines", "unknown type"],
 )
-def test_public_key_with_options_that_could_add_rights_is_left_out(
+def test_public_key_with_options_or_two_lines_or_an_unknown_type_is_left_out(
     key: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     value = json.dumps({"prefix": "p", "keys": ["ssh-ed25519 AAAA", key]})
@@ -339,13 +341,15 @@ def test_public_key_with_options_that_could_add_rights_is_left_out(
     assert "was left out" in capsys.readouterr().err
 
 
-def test_many_entries_are_sent_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Entries of one recipient must not delay the receipts of the others for hours."""
+def test_program_does_not_pause_before_a_batch_if_many_journal_entries_are_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A pause for each batch would delay the receipts of other recipients for hours."""
     pauses, sent = [], []
 
     def pause(seconds: float) -> None:
         pauses.append(seconds)
-        threading.Event().wait(0.2)  # in this time, the reader fills the queue
+        threading.Event().wait(0.2)  # during this wait, the thread that reads the journal fills the queue
 
     monkeypatch.setattr(journal, "time", types.SimpleNamespace(sleep=pause))
     monkeypatch.setattr(journal, "send", lambda batch, state: sent.extend(batch))
@@ -353,4 +357,5 @@ def test_many_entries_are_sent_without_a_pause(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(RuntimeError, match="journalctl has ended"):
         journal.send_all(types.SimpleNamespace(stdout=source), {})
     assert len(sent) > 18 * journal.BATCH
-    assert len(pauses) < 14  # during one pause, the reader queues two of the twenty batches
+    # The queue has 2 of the 20 batches after each pause, so about 10 pauses are enough.
+    assert len(pauses) < 14

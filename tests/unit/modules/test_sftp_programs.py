@@ -30,7 +30,7 @@ def batches(*names: str) -> list[list[str]]:
     return [batch["paths"] for batch in found]
 
 
-def test_list_without_files_needs_no_transfer() -> None:
+def test_no_transfer_starts_if_the_list_of_files_is_empty() -> None:
     assert batches() == []
 
 
@@ -44,7 +44,7 @@ def test_transfer_has_at_most_ten_files() -> None:
     assert [path for paths in batches(*names) for path in paths] == [f"/b/{name}" for name in names]
 
 
-def test_markers_are_the_last_transfers() -> None:
+def test_markers_are_sent_in_separate_transfers_after_all_files() -> None:
     names = ("a.csv", "a.csv.done", "a.csv.sha256", "b.csv", "done.csv")
     assert batches(*names) == [
         ["/b/a.csv", "/b/b.csv", "/b/done.csv"],
@@ -87,7 +87,7 @@ def test_only_keys_under_the_prefix_are_read_from_a_manifest(
         ([], ""),
     ],
 )
-def test_receipt_key_for_a_file_in_a_flat_folder_begins_with_other_and_the_path(
+def test_receipt_key_of_a_file_in_a_flat_folder_begins_with_the_word_other_and_the_path(
     files: list[str], start: str
 ) -> None:
     states = {"input": {"prefix": "l/b=Two"}, "result": manifest(files, ["l/b=Two/Two.csv.done"])}
@@ -125,7 +125,7 @@ def test_file_in_progress_has_not_arrived(status: str) -> None:
     assert outcome(SENT, ("/in/1.csv", status), ("/in/2.csv", "COMPLETED"))["open"] == 1
 
 
-def test_outcome_has_only_the_failed_files_and_the_reason() -> None:
+def test_outcome_lists_the_failed_files_and_the_reason_but_no_file_that_arrived() -> None:
     assert outcome(SENT, ("/in/1.csv", "COMPLETED"), ("/in/2.csv", "FAILED")) == {
         "open": 0,
         "failed": ["/b/x/2.csv"],

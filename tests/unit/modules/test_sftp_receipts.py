@@ -48,22 +48,22 @@ def test_download_has_a_receipt() -> None:
     }
 
 
-def test_number_of_bytes_may_be_a_text_of_digits() -> None:
+def test_event_may_contain_the_number_of_bytes_as_a_text() -> None:
     assert receipt(download(bytes="0"))["bytes"] == "0"
 
 
-def test_receipt_of_a_file_outside_a_month_has_no_period() -> None:
+def test_receipt_of_a_file_outside_the_folder_of_a_month_has_the_period_other() -> None:
     found = receipt(download(file_path="/data/loans/bank_name=FirstBank/readme.txt"))
     assert (found["period"], found["collected"].split(" ")[:2]) == ("other", ["other", "/readme.txt"])
 
 
 @pytest.mark.parametrize("marker", [".sha256", ".done"])
-def test_receipt_of_a_marker_has_no_period(marker: str) -> None:
+def test_receipt_of_a_marker_has_the_period_other(marker: str) -> None:
     found = receipt(download(file_path=f"/data/loans/bank_name=FirstBank{PATH}{marker}"))
     assert (found["period"], found["collected"].split(" ")[:2]) == ("other", ["other", f"{PATH}{marker}"])
 
 
-def test_without_an_etag_the_time_distinguishes_downloads() -> None:
+def test_key_of_a_receipt_contains_the_time_if_the_event_has_no_etag() -> None:
     event = download()
     del event["detail"]["etag"]
     assert receipt(event)["collected"] == f"2026-10 {PATH} 2026-11-03T08:15:30Z"
@@ -89,7 +89,7 @@ def test_prefix_with_special_characters_is_compared_as_plain_text(name: str) -> 
         PATH,
     ],
 )
-def test_file_of_another_prefix_has_no_receipt(path: str) -> None:
+def test_file_outside_the_prefix_of_the_recipient_has_no_receipt(path: str) -> None:
     assert receipt(download(file_path=path)) == {}
 
 
@@ -118,7 +118,7 @@ def test_missing_value_gives_no_receipt_and_no_error(missing: str) -> None:
 
 
 @pytest.mark.parametrize("event", [{}, None, "x", 7, [], {"detail": None}, {"detail": FORGED}, {"time": "x"}])
-def test_input_of_another_kind_gives_no_receipt_and_no_error(event: Any) -> None:
+def test_input_that_is_not_an_event_of_a_download_gives_no_receipt_and_no_error(event: Any) -> None:
     assert receipt(event) == {}
 
 

@@ -16,9 +16,9 @@ OLD, NEW = "ssh-ed25519 OLD\n", "ssh-ed25519 NEW\n"
 
 @pytest.fixture
 def recipients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Return the program with temporary folders.
+    """Return the program as a module that uses temporary folders.
 
-    `notes` contains each command of systemctl, with the public keys at the time of the command.
+    `notes` lists each command of systemctl and the public keys of the user `first` at that moment.
     """
     spec = importlib.util.spec_from_file_location(
         "recipients", MODULES / "sftp-transfer/instance/recipients.py"
@@ -61,7 +61,7 @@ def test_sessions_continue_if_no_key_is_removed(recipients: ModuleType, keys: st
 @pytest.mark.parametrize(
     ("prefix", "keys"), [("loans", NEW), ("other", OLD)], ids=["a removed key", "another prefix"]
 )
-def test_sessions_end_at_the_second_attempt_if_the_first_attempt_fails(
+def test_sessions_end_at_the_second_attempt_if_the_first_attempt_to_change_a_recipient_fails(
     recipients: ModuleType, monkeypatch: pytest.MonkeyPatch, prefix: str, keys: str
 ) -> None:
     def fail(*command: str) -> str:

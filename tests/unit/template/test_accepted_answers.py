@@ -12,7 +12,7 @@ import rolling_description
 from tests.support.stamping import spec
 
 
-def test_counted_column_may_be_in_group_by(typed: Callable[..., Path]) -> None:
+def test_column_that_a_metric_counts_may_also_be_in_group_by(typed: Callable[..., Path]) -> None:
     project = typed(aggregate="count", group="amount = Loans.Amount")
     assert spec(project)["group_by"] == {"amount": "Loans.Amount"}
     assert spec(project)["metrics"] == {
@@ -48,14 +48,14 @@ def test_metric_column_with_an_unusual_name_is_quoted(metric: str, typed: Callab
 
 
 def check_readme(project: Path, line: str) -> None:
-    """Check that the project's README has this line, and all lines that the engine writes for the spec."""
+    """Check that the README has `line`, and that its description of the spec is up to date."""
     readme = (project / "README.md").read_text()
     assert line in readme.splitlines()
     extract = runpy.run_path(str(project / "Glue/etl.py"))["EXTRACT"]
     assert rolling_description.stale(readme, extract) == ""
 
 
-def test_metric_may_be_an_expression_with_a_name(typed: Callable[..., Path]) -> None:
+def test_metric_may_be_a_name_and_an_sql_expression(typed: Callable[..., Path]) -> None:
     project = typed(metric="value = Account.rate * Amount * (1 - coalesce(discount, 0.05))", aggregate="max")
     expression = "Account.rate * Amount * (1 - coalesce(discount, 0.05))"
     assert spec(project)["metrics"] == {
@@ -76,7 +76,7 @@ def test_join_that_only_a_metric_expression_needs_is_kept(typed: Callable[..., P
     assert '"Currency", left=' in (project / "Glue/etl.py").read_text()
 
 
-def test_without_a_metric_the_rows_are_counted(typed: Callable[..., Path]) -> None:
+def test_spec_counts_rows_if_the_answer_for_the_metric_is_none(typed: Callable[..., Path]) -> None:
     project = typed(metric="none", aggregate="count")
     assert '"loans_count": Metric("count", window=3),' in (project / "Glue/etl.py").read_text()
     check_readme(project, "| `loans_count` | number of rows over 3 months |")
@@ -93,7 +93,7 @@ def test_join_may_use_a_table_of_another_schema(typed: Callable[..., Path]) -> N
     check_readme(project, "   └─ Bank (ref.Bank): bank = id")
 
 
-def test_names_in_any_script_and_with_spaces_are_unchanged(typed: Callable[..., Path]) -> None:
+def test_names_with_spaces_or_letters_of_any_alphabet_are_unchanged(typed: Callable[..., Path]) -> None:
     project = typed(
         project_slug="darlehen-2",
         entity="vertrieb.Darlehen Größe",
@@ -126,7 +126,9 @@ def test_names_in_any_script_and_with_spaces_are_unchanged(typed: Callable[..., 
     assert '    "銀行",\n' in (project / "Terraform/main.tf").read_text(encoding="utf-8")
 
 
-def test_composite_key_keeps_column_names_with_the_word_and(typed: Callable[..., Path]) -> None:
+def test_column_names_that_contain_the_word_and_are_allowed_in_a_composite_key(
+    typed: Callable[..., Path],
+) -> None:
     project = typed(
         entity="and and",
         joins="or:and and.and=and and and and.and and = and and ; 銀行 : or.a and b =銀行 . 番号 and or . c "
@@ -140,7 +142,7 @@ def test_composite_key_keeps_column_names_with_the_word_and(typed: Callable[...,
     ]
 
 
-def test_spaces_and_trailing_separators_and_repeated_table_names_are_allowed(
+def test_answers_may_have_extra_spaces_and_separators_at_the_end_and_repeated_table_names(
     typed: Callable[..., Path],
 ) -> None:
     project = typed(
@@ -159,7 +161,9 @@ def test_spaces_and_trailing_separators_and_repeated_table_names_are_allowed(
 
 
 @pytest.mark.parametrize("none", ["", "none", " None "])
-def test_entity_with_all_columns_needs_no_joins(none: str, typed: Callable[..., Path]) -> None:
+def test_no_joins_are_needed_if_the_entity_has_all_columns_of_the_spec(
+    none: str, typed: Callable[..., Path]
+) -> None:
     project = typed(joins=none, group="branch = Loans.branch", recipient="bank = Loans.bank")
     assert spec(project)["joins"] == []
     assert (
@@ -170,7 +174,7 @@ def test_entity_with_all_columns_needs_no_joins(none: str, typed: Callable[..., 
 @pytest.mark.parametrize(
     ("answer", "stamped"), [(" yes ", True), (True, True), ("no", False), (False, False)]
 )
-def test_yes_and_no_may_be_texts_or_booleans(
+def test_answer_yes_or_no_may_be_a_text_or_a_boolean(
     answer: object, stamped: bool, typed: Callable[..., Path]
 ) -> None:
     project = typed(_github_workflows=answer)

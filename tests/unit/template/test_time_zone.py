@@ -38,8 +38,8 @@ def test_scheduled_run_reports_the_previous_month(name: str, stamp: Callable[...
         assert last_complete(start, zone(spec)) == month.shift(-1)
 
 
-def test_schedule_in_gmt_reports_the_wrong_month_west_of_gmt() -> None:
-    """A start in GMT reports September instead of October, so the schedule needs a time zone."""
+def test_run_that_starts_in_gmt_reports_the_wrong_month_if_the_spec_has_a_zone_west_of_gmt() -> None:
+    """At 00:01 GMT it is still October in Sao Paulo, so the run reports September instead of October."""
     start = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
     assert str(last_complete(start, zone(WEST))) == "2026-09"
 
@@ -49,7 +49,7 @@ def test_hook_without_a_time_zone_database_checks_only_the_format(template: Path
     hook = (template / "hooks/pre_gen_project.py").read_text(encoding="utf-8")
     answers = 'OrderedDict(_time_zone="{}")'
     script = tmp_path / "hook.py"
-    # Python finds this file before the installed package.
+    # Python imports this file instead of the installed package tzdata.
     (tmp_path / "tzdata.py").write_text("raise ImportError\n")
 
     def said(name: str) -> str:
@@ -69,7 +69,7 @@ def test_hook_without_a_time_zone_database_checks_only_the_format(template: Path
     "name", ["Pacific/Pago_Pago", "America/Los_Angeles", "Atlantic/Azores", "Africa/Cairo", EAST]
 )
 @pytest.mark.parametrize("schedule", ["1 00:01", "27 23:59"])
-def test_daily_check_runs_hours_after_the_scheduled_start(
+def test_daily_check_runs_at_least_six_hours_after_the_scheduled_start(
     name: str, schedule: str, stamp: Callable[..., Path]
 ) -> None:
     project = stamp(_time_zone=name, _schedule=schedule)

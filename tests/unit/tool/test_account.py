@@ -1,4 +1,4 @@
-"""The checks of an AWS account, with responses of a fake account."""
+"""`extracts doctor` checks an AWS account. A fake account answers its calls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TABLE = {"RouteTableId": "rtb-1", "Associations": [{"SubnetId": "subnet-1"}]}
 
 
 class Ec2:
-    """A fake of EC2. Its subnet has these routes and endpoints."""
+    """A fake of EC2 with one subnet, which has the given routes and endpoints."""
 
     meta = SimpleNamespace(region_name="eu-west-1")
 
@@ -32,7 +32,7 @@ class Ec2:
 
 
 def endpoints(**s3: object) -> list[dict[str, Any]]:
-    """Return an interface endpoint for each service. `s3` changes the endpoint for S3."""
+    """Return one interface endpoint for each service. The arguments replace values of the endpoint for S3."""
     common = {"State": "available", "VpcEndpointType": "Interface", "PrivateDnsEnabled": True}
     return [
         {"ServiceName": f"com.amazonaws.eu-west-1.{name}", **common, **(s3 if name == "s3" else {})}
@@ -74,16 +74,16 @@ def test_subnet_with_a_gateway_endpoint_in_the_route_table_passes() -> None:
     ],
     ids=["not available", "without private DNS", "in another route table"],
 )
-def test_endpoint_that_the_job_cannot_use_is_reported_as_missing(s3: dict[str, Any]) -> None:
+def test_check_fails_if_the_job_cannot_use_an_endpoint(s3: dict[str, Any]) -> None:
     assert network(endpoints(**s3)) == ("failed", "subnet-1 has no NAT and no endpoint for s3")
 
 
-def test_subnet_with_a_route_to_nat_needs_no_endpoints() -> None:
+def test_subnet_whose_default_route_is_a_nat_gateway_needs_no_endpoints() -> None:
     route = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1"}
     assert network([], route) == ("ok", "not needed: the default route of the subnet is nat-1")
 
 
-def test_route_to_an_internet_gateway_does_not_replace_endpoints() -> None:
+def test_subnet_whose_default_route_is_an_internet_gateway_fails_without_endpoints() -> None:
     assert network([], {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1"})[0] == "failed"
 
 
@@ -118,7 +118,7 @@ class Sns:
     ],
     ids=["pending", "confirmed by the link", "confirmed with credentials"],
 )
-def test_subscription_that_every_reader_of_a_mail_can_cancel_is_reported(
+def test_check_reports_a_subscription_that_can_be_canceled_with_only_the_link_in_a_mail(
     attributes: dict[str, str], state: str
 ) -> None:
     topic = "arn:aws:sns:eu-west-1:1:alerts"

@@ -41,7 +41,7 @@ def test_check_finds_the_flat_recipients_of_a_spec(files: str, flat: list[str], 
         (["*"], ["*", "A"], ["ok"]),
     ],
 )
-def test_missing_flat_recipient_fails_the_check(
+def test_check_fails_if_a_flat_recipient_of_the_spec_is_missing_in_terraform(
     known: list[str] | None, flat: list[str], states: list[str], tmp_path: Path
 ) -> None:
     found = list(project.flat_folders(tmp_path, known, flat))
@@ -59,7 +59,9 @@ def test_missing_flat_recipient_fails_the_check(
         ('  flat_recipients = [\n    "A",\n  ]\n', '[ "A", ]'),
     ],
 )
-def test_flat_recipients_of_the_module_are_read(written: str, expression: str, tmp_path: Path) -> None:
+def test_flat_recipients_are_read_from_the_module_call_in_main_tf(
+    written: str, expression: str, tmp_path: Path
+) -> None:
     main = tmp_path / "main.tf"
     main.write_text(f'module "extract" {{\n  name = "x"\n{written}  schedule = "y"\n}}\n')
     assert project._arguments(main)["flat_recipients"] == expression

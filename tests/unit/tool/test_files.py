@@ -33,10 +33,10 @@ def test_written_file_keeps_the_mode_of_the_old_file(tmp_path: Path) -> None:
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("new", 0o750)
 
 
-def test_written_file_does_not_keep_rights_that_another_user_gave(
+def test_written_file_loses_setuid_bits_and_write_access_that_another_user_gave(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Anyone could write to the new file, and a setuid program would run with the rights of its owner."""
+    """If the new file kept these bits, other users could change it or run it with the rights of its owner."""
     file = tmp_path / "file"
     for mode, kept, another in ((0o4775, 0o775, 0), (0o6777, 0o755, 1)):
         file.write_text("old")
@@ -57,7 +57,7 @@ def test_new_file_has_the_mode_of_the_umask(tmp_path: Path) -> None:
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
 
 
-def test_failed_rename_leaves_no_temporary_file(tmp_path: Path) -> None:
+def test_temporary_file_is_deleted_if_its_rename_fails(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError):
         files.write(tmp_path, "folder", b"new")
@@ -94,7 +94,7 @@ def test_folder_that_becomes_a_link_after_the_check_is_not_followed(
     assert tree(outside) == {"Makefile": b"mine"}
 
 
-def test_file_that_becomes_a_link_after_the_check_is_replaced_and_not_followed(
+def test_link_that_replaces_a_file_after_the_check_is_overwritten_and_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, outside = tmp_path / "project", tmp_path / "outside"
@@ -119,10 +119,10 @@ def test_search_for_projects_does_not_follow_links_in_a_repository(tmp_path: Pat
     (repository / "group").symlink_to(mine)
     assert below(repository) == [repository / "fees"]
     (tmp_path / "link").symlink_to(mine / "loans")
-    assert below(tmp_path / "link") == [tmp_path / "link"]  # the user named this link, so the tool follows it
+    assert below(tmp_path / "link") == [tmp_path / "link"]  # the tool follows a link that the user names
 
 
-def test_folder_is_created_private_and_deleted_if_it_stays_empty(tmp_path: Path) -> None:
+def test_new_folder_allows_access_only_to_its_owner_and_is_deleted_if_it_stays_empty(tmp_path: Path) -> None:
     folder = tmp_path / "a/out"
     with files.private_folder(folder):
         assert folder.stat().st_mode & 0o777 == 0o700
@@ -159,8 +159,9 @@ def test_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.M
         pass
 
 
-def test_folder_is_locked_by_one_process(tmp_path: Path) -> None:
-    (tmp_path / ".extracts.lock").touch()  # a process that was killed leaves this lock file
+def test_only_one_process_can_lock_a_folder(tmp_path: Path) -> None:
+    # A lock file that a killed process has left does not block the folder.
+    (tmp_path / ".extracts.lock").touch()
     with files.private_folder(tmp_path):
         with (
             pytest.raises(ExtractsError, match=r"Another process writes to "),
@@ -182,7 +183,7 @@ def test_lock_does_not_follow_a_link(tmp_path: Path) -> None:
 
 @pytest.fixture
 def owner(monkeypatch: pytest.MonkeyPatch) -> dict[Path, int]:
-    """Set the owners of paths, without the rights of root."""
+    """Return a dictionary that overrides the owners of paths, because only root can change real owners."""
     owners: dict[Path, int] = {}
     looked = Path.lstat
 
@@ -208,7 +209,7 @@ def test_private_folder_that_other_users_could_replace_is_refused(
     shared.chmod(mode)
     with pytest.raises(ExtractsError, match=f"Other users can write to {shared}, so they"):
         files.private_folder(folder).__enter__()
-    for safe in (mode | stat.S_ISVTX, 0o755):  # in a sticky folder, only the owner may rename a folder
+    for safe in (mode | stat.S_ISVTX, 0o755):  # in a sticky folder, only the owner may rename an inner folder
         shared.chmod(safe)
         with files.private_folder(folder):
             pass
@@ -228,12 +229,14 @@ def test_private_folder_in_a_folder_of_another_user_is_refused(
         f"{team} belongs to another user, who can replace {folder}; choose another place."
     )
     assert not folder.exists()
-    owner[team] = 0  # the system folder /tmp belongs to root
+    owner[team] = 0  # the folder may belong to root, like /tmp
     with files.private_folder(folder):
         pass
 
 
-def test_private_folder_behind_a_link_in_an_open_folder_is_refused(tmp_path: Path) -> None:
+def test_private_folder_is_refused_if_its_path_has_a_link_in_a_folder_that_all_users_can_change(
+    tmp_path: Path,
+) -> None:
     shared, own = tmp_path / "shared", tmp_path / "own"
     shared.mkdir()
     own.mkdir(mode=0o700)
@@ -248,7 +251,7 @@ def test_private_folder_behind_a_link_in_an_open_folder_is_refused(tmp_path: Pat
     assert list(own.iterdir()) == []
 
 
-def test_private_folder_behind_a_link_of_another_user_is_refused(
+def test_private_folder_is_refused_if_its_path_has_a_link_that_belongs_to_another_user(
     tmp_path: Path, owner: dict[Path, int]
 ) -> None:
     sticky, own = tmp_path / "sticky", tmp_path / "own"
@@ -264,23 +267,23 @@ def test_private_folder_behind_a_link_of_another_user_is_refused(
         assert found == own
 
 
-def test_private_folder_is_used_by_its_path_without_links(tmp_path: Path) -> None:
+def test_links_in_the_path_of_a_private_folder_are_resolved(tmp_path: Path) -> None:
     (tmp_path / "private/tmp").mkdir(parents=True)
-    (tmp_path / "tmp").symlink_to("private/tmp")  # like the link /tmp on macOS
+    (tmp_path / "tmp").symlink_to("private/tmp")  # on macOS, /tmp is a link to private/tmp
     with files.private_folder(tmp_path / "tmp/new/../new/out") as found:
         assert found == tmp_path / "private/tmp/new/out"
         files.write(found, "page.html", b"figures")
     assert [path.stat().st_mode & 0o777 for path in (found.parent, found)] == [0o700, 0o700]
 
 
-def test_private_folder_behind_a_loop_of_links_is_refused(tmp_path: Path) -> None:
+def test_private_folder_is_refused_if_the_links_in_its_path_form_a_loop(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(OSError, match=r"Too many levels of symbolic links"):
         files.private_folder(tmp_path / "a/out").__enter__()
 
 
-def test_move_of_a_file_creates_a_private_folder(tmp_path: Path) -> None:
+def test_move_of_a_file_creates_its_folder_with_access_only_for_the_owner(tmp_path: Path) -> None:
     (tmp_path / "staged/bank=A").mkdir(parents=True)
     (tmp_path / "staged/bank=A/a.csv").touch()
     files.move(tmp_path / "staged", tmp_path / "out", "bank=A/a.csv")

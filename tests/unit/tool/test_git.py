@@ -1,4 +1,4 @@
-"""Calls of git run no program that an untrusted repository names. The tool also merges files with git."""
+"""The tool calls git safely: an untrusted repository cannot make git run a program. It also merges files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def repository(tmp_path: Path) -> Path:
 
 
 def with_filter(repository: Path, name: bytes, key: bytes, command: bytes) -> Path:
-    """Set a filter for the file in the repository. Return the path of the file that the filter creates."""
+    """Set a git filter for `main.tf`. Return the path of the file that exists if git has run the filter."""
     trace = repository.parent / "trace"
     with (repository / ".git/config").open("ab") as config:
         value = command.replace(b"TRACE", bytes(trace))
         config.write(b'[filter "%s"]\n\t%s = "%s"\n' % (name, key, value))
-    # The change is not committed, because a commit would run the filter.
+    # The test does not commit the new attributes and file, because a commit would run the filter.
     (repository / ".git/info/attributes").write_bytes(b"*.tf filter=%s\n" % name)
     (repository / "main.tf").write_text("a = 2\n")
     return trace
@@ -36,7 +36,7 @@ def with_filter(repository: Path, name: bytes, key: bytes, command: bytes) -> Pa
 
 @pytest.mark.parametrize("name", [b"own", b"a.b", b"", b"\xff", "ż".encode()], ids=repr)
 @pytest.mark.parametrize("key", [b"clean", b"process"])
-def test_changes_of_a_repository_are_read_without_its_filters(
+def test_filters_in_the_settings_of_a_repository_do_not_run_when_its_changes_are_read(
     name: bytes, key: bytes, repository: Path
 ) -> None:
     trace = with_filter(repository, name, key, b"touch TRACE; cat")
@@ -44,10 +44,10 @@ def test_changes_of_a_repository_are_read_without_its_filters(
     assert not trace.exists()
 
 
-def test_reading_changes_runs_no_filter_of_the_user(
+def test_filters_in_the_settings_of_the_user_do_not_run_when_changes_are_read(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The user's filter can run a program that the repository names, as git-lfs does with extensions."""
+    """A user's filter can run a program from the repository's settings, such as an extension of git-lfs."""
     home = repository.parent / "home"
     home.mkdir(exist_ok=True)
     (home / ".gitconfig").write_text(
@@ -62,8 +62,10 @@ def test_reading_changes_runs_no_filter_of_the_user(
     assert not trace.exists()
 
 
-def test_clone_runs_no_filter_of_the_user(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """git-lfs would send requests to an address that the repository names."""
+def test_filters_in_the_settings_of_the_user_do_not_run_during_a_clone(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For example, the filter of git-lfs would send requests to an address in the repository."""
     home, trace = repository.parent / "home", repository.parent / "trace"
     home.mkdir()
     (home / ".gitconfig").write_text(f'[filter "user"]\n\tsmudge = touch {trace}; cat\n')
@@ -76,10 +78,10 @@ def test_clone_runs_no_filter_of_the_user(repository: Path, monkeypatch: pytest.
     assert not trace.exists()
 
 
-def test_reading_a_template_runs_no_filter_of_the_user(
+def test_filters_in_the_settings_of_the_user_do_not_run_when_a_template_is_read(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`git archive` runs the filters that the attributes of the archived commit name."""
+    """Usually, `git archive` runs the filters in `.gitattributes` of the commit. The tool disables them."""
     home_folder, trace = repository.parent / "home", repository.parent / "trace"
     home_folder.mkdir()
     smudge = f'[filter "user"]\n\tsmudge = "touch {trace}; cat"\n\trequired = true\n'
@@ -110,7 +112,7 @@ def test_filter_that_cannot_be_turned_off_is_refused(name: bytes, repository: Pa
 ################################################################################
 
 
-def test_read_of_a_repository_never_uses_the_network(repository: Path) -> None:
+def test_git_command_that_only_reads_cannot_fetch_from_a_remote(repository: Path) -> None:
     trace = repository.parent / "trace"
     own_git(repository, "config", "protocol.file.allow", "always")
     own_git(repository, "remote", "add", "origin", str(repository))
@@ -121,7 +123,7 @@ def test_read_of_a_repository_never_uses_the_network(repository: Path) -> None:
 
 
 def helper(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a helper of git for the protocol `other` on the PATH. Return the file that the helper creates."""
+    """Put a program for git's protocol `other` on the PATH. Return the file that exists if git has run it."""
     trace = folder / "trace"
     (folder / "bin").mkdir()
     (folder / "bin/git-remote-other").write_text(f"#!/bin/sh\ntouch {trace}\n")
@@ -131,7 +133,7 @@ def helper(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("address", ["other::repository", "other://repository", "ext::git-remote-other"])
-def test_clone_does_not_run_helpers_of_other_protocols(
+def test_clone_does_not_run_the_program_of_a_protocol_that_is_not_allowed(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trace = helper(tmp_path, monkeypatch)
@@ -141,12 +143,14 @@ def test_clone_does_not_run_helpers_of_other_protocols(
 
 
 @pytest.mark.parametrize("address", ["http://localhost:1/x", "git://localhost:1/x"])
-def test_clone_is_accepted_only_over_an_encrypted_protocol(address: str, tmp_path: Path) -> None:
+def test_clone_over_an_unencrypted_protocol_is_refused(address: str, tmp_path: Path) -> None:
     with pytest.raises(ExtractsError, match="not allowed"):
         git.clone(address, tmp_path / "clone")
 
 
-def test_user_can_allow_other_protocols_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_can_allow_a_protocol_in_the_variable_git_allow_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trace = helper(tmp_path, monkeypatch)
     monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "https:other")
     with pytest.raises(ExtractsError):

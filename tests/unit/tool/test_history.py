@@ -1,4 +1,4 @@
-"""Manifests that the engine did not write, in the list and on the page of `extracts history`."""
+"""`extracts history` refuses invalid manifests, and shows special characters in manifests safely."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def test_manifest_that_the_engine_did_not_write_is_refused_in_one_sentence(manif
     )
 
 
-def test_line_break_in_a_manifest_adds_no_line_to_the_list() -> None:
+def test_line_break_in_a_manifest_does_not_begin_a_line_in_the_list_of_periods() -> None:
     periods = history.history(deployed(json.dumps(MANIFEST | {"published_at": "now\n2026-11  1  now"})))
     shown = io.StringIO()
     history.show(periods, Screen(file=shown, width=120), receipts=False)
     assert [line[:7] for line in shown.getvalue().splitlines()] == ["period ", "2026-10", "  total"]
 
 
-def test_half_of_a_surrogate_pair_is_replaced_on_the_page() -> None:
+def test_single_surrogate_in_a_manifest_is_replaced_on_the_history_page() -> None:
     periods = history.history(deployed(json.dumps(MANIFEST | {"reason": "late \ud800 bookings"})))
     page = history.page("bank-loans", periods, receipts=False)
     assert "late \ufffd bookings".encode() in page.encode()

@@ -14,7 +14,7 @@ LINK = "[link=https://evil.example]bank[/link]"
 
 
 def shown(name: str) -> str:
-    """Return the text of the report in a terminal. Every name in the reported database is `name`."""
+    """Return the report that a terminal shows for a database in which every name is `name`."""
     date = Date(column=name, type="date", indexed=True, advice=name)
     entity = Described(
         schema=name,

@@ -15,10 +15,10 @@ MARK = '<meta name="generator" content="extracts {}" />'
 
 @pytest.mark.parametrize("command", ["preview", "history"])
 @pytest.mark.parametrize("mode", [0o666, 0o644, 0o4777])
-def test_page_that_replaces_an_open_page_is_readable_only_by_its_owner(
+def test_only_the_owner_can_read_a_new_page_that_replaces_a_page_with_any_mode(
     mode: int, command: str, tmp_path: Path
 ) -> None:
-    """In a shared folder, another user can create the old page."""
+    """In a shared folder, another user may have created the old page with access for all users."""
     page = tmp_path / "report.html"
     page.write_text(MARK.format(command))
     page.chmod(mode)
@@ -28,7 +28,7 @@ def test_page_that_replaces_an_open_page_is_readable_only_by_its_owner(
 
 
 @pytest.mark.parametrize("content", ["mine", MARK.format("history")])
-def test_page_is_not_written_over_a_file_that_was_created_after_the_check(
+def test_file_that_was_created_after_the_check_is_not_replaced_by_a_page(
     content: str, tmp_path: Path
 ) -> None:
     page = tmp_path / "shared/report.html"

@@ -49,7 +49,7 @@ def close_sftp_authorization() -> None:
         limits = [[iam.parse_policy_document(user["Policy"])]] if user.get("Policy") else []
         decision = iam.evaluate(context, iam._gather_role_policies(role, account), *limits)
         if decision.decision != "Allow":
-            log.info("SFTP: %s on %s refused for %s", action, context.resource_arn, role)
+            log.info("SFTP: role %s may not call %s on %s", role, action, context.resource_arn)
             raise transfer.asyncssh.SFTPPermissionDenied(f"{action} is not allowed")
 
     def guard(name: str, action: str) -> None:

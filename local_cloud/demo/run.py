@@ -284,7 +284,7 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
     # Keep a reference to the parts until the last line. Without it, garbage collection would stop the parts.
     kept = parts.pop_all()
     key, user = local.key.private, next(iter(local.outputs["sftp_users"].values()))["user_name"]
-    screen.say("\nEverything is still running. Look around:", style="bold")
+    screen.say("\nEverything is still running. Commands to look at the results:", style="bold")
     screen.say(f"  psql '{local.database.url}'")
     screen.say(f"  . {shell} && aws s3 ls --recursive s3://{local.outputs['bucket']}")
     screen.say(

@@ -30,7 +30,7 @@ output "incidents_table_name" {
 output "missing_state_machine_arn" {
   description = <<-EOT
     ARN of the state machine of the daily check. To start it by hand, use the input `{}`, or a time
-    such as `{"time":"2026-11-02T06:00:00Z"}`. Null without `target`.
+    such as `{"time":"2026-11-02T06:00:00Z"}`. Null if `target` is null.
   EOT
   value       = one(values(aws_sfn_state_machine.missing)[*].arn)
 }

@@ -108,7 +108,7 @@ def _structure(shape: Any) -> Validator:
                 checks[name] = _unknown(shape) if member is None else validator(member)
             found += [fault.below(in_path(name)) for fault in checks[name](item)]
         if shape.is_tagged_union and len(value) != 1:
-            found.append(Fault("type", value, "Member must have exactly one of its members", shape))
+            found.append(Fault("type", value, "Member must have a value for exactly one field", shape))
         return found
 
     return check

@@ -108,7 +108,7 @@ def _targeted(http: Http, signing_name: str, prefix: str, operation: str, protoc
         raise UnrecognizedError(
             signing_name,
             operation,
-            Refusal("UnknownOperationException", f"No service has {prefix}.{operation}."),
+            Refusal("UnknownOperationException", f"The operation {prefix}.{operation} does not exist."),
             protocol,
         )
     return _known(http, service, operation, protocol)

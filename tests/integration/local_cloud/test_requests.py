@@ -312,7 +312,14 @@ FORM = "application/x-www-form-urlencoded"
     ("service", "path", "body", "headers", "status", "said"),
     [
         ("glue", "/", "{}", {"X_Amz_Target": "AWSGlue.Levitate"}, 400, '"UnknownOperationException"'),
-        ("glue", "/", "{}", {"X_Amz_Target": "AWSTape.GetJob"}, 400, "No service has AWSTape.GetJob."),
+        (
+            "glue",
+            "/",
+            "{}",
+            {"X_Amz_Target": "AWSTape.GetJob"},
+            400,
+            "The operation AWSTape.GetJob does not exist.",
+        ),
         ("glue", "/", "{", {"X_Amz_Target": "AWSGlue.GetJobs"}, 400, '"SerializationException"'),
         ("glue", "/", "[]", {"X_Amz_Target": "AWSGlue.GetJobs"}, 400, "the body is not an object"),
         ("tape", "/", "{}", {"X_Amz_Target": "AWSGlue.GetJobs"}, 400, '"UnknownOperationException"'),

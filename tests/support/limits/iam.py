@@ -61,8 +61,8 @@ IAM = {
         {"RoleName": "reader", "Tags": [{"Key": "key-50", "Value": ""}]},
         state={"role_tags": {f"key-{number}" for number in range(50)}},
     ),
-    "form of an identity policy": Probe(statement(), inline('{"Version": "2012-10-17"}'), "Syntax errors"),
-    "form of a trust policy": Probe(trusting(), trust("[]"), "Syntax errors"),
+    "format of an identity policy": Probe(statement(), inline('{"Version": "2012-10-17"}'), "Syntax errors"),
+    "format of a trust policy": Probe(trusting(), trust("[]"), "Syntax errors"),
     "repeated Sids in an identity policy": Probe(
         inline(document(STATEMENT | {"Sid": "One"}, STATEMENT | {"Sid": "Two"}, STATEMENT, STATEMENT)),
         inline(document(STATEMENT | {"Sid": "One"}, STATEMENT | {"Sid": "One"})),
@@ -72,7 +72,7 @@ IAM = {
     "resources": Probe(
         statement(Resource=None, NotResource="*"), statement(Resource=[]), "must contain resources"
     ),
-    "form of resources": Probe(
+    "format of resources": Probe(
         statement(Resource=["arn:aws:s3:::bucket/*"]),
         statement(Resource=["bucket/*"]),
         'Resource bucket/* must be in ARN format or "*".',

@@ -78,7 +78,7 @@ GLUE = {
         "already has a starting trigger",
         state={"workflow_triggers": {"start": {"Type": "ON_DEMAND"}, "then": {"Type": "CONDITIONAL"}}},
     ),
-    "form of a schedule": Probe(schedule("cron(1 0 1 * ? *)"), schedule("cron(1 0 1 * ?)"), "Invalid cron"),
+    "format of a schedule": Probe(schedule("cron(1 0 1 * ? *)"), schedule("cron(1 0 1 * ?)"), "Invalid cron"),
     "shortest interval of a schedule": Probe(
         schedule("cron(0/5 * * * ? *)"), schedule("cron(0/4 * * * ? *)"), "5 min"
     ),

@@ -30,7 +30,7 @@ KMS = {
     "size of a key policy": Probe(
         {"Policy": document(STATEMENT, size=32_768)}, {"Policy": document(STATEMENT, size=32_769)}
     ),
-    "form of a key policy": Probe(key(), {"Policy": "{}"}),
+    "format of a key policy": Probe(key(), {"Policy": "{}"}),
     "principals of a key policy": Probe(key(), key(Principal={"AWS": []})),
     "actions of a key policy": Probe(key(), key(Action=[])),
     "resources of a key policy": Probe(key(), key(Resource=[])),
@@ -62,7 +62,7 @@ SECRETS = {
         {"SecretId": "a", "ForceDeleteWithoutRecovery": True},
         {"SecretId": "a", "ForceDeleteWithoutRecovery": True, "RecoveryWindowInDays": 7},
     ),
-    "form of a secret's policy": Probe(secret_policy(), {"SecretId": "a", "ResourcePolicy": "{"}),
+    "format of a secret's policy": Probe(secret_policy(), {"SecretId": "a", "ResourcePolicy": "{"}),
     "principals of a secret's policy": Probe(secret_policy(), secret_policy(Principal={"AWS": []})),
     "characters of a Sid in a secret's policy": Probe(
         secret_policy(Sid="Read1"), secret_policy(Sid="Read 1"), "invalid Sid"

@@ -76,7 +76,7 @@ EVENTS = {
 }
 
 SCHEDULER = {
-    "form of an expression": Probe(
+    "format of a schedule expression": Probe(
         schedule(ScheduleExpression="cron(0/15 8-18 ? JAN-MAR MON#2 2026)"),
         schedule(ScheduleExpression="cron(1 0 1 * * *)"),
         "Invalid Schedule Expression cron(1 0 1 * * *).",
@@ -94,7 +94,7 @@ SCHEDULER = {
         goal(Arn="arn:aws:scheduler:::aws-sdk:glue:startWorkflowRun", Input="{}"),
         goal(Arn="arn:aws:scheduler:::aws-sdk:glue:getWorkflowRun", Input="{}"),
     ),
-    "form of a target's input": Probe(goal(Input='{"period": "2026-10"}'), goal(Input="2026-10,"), "JSON"),
+    "format of a target's input": Probe(goal(Input='{"period": "2026-10"}'), goal(Input="2026-10,"), "JSON"),
 }
 
 
@@ -114,7 +114,7 @@ def padded(size: int) -> Parameters:
 STATES = {
     "characters of a name": Probe({"name": "extract_push-1"}, {"name": "extract push"}, "Invalid Name"),
     "size of a definition": Probe(padded(1_048_576), padded(1_048_577)),
-    "form of a definition": Probe(
+    "format of a definition": Probe(
         machine(Arguments={"Message": "{% $states.input.detail %}"}), machine(Next="Nowhere"), "Nowhere"
     ),
     "size of an input": Probe(
@@ -122,7 +122,7 @@ STATES = {
         {"input": f'"{"é" * 131_071}e"'},
         "Execution Input",
     ),
-    "form of an input": Probe({"input": "null"}, {"input": "{"}, "Execution Input"),
+    "format of an input": Probe({"input": "null"}, {"input": "{"}, "Execution Input"),
     "size of an output": Probe({"output": f'"{"é" * 131_071}"'}, {"output": f'"{"é" * 131_071}e"'}),
 }
 

@@ -50,7 +50,7 @@ SNS = {
     "size of a topic policy": Probe(
         topic_policy(document(STATEMENT, size=30_720)), topic_policy(document(STATEMENT, size=30_721))
     ),
-    "form of a topic policy": Probe(topic(), topic_policy('{"Version": "2012-10-17"}')),
+    "format of a topic policy": Probe(topic(), topic_policy('{"Version": "2012-10-17"}')),
     "principals of a topic policy": Probe(topic(), topic(Principal={"AWS": []})),
     "actions of a topic policy": Probe(
         topic(Action=["SNS:Publish", "sns:Subscribe"]), topic(Action="sns:*"), "out of service scope!"
@@ -81,7 +81,7 @@ SQS = {
         queue_policy(changed(SEND, Action=["sqs:SendMessage"] * 7)),
         queue_policy(changed(SEND, Action=["sqs:SendMessage"] * 8)),
     ),
-    "form of a queue policy": Probe(queue("Policy", ""), queue("Policy", json.dumps({"Statement": []}))),
+    "format of a queue policy": Probe(queue("Policy", ""), queue("Policy", json.dumps({"Statement": []}))),
     "principals of a queue policy": Probe(
         queue_policy(SEND), queue_policy(changed(SEND, Principal={"Service": []}))
     ),

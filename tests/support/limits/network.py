@@ -113,6 +113,6 @@ EC2 = {
     "size of an endpoint's policy": Probe(
         {"PolicyDocument": document(ALLOW, size=20_480)}, {"PolicyDocument": document(ALLOW, size=20_481)}
     ),
-    "form of an endpoint's policy": Probe(endpoint(), {"PolicyDocument": "{}"}),
+    "format of an endpoint's policy": Probe(endpoint(), {"PolicyDocument": "{}"}),
     "principals of an endpoint's policy": Probe(endpoint(), endpoint(Principal={"AWS": []})),
 }

@@ -57,11 +57,11 @@ S3 = {
         put(Metadata={"key": "a" * 2_045}), put(Metadata={"key": "a" * 2_046}), "metadata headers"
     ),
     "tags of an object": Probe(put(**tags(10)), put(**tags(11)), "Object tags cannot be greater than 10"),
-    "form of an object's tags": Probe(tag_set("a" * 128), tag_set("a" * 129), operation="PutObjectTagging"),
+    "format of an object's tags": Probe(tag_set("a" * 128), tag_set("a" * 129), operation="PutObjectTagging"),
     "size of a bucket policy": Probe(
         policy(document(STATEMENT, size=20_480)), policy(document(STATEMENT, size=20_481)), "maximum allowed"
     ),
-    "form of a bucket policy": Probe(bucket(), policy("{}")),
+    "format of a bucket policy": Probe(bucket(), policy("{}")),
     "principals of a bucket policy": Probe(bucket(), bucket(Principal={"AWS": []})),
     "actions of a bucket policy": Probe(bucket(), bucket(Action=[])),
     "resources of a bucket policy": Probe(bucket(), bucket(Resource=[])),

@@ -32,7 +32,7 @@ PROBES: dict[str, dict[str, Probe]] = {
     "stepfunctions": machines.STATES,
     "transfer": network.TRANSFER,
 }
-TAGS = {"number of tags", "form of tags"}
+TAGS = {"number of tags", "format of tags"}
 OTHERS = [limit for limit in limits.LIMITS if limit.name not in TAGS]
 
 
@@ -102,14 +102,14 @@ def test_51_tags_are_refused(service: tags.Tagged) -> None:
     ids=lambda odd: next(iter(odd))[:9],
 )
 def test_invalid_tag_is_refused(service: tags.Tagged, odd: dict[str, str]) -> None:
-    [limit] = [one for one in tags.LIMITS if one.service == service.service and one.name == "form of tags"]
+    [limit] = [one for one in tags.LIMITS if one.service == service.service and one.name == "format of tags"]
     assert ask(limit, tagged(service, {"a" * 128: "x" * 256, "owner": "Łódź & co".replace("&", "+")})) is None
     assert_refused(limit, ask(limit, tagged(service, odd)))
 
 
 @pytest.mark.parametrize("service", tags.SERVICES, ids=lambda service: str(service.service))
 def test_only_ec2_accepts_any_character_in_a_tag(service: tags.Tagged) -> None:
-    [limit] = [one for one in tags.LIMITS if one.service == service.service and one.name == "form of tags"]
+    [limit] = [one for one in tags.LIMITS if one.service == service.service and one.name == "format of tags"]
     refusal = ask(limit, tagged(service, {"owner": "<x> & co"}))
     if service.service == "ec2":
         assert refusal is None
@@ -141,7 +141,7 @@ def test_parameter_that_must_be_a_number_cannot_be_a_text() -> None:
 
 def test_role_with_tag_keys_that_differ_only_in_case_is_refused() -> None:
     [role] = [one for one in tags.SERVICES if one.service == "iam"]
-    [limit] = [one for one in tags.LIMITS if one.service == "iam" and one.name == "form of tags"]
+    [limit] = [one for one in tags.LIMITS if one.service == "iam" and one.name == "format of tags"]
     assert "case insensitive" in assert_refused(limit, ask(limit, tagged(role, {"Owner": "a", "owner": "b"})))
 
 

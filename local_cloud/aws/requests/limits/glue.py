@@ -223,7 +223,7 @@ LIMITS = (
     _limit("CreateTrigger", "start triggers of a workflow", _start_triggers, WORKFLOWS),
     _limit(
         "CreateTrigger UpdateTrigger CreateCrawler UpdateCrawler",
-        "form of a schedule",
+        "format of a schedule",
         each_is(
             "Schedule|TriggerUpdate.Schedule",
             lambda text: text == "" or schedules.is_cron(text),

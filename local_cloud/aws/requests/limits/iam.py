@@ -79,9 +79,11 @@ LIMITS = (
     _quota("AttachRolePolicy", "managed policies of a role", _managed_policies),
     _quota("TagRole", "tags of a role", _tags, TAGS),
     _malformed(
-        IDENTITY, "form of an identity policy", policies.syntax("PolicyDocument", "Syntax errors in policy.")
+        IDENTITY,
+        "format of an identity policy",
+        policies.syntax("PolicyDocument", "Syntax errors in policy."),
     ),
-    _malformed(TRUST, "form of a trust policy", policies.syntax(TRUST_POLICY, "Syntax errors in policy.")),
+    _malformed(TRUST, "format of a trust policy", policies.syntax(TRUST_POLICY, "Syntax errors in policy.")),
     _malformed(
         IDENTITY,
         "repeated Sids in an identity policy",
@@ -98,7 +100,7 @@ LIMITS = (
     ),
     _identity("resources", policies.needs("Resource", "Policy statement must contain resources.")),
     _identity(
-        "form of resources",
+        "format of resources",
         policies.values("Resource", policies.is_arn, 'Resource {value} must be in ARN format or "*".'),
     ),
     _identity(

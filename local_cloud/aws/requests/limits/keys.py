@@ -62,7 +62,7 @@ LIMITS = (
     Limit(
         "kms",
         KEY_POLICIES,
-        "form of a key policy",
+        "format of a key policy",
         policies.syntax("Policy", "The new key policy is not valid JSON with statements."),
         "MalformedPolicyDocumentException",
         KEY,
@@ -185,7 +185,7 @@ LIMITS = (
     Limit(
         "secretsmanager",
         "PutResourcePolicy",
-        "form of a secret's policy",
+        "format of a secret's policy",
         policies.syntax("ResourcePolicy", "This resource policy contains invalid Json."),
         "MalformedPolicyDocumentException",
         GRAMMAR,

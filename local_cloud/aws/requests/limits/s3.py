@@ -147,7 +147,7 @@ LIMITS = (
         METADATA,
     ),
     Limit("s3", f"{WRITES} PutObjectTagging", "tags of an object", _too_many_tags, "BadRequest", TAGGING),
-    Limit("s3", f"{WRITES} PutObjectTagging", "form of an object's tags", _odd_tags, "InvalidTag", TAGGING),
+    Limit("s3", f"{WRITES} PutObjectTagging", "format of an object's tags", _odd_tags, "InvalidTag", TAGGING),
     Limit(
         "s3",
         "PutBucketPolicy",
@@ -159,7 +159,7 @@ LIMITS = (
     Limit(
         "s3",
         "PutBucketPolicy",
-        "form of a bucket policy",
+        "format of a bucket policy",
         policies.syntax("Policy", "Policies must be valid JSON and the first byte must be '{'"),
         "MalformedPolicy",
         GRAMMAR,

@@ -69,7 +69,7 @@ def _limit(name: str, complaint: Complaint, source: Source) -> Limit:
 
 LIMITS = (
     _limit(
-        "form of an expression",
+        "format of a schedule expression",
         each_is("ScheduleExpression", _is_schedule, "Invalid Schedule Expression {value}."),
         TYPES,
     ),
@@ -86,5 +86,5 @@ LIMITS = (
     _limit(
         "target", each_is("Target.Arn", _is_target, "The target Arn {value} is not supported."), UNIVERSAL
     ),
-    _limit("form of a target's input", _input, CREATE),
+    _limit("format of a target's input", _input, CREATE),
 )

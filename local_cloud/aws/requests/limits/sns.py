@@ -124,7 +124,7 @@ LIMITS = (
         "size of a topic policy", at_most("Policy", 30_720, "Invalid parameter: Policy too long", octets)
     ),
     _policy(
-        "form of a topic policy",
+        "format of a topic policy",
         policies.syntax("Policy", "Invalid parameter: Policy failed to parse JSON string"),
     ),
     _policy(

@@ -90,7 +90,7 @@ LIMITS = (
     ),
     # An empty text is a valid value of `Policy`: it removes the policy from the queue.
     _policy(
-        "form of a queue policy",
+        "format of a queue policy",
         each_is(
             "Attributes.Policy",
             lambda text: text == "" or any(True for _ in policies.statements(text)),

@@ -59,7 +59,7 @@ LIMITS = (
     Limit(
         "stepfunctions",
         "CreateStateMachine UpdateStateMachine",
-        "form of a definition",
+        "format of a definition",
         _definition,
         "InvalidDefinition",
         documentation(
@@ -77,7 +77,7 @@ LIMITS = (
     Limit(
         "stepfunctions",
         "StartExecution StartSyncExecution",
-        "form of an input",
+        "format of an input",
         each_is(
             "input",
             lambda text: parsed(text) is not None or text.strip() == "null",

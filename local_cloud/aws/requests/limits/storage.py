@@ -147,7 +147,7 @@ LIMITS = (
     Limit(
         "ec2",
         "CreateVpcEndpoint ModifyVpcEndpoint",
-        "form of an endpoint's policy",
+        "format of an endpoint's policy",
         policies.syntax("PolicyDocument", "Policy document is not valid JSON with statements"),
         "InvalidPolicyDocument",
         GRAMMAR,

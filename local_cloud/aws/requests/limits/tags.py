@@ -193,5 +193,5 @@ LIMITS = (
         Limit(t.service, t.operations, "number of tags", _too_many(t), t.too_many, CONVENTIONS)
         for t in SERVICES
     ),
-    *(Limit(t.service, t.operations, "form of tags", _odd(t), t.odd, CONVENTIONS) for t in SERVICES),
+    *(Limit(t.service, t.operations, "format of tags", _odd(t), t.odd, CONVENTIONS) for t in SERVICES),
 )

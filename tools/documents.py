@@ -1,8 +1,8 @@
-"""Read the policies and state machines of a root module, in the form in which AWS will receive them.
+"""Read the texts of the policies and state machines that a root module will send to AWS.
 
-A plan does not contain these documents. Each document contains the ARN of a resource that does not exist yet,
-so its text is known only after apply. So Terraform plans a second time, in a Terraform test that contains
-made-up ARNs.
+A plan does not contain these texts, because each text contains the ARN of a resource that does not exist yet.
+So Terraform plans the root module again in a Terraform test, which replaces the unknown ARNs with made-up
+ARNs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ Values = dict[str, Any]
 TEST = "documents.tftest.hcl"
 HERE = "eu-west-1:123456789012"
 KEY = "01234567-89ab-cdef-0123-456789abcdef"
-# ARNs and IDs for created resources, keyed by type. Words in braces stand for attributes of the resource.
+# Made-up ARNs and IDs for new resources, keyed by type of resource. The tool replaces each name in braces
+# with the value of this attribute of the resource.
 KNOWN: dict[str, Values] = {
     "aws_cloudwatch_event_rule": {"arn": f"arn:aws:events:{HERE}:rule/{{name}}"},
     "aws_cloudwatch_log_group": {"arn": f"arn:aws:logs:{HERE}:log-group:{{name}}"},
@@ -55,7 +56,8 @@ KNOWN: dict[str, Values] = {
         "id": "s-0123456789abcdef0",
     },
 }
-# The attributes that contain a document, and the kind of the document.
+# The keys are the attributes that contain a document, with the type of their resource. The values are the
+# kinds of the documents.
 DOCUMENTS = {
     ("aws_iam_policy", "policy"): "identity",
     ("aws_iam_role", "assume_role_policy"): "trust",
@@ -75,7 +77,7 @@ DOCUMENTS = {
 class Document:
     """A policy or a state machine.
 
-    `kind` is a value of `DOCUMENTS`. `address` is the address in Terraform.
+    `kind` is a value of `DOCUMENTS`. `address` is the address of the document's resource in Terraform.
     """
 
     address: str
@@ -84,7 +86,7 @@ class Document:
 
 
 def overrides(plan: Values) -> str:
-    """Return a Terraform test that makes the same plan, with ARNs for the new resources."""
+    """Return a Terraform test that plans the root module again, with made-up ARNs for the new resources."""
     found: dict[str, str] = {}
     for change in plan["resource_changes"]:
         address = re.sub(r"\[[^\]]*\]", "", change["address"])
@@ -101,10 +103,11 @@ def overrides(plan: Values) -> str:
 
 
 def read(plan: Values) -> Iterator[Document]:
-    """Yield the documents of a plan. Raise an error if a document is still unknown."""
+    """Yield the documents in a plan. Raise SystemExit if the plan does not know the text of a document."""
     for change in plan["resource_changes"]:
         for (kind, attribute), name in DOCUMENTS.items():
-            # A data source of the same type only reads a document that belongs to somebody else.
+            # A data source can have one of these types. The tool skips it, because it only reads a document
+            # and does not create the document.
             if (
                 change.get("mode") == "data"
                 or change["type"] != kind
@@ -123,7 +126,10 @@ def read(plan: Values) -> Iterator[Document]:
 def collect(
     root: Path, plan: Values, command: Sequence[str], environment: Mapping[str, str], *arguments: str
 ) -> list[Document]:
-    """Return the documents of an initialized root module. `plan` is its plan. `command` starts Terraform."""
+    """Return the documents of the root module after `terraform init`.
+
+    `plan` is the plan of the root module. `command` starts Terraform.
+    """
     (root / TEST).write_text(overrides(plan))
     done = subprocess.run(
         [*command, "test", "-json", "-verbose", f"-filter={TEST}", *arguments],

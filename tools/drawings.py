@@ -1,6 +1,6 @@
 """Generate diagrams from the code. `make docs` writes the diagrams into the pages.
 
-On a page, a comment names the diagram. The diagram is in the code block below this comment.
+A comment in a page names a diagram. `make docs` writes this diagram into the code block below the comment.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ PLACE = re.compile(
 )
 FENCE = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
-Edge = tuple[str, str, str]  # start, end and text of the arrow
+Edge = tuple[str, str, str]  # the start of an arrow, its end, and the arrow in Mermaid
 
 
 def modules() -> str:
-    """Return the diagram of the example's modules, with the outputs that they use from other modules."""
+    """Return the diagram of the example's modules. Each arrow lists the outputs that the next module uses."""
     text = (EXAMPLE / "Terraform/main.tf").read_text()
     found = _blocks(text, r'module "(\w+)"')
     lines = ["flowchart LR"]
@@ -40,7 +40,7 @@ def modules() -> str:
 
 
 def data() -> str:
-    """Return the diagram of the joins from the entity to a row of a file, from the spec of the example."""
+    """Return the diagram of the example's spec: the entity, its joins, and the columns of a row."""
     extract = _spec(EXAMPLE / "Glue/etl.py")
     assert extract.metrics
     assert extract.group_by
@@ -72,7 +72,7 @@ def _spec(path: Path) -> Extract:
 
 
 def failure() -> str:
-    """Return the diagram of the alerts: the resources between an event and a mail, and their references."""
+    """Return the diagram of the alerts. It shows the resources that lead from an event to a mail."""
     found = list(_resources(ROOT / "modules/failure-alerts"))
     lines = ["flowchart LR"]
     for kind, name, _ in found:
@@ -87,7 +87,7 @@ def failure() -> str:
 
 
 def _resources(module: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
-    """Yield type and name of each resource that a diagram needs, and the resources that it refers to."""
+    """For each resource of the diagram, yield its type, its name, and the resources to which it refers."""
     texts = {path: path.read_text() for path in sorted(module.glob("*.tf"))}
     blocks = "".join(re.findall(r"^locals {\n(.*?)^}", "".join(texts.values()), re.DOTALL | re.MULTILINE))
     named = dict(re.findall(r"^  (\w+) += (.*?)(?=^  \w|\Z)", blocks, re.DOTALL | re.MULTILINE))
@@ -95,13 +95,13 @@ def _resources(module: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]
         for match in re.finditer(r'^resource "aws_(\w+)" "(\w+)" {\n(.*?)^}', text, re.DOTALL | re.MULTILINE):
             kind, name, body = match.groups()
             if kind in SHAPES or kind == "cloudwatch_event_target":
-                # A resource can also refer to other resources through a local: in the keys of `for_each`, or
-                # in the values for the program of a state machine.
+                # A resource can also use a local that refers to other resources: in `for_each`, or as the
+                # values for the program of a state machine. So the code of this local is searched, too.
                 taken = re.findall(r"\bfor_each\s+= local\.(\w+)|\blocal\.(_config)\b", body)
                 yield kind, name, _references(body + "".join(named[one or other] for one, other in taken))
 
 
-# The types of resources that the diagram of the alerts shows. Each type has a label and a shape.
+# The types of resources that the diagram of the alerts shows. Each type has a label and a shape in Mermaid.
 SHAPES = {
     "cloudwatch_event_rule": ("EventBridge rule", '(["{}"])'),
     "scheduler_schedule": ("daily schedule", '(["{}"])'),
@@ -114,7 +114,7 @@ SHAPES = {
 
 
 def _wires(kind: str, name: str, used: list[tuple[str, str]]) -> list[Edge]:
-    """Return the arrows between a resource and the resources that it refers to."""
+    """Return the arrows between this resource and the resources to which it refers."""
     here = _node(kind, name)
     nodes = {other: [_node(*one) for one in used if one[0] == other] for other in SHAPES}
     lost = [(here, queue, '-. "not started" .->') for queue in nodes["sqs_queue"]]

@@ -1,6 +1,7 @@
 """Write a wheel without code for the module glue-extract.
 
-Some arguments of a Glue job load code. The module sets them to this wheel, so that they load no code.
+A Glue job loads code from the files that some of its arguments name. The module sets these arguments to the
+wheel, so that the job loads no code from them.
 
 Run `python -m tools.empty_wheel` after a change of this file. The wheel has the same bytes each time, because
 its files have a fixed date and are not compressed.
@@ -30,7 +31,7 @@ _FILES = {
 def content() -> bytes:
     """Return the bytes of the wheel.
 
-    The wheel is a zip file with metadata, and a list of its files with their digests.
+    The wheel is a zip file. It contains metadata, and a list of its files and their digests.
     """
     record = "".join(f"{name},{_digest(text)},{len(text)}\n" for name, text in _FILES.items())
     out = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Read variables and outputs from the HCL of the modules, as far as tests and READMEs need them."""
+"""Read facts about variables and outputs from the HCL of the modules. Tests and READMEs need these facts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Input:
 
     @property
     def attributes(self) -> list[str]:
-        """Return the names of an object's attributes, in the order of its type."""
+        """Return the names of the attributes in the type, in the order of the type."""
         return re.findall(r"^\s+(\w+)\s+= ", self.type, flags=re.MULTILINE)
 
     @property
@@ -81,7 +81,7 @@ def outputs(module: str) -> list[Output]:
 
 
 def files(module: str, kind: str) -> list[Path]:
-    """Return the files with variables or outputs of a module, such as `variables-recipients.tf`."""
+    """Return the files of a module that contain variables or outputs, such as `variables-recipients.tf`."""
     return sorted((MODULES / module).glob(f"{kind}s*.tf"))
 
 

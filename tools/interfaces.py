@@ -1,8 +1,8 @@
-"""Compare the interfaces of the modules with the last release, and find the smallest next version.
+"""Compare the modules' interfaces with the last release, and find the smallest allowed next version.
 
 `make interfaces` prints the changes and the version. `make interfaces VERSION=1.2.0` refuses a version that
-is too small. .github/CONTRIBUTING.md lists which changes are major, minor and patch. Each of these rules has
-a few lines here, and a test.
+is too small. .github/CONTRIBUTING.md has the rules: it lists which changes are major, minor and patch. For
+each rule, this file has a few lines of code, and there is a test.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Change:
 
 
 def compare(old: Interface, new: Interface) -> Iterator[Change]:
-    """Yield every difference between two interfaces, with its weight."""
+    """Yield every difference between two interfaces, with the version step that it requires."""
     yield from _inputs(old.inputs, new.inputs)
     for name in sorted(old.outputs - new.outputs):
         yield Change("major", f"the output {name} is gone")
@@ -77,7 +77,7 @@ def _inputs(old: Mapping[str, Input], new: Mapping[str, Input]) -> Iterator[Chan
         yield from changes
         fresh_here = [*fresh, *(change.sentence.split()[2] for change in changes if change.weight == "minor")]
         for condition in sorted(after.conditions - before.conditions):
-            # A validation of a new input does not affect a caller who does not use this input.
+            # Existing callers do not use a new input, so a validation of this input cannot affect them.
             about = [word.rpartition(".")[2] for word in fresh_here]
             new_only = any(re.search(rf"\b{re.escape(word)}\b", condition) for word in about)
             weight = "minor" if new_only else "major"
@@ -123,8 +123,8 @@ def _resources(old: Interface, new: Interface) -> Iterator[Change]:
         before, after = old.resources[address], new.resources[here]
         if here != address:
             yield Change("minor", f"{address} is moved to {here}")
-        # Terraform itself moves the state between a single resource and the first instance with `count`, but
-        # not to an instance with `for_each`.
+        # If a resource gets `count` or loses it, Terraform itself moves the state of the first instance. If a
+        # resource gets `for_each` or loses it, the module needs a moved block.
         elif before != after and "for_each" in (before, after) and address not in new.moved:
             yield Change("major", f"{address} changed from {before} to {after} without a moved block")
     for address in sorted(new.resources.keys() - old.resources.keys() - set(new.moved.values())):
@@ -157,7 +157,7 @@ def _wider(before: str, after: str) -> bool:
 
 
 def since(repository: Path, version: Version) -> dict[str, list[Change]]:
-    """Return the changes of each module since a released version of the repository, major changes first."""
+    """Return the changes of each module since the release `version`, major changes first."""
     home = Home(repository, str(repository))
     found: dict[str, list[Change]] = {}
     with tempfile.TemporaryDirectory(prefix="interfaces-") as folder:
@@ -194,7 +194,7 @@ def demanded(last: Version, changes: Mapping[str, list[Change]]) -> Version:
 
 
 def without_notes(repository: Path, version: Version, changes: Mapping[str, list[Change]]) -> list[str]:
-    """Return the modules that have a breaking change, but no diff for callers in the README."""
+    """Return the modules with a breaking change whose README does not show callers a diff of their code."""
     missing = []
     for module, found in changes.items():
         page = repository / "modules" / module / "README.md"
@@ -215,7 +215,7 @@ def check(repository: Path, version: Version | None, *, tagged: bool = False) ->
 
     Raise an error if `version` is too small, or if upgrade notes are missing.
 
-    If `version` is already `tagged`, compare it with the previous release.
+    If `tagged`, `version` already has its tag, so compare the modules with the release before `version`.
     """
     released = Home(repository, str(repository)).versions()
     if version is not None and tagged:

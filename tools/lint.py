@@ -1,6 +1,7 @@
 """Check policies with parliament, and state machines with the rules of Step Functions: `make checkov`.
 
-`accepted.toml` lists the accepted findings with their reasons. An entry that matches no finding is an error.
+`accepted.toml` lists the findings that this check accepts, with the reasons. If an entry of this file matches
+no finding, the check fails.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Accepted findings: an issue, a kind of document, a pattern for the details, and the reason."""
+    """An entry of accepted.toml. It accepts findings with this issue, kind of document and detail."""
 
     issue: str
     kind: str
@@ -55,7 +56,8 @@ def findings(document: Document) -> list[Finding]:
     if document.kind == "machine":
         return [Finding(document, "MACHINE", said) for said in machines.faults(document.text)]
     policy = json.loads(document.text)
-    # Parliament 1.6.4 requires a resource in every statement, but a trust policy has none.
+    # Parliament 1.6.4 requires a resource in every statement. Statements of a trust policy must not have a
+    # resource, so this function adds one.
     if document.kind == "trust":
         policy["Statement"] = [statement | {"Resource": ROLE} for statement in policy["Statement"]]
     from parliament import analyze_policy_string  # this import is slow, and state machines do not need it

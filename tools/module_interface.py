@@ -14,7 +14,7 @@ import hcl2
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type of Terraform. A `map` has the type of its values in `of`. An object has `attributes`."""
+    """A Terraform type. For a map, list or set, `of` is the type of its values. Objects have `attributes`."""
 
     name: str
     of: Type | None = None
@@ -50,9 +50,9 @@ class Interface:
 
     inputs: Mapping[str, Input]
     outputs: frozenset[str]
-    resources: Mapping[str, str]  # for each address without index: "one", "count" or "for_each"
+    resources: Mapping[str, str]  # from an address without index to "one", "count" or "for_each"
     moved: Mapping[str, str]
-    requires: Mapping[str, str]  # the version constraints of "Terraform" and of the providers
+    requires: Mapping[str, str]  # from "Terraform" or a provider to its version constraint
 
 
 def interface(module: Path) -> Interface:
@@ -136,7 +136,7 @@ def _input(body: Mapping[str, Any]) -> Input:
 
 
 def _condition(rule: Mapping[str, Any]) -> str:
-    """Return a condition without its outer brackets, which only allow line breaks in the code."""
+    """Return a condition without the brackets around it. In the code, they only allow line breaks."""
     text = _bare(str(rule["condition"]))
     depth = 0
     for place, sign in enumerate(text, start=1):

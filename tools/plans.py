@@ -1,8 +1,8 @@
 """Plan all examples, and report the checks of checkov that fail for the plans: `make checkov`.
 
-A plan shows facts that the code alone does not show, for example which resources are disabled. In a plan,
-checkov does not see values that are known only after apply. It does not see the skip comments in the code of
-a module, either. This module adds both.
+A plan shows facts that the code alone does not show, for example which resources are disabled. But a plan
+contains no values that are known only after apply, and no skip comments from the code of a module. So this
+program adds placeholders for these values, and omits the checks that the comments skip.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Skip = tuple[str, str, str]  # a module, an address in the module, and the ID of
 
 
 def roots(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield every README example, and every example in `examples/`, as a root module."""
+    """For each example in a README or in `examples/`, yield the name and the folder of a root module."""
     (folder / "modules").symlink_to(MODULES)
     for module in NAMES:
         for number, text in enumerate(readme.examples(module), 1):
@@ -60,9 +60,9 @@ def plan(folder: Path, environment: Mapping[str, str], **given: str) -> dict[str
 def with_unknowns(plan: dict[str, Any]) -> dict[str, Any]:
     """Return the plan with placeholders.
 
-    A placeholder replaces a value that is set but known only after apply.
+    A placeholder stands for a value that the code sets, but that is known only after apply.
 
-    A value that the code does not set stays absent, so that a check for this value fails.
+    If the code does not set a value, the value stays absent, so that a check for this value fails.
     """
     unknown = {r["address"]: r["change"].get("after_unknown", {}) for r in plan["resource_changes"]}
     root = plan["configuration"]["root_module"]
@@ -89,7 +89,7 @@ def _filled(value: Any, unknown: Any) -> Any:
 
 
 def write(target: Path, known: Path) -> None:
-    """Write each plan to a file in `target`, and its policies and state machines to a file in `known`."""
+    """Write each plan to a file in `target`. Write its policies and state machines to a file in `known`."""
     for folder in (target, known):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -114,7 +114,7 @@ def write(target: Path, known: Path) -> None:
 
 
 def skips(modules: Path) -> set[Skip]:
-    """Return the checks that the code of the modules skips, with the module and the address."""
+    """Return the checks that comments in the code of the modules skip, with the module and the address."""
     return {
         (path.parent.name, f"{block[1]}.{block[2]}", check)
         for path in modules.glob("*/*.tf")
@@ -126,7 +126,7 @@ def skips(modules: Path) -> set[Skip]:
 
 
 def failures(report: dict[str, Any], plans: Path, skipped: set[Skip]) -> list[str]:
-    """Return one sentence for each failure in the report, except failures that the code skips."""
+    """Return one sentence for each failed check in the report. Omit the checks in `skipped`."""
     found = []
     for failed in report["results"]["failed_checks"]:
         plan = plans / Path(failed["file_path"]).name

@@ -1,7 +1,7 @@
-"""Read the roles that the modules create, and the rights in the policies of each role, from HCL.
+"""Read from HCL which roles the modules create, and which rights the policies of each role have.
 
-The tool assumes that all conditions in the HCL of a statement are true. So the result is the maximum of the
-rights that a role can have.
+The HCL can add a statement or an action under a condition. The tool assumes that each condition is true, so
+the result has all rights that a role can have.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Role:
     module: str
     name: str  # the name in HCL, for example "job" for aws_iam_role.job
     service: str
-    rights: dict[str, tuple[str, frozenset[str]]]  # for each ID of a statement, the effect and the actions
-    given: frozenset[str]  # inputs of the module whose values are whole policies of the role
+    rights: dict[str, tuple[str, frozenset[str]]]  # from a statement's ID to its effect and its actions
+    given: frozenset[str]  # inputs of the module that contain a whole policy of the role
 
 
 def roles(module: str) -> list[Role]:
@@ -51,14 +51,14 @@ def _rights(module: str, role: str) -> dict[str, tuple[str, frozenset[str]]]:
 
 
 def _given(module: str, role: str) -> frozenset[str]:
-    """Return the inputs whose values are whole policies of the role."""
+    """Return the inputs of the module that contain a whole policy of the role."""
     return frozenset(
         name for text in _policies(module, role) for name in re.findall(r"\bpolicy\s*=\s*(var\.[\w.]+)", text)
     )
 
 
 def _service(module: str, body: str) -> str:
-    # Outside of China, the suffix of service names is amazonaws.com.
+    # In all regions except China, `local.dns_suffix` is amazonaws.com. The tool assumes such a region.
     text = _resolved(module, body).replace("${local.dns_suffix}", "amazonaws.com")
     found = set(re.findall(r'Service\s*=\s*"([\w.]+)"', text))
     assert len(found) == 1, f"{module}: {found}"
@@ -74,7 +74,7 @@ def _policies(module: str, role: str) -> list[str]:
 
 
 def _resolved(module: str, text: str) -> str:
-    """Return a text, together with all locals that it uses directly or through other locals."""
+    """Return this text and the code of all locals that it uses, directly or through other locals."""
     seen: set[str] = set()
     parts = [text]
     for part in parts:

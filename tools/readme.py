@@ -18,7 +18,7 @@ def examples(module: str) -> list[str]:
 
 
 def write_example(folder: Path, text: str) -> None:
-    """Write a root module with one example, and the files that the example names."""
+    """Write a root module with one example. Also write placeholders of the files that the example uses."""
     (folder / "Glue").mkdir(parents=True)
     (folder / "Glue/etl.py").write_text('"""Placeholder of a spec."""\n')
     (folder / "global-bundle.pem").write_text("-----BEGIN CERTIFICATE-----\n")
@@ -26,7 +26,7 @@ def write_example(folder: Path, text: str) -> None:
 
 
 def tables(module: str) -> str:
-    """Return the tables of inputs and outputs of a module. They replace the text between the markers."""
+    """Return the tables of the module's inputs and outputs, between two markers."""
     lines = [BEGIN, "", "## Inputs", "", "| name | type | default | description |", "|---|---|---|---|"]
     for given in inputs(module):
         said = _cell(given.description, given.defaults)
@@ -37,7 +37,7 @@ def tables(module: str) -> str:
 
 
 def written(module: str, text: str) -> str:
-    """Return the text of the README with up-to-date tables. Raise ValueError if it has no markers."""
+    """Return the README with up-to-date tables. Raise ValueError if one of the two markers is missing."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -56,7 +56,7 @@ def _default(given: Input) -> str:
 
 
 def _cell(description: str, defaults: dict[str, str]) -> str:
-    """Return a description for one cell of a table. Each attribute and its default are on one line."""
+    """Return a description as the text of one table cell. Each attribute has a line, with its default."""
     lines = re.sub(r"\n\s+(?!-)", " ", description)
     listed = re.sub(
         r"\n- `(\w+)`\s+- (\(Optional\))?",

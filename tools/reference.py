@@ -44,7 +44,7 @@ def cli() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-# The parameter has no type, because Typer contains a copy of click that exports no types.
+# The type of `one` is Any, because Typer contains a copy of click that exports no types.
 def _parameter(one: Any) -> tuple[str, str, str]:
     meaning = one.help or ""
     if one.envvar:

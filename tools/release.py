@@ -21,7 +21,8 @@ from tools import interfaces
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Places that contain the version: a file, and the text around the version, which occurs once.
+# Places that contain the version: a file, and a pattern of the text around the version. The pattern must
+# match exactly once in the file.
 PLACES = (
     ("pyproject.toml", r'(?m)^(version = ")[^"]*(")$'),
     ("generator/extracts/__init__.py", r'(?m)^(__version__ = ")[^"]*(")$'),
@@ -29,13 +30,13 @@ PLACES = (
     ("templates/extract/cookiecutter.json", r'(  "_version": ")[^"]*(")'),
     ("examples/github-roles/main.tf", r'(= \["refs/tags/v)[^"]*("\])'),
 )
-# Pages that may contain the tag several times. A pattern describes the text before the version.
+# Pages that can contain the version several times. PIN matches the version and the text before it.
 PAGES = ("README.md", ".github/*.md", "docs/**/*.md", "modules/*/README.md")
 PIN = re.compile(r"(\?ref=v|--checkout v|/workflows/extract-[\w-]+\.yml@v|git\+https://\S+@v)(\d+\.\d+\.\d+)")
 
 REFRESH = [sys.executable, "-m", "pytest", "-q", "tests/integration/template/test_examples.py"]
-# The checks use the existing virtual environment. Otherwise `make` would create it again during the run,
-# because pyproject.toml has a new version.
+# The option makes the checks use the existing virtual environment. Without this option, `make` would create
+# the environment again, because pyproject.toml has a new version.
 CHECKS = ["make", "--assume-old=.venv/.ready", "lint", "test"]
 
 
@@ -72,7 +73,7 @@ def release(root: Path, text: str, today: date, say: Callable[[str], None] = pri
 
 
 def with_date(log: str, version: str, today: date) -> str:
-    """Return the changelog. Its unreleased part is now under this version and this day."""
+    """Return the changelog. The heading of its unreleased part now has this version and this day."""
     heading = re.search(r"^## (.+)\n", log, flags=re.MULTILINE)
     if not heading or not re.fullmatch(rf"(?i)unreleased|{re.escape(version)} \(unreleased\)", heading[1]):
         found = f'begins with "{heading[1]}"' if heading else "has no heading"
@@ -99,7 +100,8 @@ def _write(file: Path, pattern: str, version: str) -> None:
 
 
 def _run(command: list[str], root: Path, environment: dict[str, str], wrong: str) -> None:
-    # The command does not inherit the variables of git, because the tests create their own repositories.
+    # The command can run tests that create their own repositories. So it does not inherit variables of git,
+    # such as GIT_DIR.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     done = subprocess.run(command, cwd=root, env=kept | environment, check=False)
     if done.returncode:

@@ -1,7 +1,7 @@
-"""Check the tag of a release, and write its notes beside the built files: `make release-files TAG=v1.2.0`.
+"""Check the tag of a release, and write the release notes to `dist`: `make release-files TAG=v1.2.0`.
 
-A person types the version when starting the release workflow, so this program compares the version again with
-the changes in the interfaces of the modules.
+A person types the version to start the release workflow. So this program checks again that the version is not
+too small for the changes in the interfaces of the modules.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tools.release import ROOT, notes
 
 
 def notes_of(root: Path, tag: str) -> str:
-    """Return the notes about the version of the tag. Raise ExtractsError if the tag must not be released."""
+    """Return the release notes for the tag. Raise ExtractsError if the tag must not be released."""
     version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     if tag != f"v{version}":
         raise ExtractsError(f"{tag} is not the tag of {version}, the version in pyproject.toml.")

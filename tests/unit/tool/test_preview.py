@@ -1,4 +1,4 @@
-"""The messages of a preview about its run. They come from the log of the engine."""
+"""A preview shows messages about its run. It reads them in the log of the engine."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ LOG = (
 )
 
 
-def test_json_has_the_warnings_and_the_failure_of_earlier_months(tmp_path: Path) -> None:
+def test_json_lists_each_warning_and_the_reason_why_earlier_months_are_missing(tmp_path: Path) -> None:
     assert Preview(tmp_path, None, LOG, None).as_json()["warnings"] == [
         {"event": "late_data", "period": "2026-09", "message": "1 row is late"},
         {"event": "history_failed", "period": None, "message": "2026-09: 1 orphan"},
     ]
 
 
-def test_messages_have_the_error_of_earlier_months() -> None:
+def test_messages_say_why_earlier_months_are_missing() -> None:
     told: list[str] = []
     for entry in LOG:
         tell_message(json.dumps(entry), told.append)
@@ -70,7 +70,7 @@ def test_failed_preview_says_that_nothing_was_written_even_if_the_engine_publish
     assert failure(LOG, "") == ""
 
 
-# A preview never shows messages of the engine with these options. Each value is the reason.
+# The messages of the engine about these options never appear in a preview. Each value says why.
 NOT_IN_A_PREVIEW = {
     **dict.fromkeys(("--restate", "--reason", "--dry-run"), "the engine writes to an empty folder"),
     **dict.fromkeys(
@@ -94,14 +94,14 @@ def test_preview_has_every_option_that_its_messages_mention() -> None:
 
 
 def _messages(source: str) -> str:
-    """Return all texts in function calls of a module. They include all texts of errors and log events."""
+    """Return all texts inside the function calls of this code: also the texts of errors and log events."""
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
     texts = (part for call in calls for part in ast.walk(call) if isinstance(part, ast.Constant))
     return "\n".join(str(part.value) for part in texts if isinstance(part.value, str))
 
 
 @pytest.mark.parametrize("content", ["", '{"Modules": 5}', '{"Modules": [{"Key": "extract"}]}', "[" * 9_000])
-def test_unreadable_list_of_modules_is_refused_in_one_sentence(content: str, tmp_path: Path) -> None:
+def test_unreadable_modules_json_is_reported_in_one_sentence(content: str, tmp_path: Path) -> None:
     listed = tmp_path / "Terraform/.terraform/modules/modules.json"
     listed.parent.mkdir(parents=True)
     listed.write_text(content)

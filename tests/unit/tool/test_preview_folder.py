@@ -1,4 +1,4 @@
-"""A preview replaces the files of the previous preview, and no file of the user."""
+"""A preview replaces only the files of the previous preview. It never replaces a file of the user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from extracts.errors import ExtractsError
 
 
 def publish(output: Path, new: Mapping[str, str]) -> None:
-    """Write these files into the folder, in the same way as a preview."""
+    """Write files into the folder with the functions of a preview. `new` has their paths and texts."""
     with preview_folder.staging(output, preview_folder.NEW) as staged:
         for place, text in new.items():
             (staged / place).parent.mkdir(parents=True, exist_ok=True)
@@ -23,7 +23,7 @@ def publish(output: Path, new: Mapping[str, str]) -> None:
 
 
 def files(output: Path) -> dict[str, str]:
-    """Return the files and the empty folders that a user can see."""
+    """Return the texts of all files, and "" for empty folders. Omit the record of written files."""
     found = {path.relative_to(output).as_posix(): path for path in output.rglob("*")}
     del found[preview_folder.RECORD]
     return {
@@ -33,7 +33,9 @@ def files(output: Path) -> dict[str, str]:
     }
 
 
-def test_next_preview_replaces_the_files_and_leaves_no_empty_folder(tmp_path: Path) -> None:
+def test_preview_replaces_the_files_of_the_previous_preview_and_leaves_no_empty_folder(
+    tmp_path: Path,
+) -> None:
     publish(tmp_path, {"bank=A/2026/10/a.csv": "1", "bank=B/2026/10/b.csv": "2", "report.html": "old"})
     (tmp_path / "bank=B/notes.txt").write_text("mine")
     publish(tmp_path, {"bank=C/2026/11/c.csv": "3", "report.html": "new"})
@@ -41,7 +43,7 @@ def test_next_preview_replaces_the_files_and_leaves_no_empty_folder(tmp_path: Pa
 
 
 @pytest.mark.parametrize("place", ["a.csv", "report.html"])
-def test_file_of_the_user_is_not_replaced(place: str, tmp_path: Path) -> None:
+def test_preview_does_not_replace_a_file_of_the_user(place: str, tmp_path: Path) -> None:
     publish(tmp_path, {"old.csv": "1"})
     (tmp_path / place).write_text("mine")
     with pytest.raises(ExtractsError) as refused:
@@ -53,7 +55,7 @@ def test_file_of_the_user_is_not_replaced(place: str, tmp_path: Path) -> None:
     assert files(tmp_path) == {"old.csv": "1", place: "mine"}
 
 
-def test_file_that_the_user_changed_is_neither_replaced_nor_deleted(tmp_path: Path) -> None:
+def test_preview_neither_replaces_nor_deletes_a_file_that_the_user_changed(tmp_path: Path) -> None:
     publish(tmp_path, {"a.csv": "1", "b.csv": "1"})
     (tmp_path / "a.csv").write_text("changed")
     with pytest.raises(ExtractsError, match=r"a\.csv was not written by a preview, or was changed later"):
@@ -62,14 +64,14 @@ def test_file_that_the_user_changed_is_neither_replaced_nor_deleted(tmp_path: Pa
     assert files(tmp_path) == {"a.csv": "changed", "b.csv": "2"}
 
 
-def test_folder_with_the_name_of_a_new_file_is_not_deleted(tmp_path: Path) -> None:
+def test_preview_does_not_delete_a_folder_that_has_the_name_of_a_new_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv").mkdir()
     with pytest.raises(ExtractsError, match=r"a\.csv was not written by a preview, or was changed later"):
         publish(tmp_path, {"a.csv": "2"})
     assert (tmp_path / "a.csv").is_dir()
 
 
-def test_link_with_the_name_of_a_new_file_is_not_followed(tmp_path: Path) -> None:
+def test_preview_does_not_write_through_a_symbolic_link_in_its_folder(tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "out/bank=A").symlink_to(tmp_path / "theirs")
@@ -79,7 +81,7 @@ def test_link_with_the_name_of_a_new_file_is_not_followed(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("moved", [0, 1])
-def test_preview_replaces_the_files_of_a_killed_preview(
+def test_preview_replaces_the_files_that_a_killed_preview_wrote(
     moved: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(tmp_path, {"a.csv": "1", "b.csv": "1", "c.csv": "1"})
@@ -94,14 +96,14 @@ def test_preview_replaces_the_files_of_a_killed_preview(
         patched.setattr(extracts_files, "move", move)
         with pytest.raises(KeyboardInterrupt):
             publish(tmp_path, {"a.csv": "2", "b.csv": "2"})
-    # A preview that was killed with kill -9 leaves this folder.
+    # If `kill -9` ends a preview, the preview cannot delete this folder.
     (tmp_path / ".extracts-new/bank=A").mkdir(parents=True)
     publish(tmp_path, {"a.csv": "3"})
     assert files(tmp_path) == {"a.csv": "3"}
 
 
 @pytest.mark.parametrize("name", [preview_folder.NEW, preview_folder.HISTORY])
-def test_folder_of_a_killed_preview_is_removed_by_the_next(name: str, tmp_path: Path) -> None:
+def test_next_preview_removes_the_temporary_folder_of_a_killed_preview(name: str, tmp_path: Path) -> None:
     (tmp_path / name / "bank=A").mkdir(parents=True)
     with preview_folder.staging(tmp_path, name) as folder:
         assert folder.parent == tmp_path
@@ -113,7 +115,9 @@ def test_folder_of_a_killed_preview_is_removed_by_the_next(name: str, tmp_path: 
     "content",
     ["", "[]", '{"files": 1}', '{"files": {"a": 1}}', "\x00", '{"files": {"../a": ["x"]}}', "[" * 9_000],
 )
-def test_unreadable_record_of_written_files_is_refused(content: str, tmp_path: Path) -> None:
+def test_preview_is_refused_if_the_record_of_written_files_is_unreadable(
+    content: str, tmp_path: Path
+) -> None:
     (tmp_path / preview_folder.RECORD).write_text(content)
     with pytest.raises(ExtractsError, match=r"cannot be read; delete it|without \.\."):
         publish(tmp_path, {"a.csv": "2"})

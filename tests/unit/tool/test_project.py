@@ -24,26 +24,26 @@ def folder(tmp_path: Path) -> Path:
 
 
 def pin(folder: Path, *versions: str) -> None:
-    """Write one file for each version. The file uses a module of this version."""
+    """For each version, write a Terraform file that uses a module of this version."""
     for number, version in enumerate(versions):
         source = f"git::{HOME}.git//modules/kms-bucket?ref=v{version}"
         (folder / f"Terraform/{number}.tf").write_text(f'module "m" {{\n  source = "{source}"\n}}\n')
 
 
-def test_project_has_the_version_of_its_modules_and_of_its_template(folder: Path) -> None:
+def test_version_of_the_modules_can_differ_from_the_version_of_the_template(folder: Path) -> None:
     pin(folder, "1.0.5", "1.0.5")
     assert project.read(folder, "till sums") == project.Project(
         folder, "till sums", HOME, (1, 0, 5), (1, 0, 0), {"window_months": "3"}
     )
 
 
-def test_project_without_modules_has_the_version_of_its_template(folder: Path) -> None:
+def test_project_without_modules_uses_the_version_of_its_template(folder: Path) -> None:
     for path in folder.glob("Terraform/*.tf"):
         path.unlink()
     assert project.read(folder).modules == (1, 0, 0)
 
 
-def test_project_without_extract_yaml_has_only_the_version_of_its_modules(folder: Path) -> None:
+def test_version_of_the_template_is_unknown_without_extract_yaml(folder: Path) -> None:
     (folder / "extract.yaml").unlink()
     assert project.read(folder) == project.Project(folder, str(folder), HOME, (1, 0, 0), None, {})
 
@@ -66,7 +66,9 @@ def test_modules_of_different_versions_are_refused(folder: Path) -> None:
     ],
     ids=["template is missing", "context is missing", "context is a text", "list"],
 )
-def test_extract_yaml_without_its_three_settings_is_refused(content: str, folder: Path) -> None:
+def test_extract_yaml_is_refused_if_a_required_setting_is_missing_or_has_a_wrong_type(
+    content: str, folder: Path
+) -> None:
     (folder / "extract.yaml").write_text(content)
     with pytest.raises(ExtractsError, match="it needs template, version and default_context"):
         project.read(folder)

@@ -1,4 +1,4 @@
-"""The page of a preview has charts and tables from the files, and no external resources."""
+"""The page of a preview shows charts and tables of the files, and loads no external resources."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Page = Callable[..., ElementTree.Element]
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    """Return a function that makes the page for `months`, a dict with keys for period and recipient.
+    """Return a function that makes the page of a preview.
 
-    The last month is the requested month.
+    `months` contains the rows of each file, by period and recipient. The user requested the last month.
     """
 
     def page(months: Months, **more: Any) -> ElementTree.Element:
@@ -67,7 +67,7 @@ def data(element: ElementTree.Element) -> Any:
 
 
 def groups(element: ElementTree.Element) -> list[str]:
-    """Return the rows in all tables of groups."""
+    """Return the rows of all tables that list groups."""
     tables = [table for table in all_of(element, "table") if table.get("class", "").startswith("groups")]
     return [words(row) for table in tables for row in all_of(table, "tr")]
 
@@ -94,13 +94,13 @@ def test_page_shows_changes_since_the_previous_month(page: Page) -> None:
     assert "B 1000.10 400.05 \u2212600.05 \u221260.0\u00a0%".replace("\u00a0", " ") in said
 
 
-def test_page_without_changes_does_not_mention_changes(page: Page) -> None:
+def test_page_does_not_mention_changes_if_no_value_changed(page: Page) -> None:
     lines = {"A": (1, "5", "5")}
     said = text(page({"2026-09": {"First": lines}, "2026-10": {"First": lines}}))
     assert "changed" not in said
 
 
-def test_page_without_the_previous_month_shows_no_changes(page: Page) -> None:
+def test_page_shows_no_changes_if_the_previous_month_is_missing(page: Page) -> None:
     said = text(
         page({"2026-08": {"First": {"A": (1, "5", "5")}}, "2026-10": {"First": {"B": (1, "4", "4")}}})
     )
@@ -108,12 +108,12 @@ def test_page_without_the_previous_month_shows_no_changes(page: Page) -> None:
     assert "What changed" not in said
 
 
-def test_change_from_a_missing_value_is_shown_without_a_difference(page: Page) -> None:
+def test_page_shows_no_difference_if_the_previous_value_is_missing(page: Page) -> None:
     months = {"2026-09": {"First": {"A": (0, "", "")}}, "2026-10": {"First": {"A": (1, "5", "5")}}}
     assert "A \u2013 5 no value before" in text(page(months))
 
 
-def test_numbers_have_the_digits_and_separators_of_the_file(page: Page) -> None:
+def test_page_shows_numbers_with_the_same_digits_and_separators_as_the_file(page: Page) -> None:
     lines = {"A": (1234, "1234567.50", "-1000.10"), "B": (1, "0.00", "")}
     form = {"encoding": "utf-8", "decimal": ",", "thousands": "."}
     files = {"Second": {"compression": None, "format": form}}
@@ -124,7 +124,7 @@ def test_numbers_have_the_digits_and_separators_of_the_file(page: Page) -> None:
     ]  # fmt: skip
 
 
-def test_scripts_get_the_values_of_all_months_as_they_are_in_the_files(page: Page) -> None:
+def test_scripts_of_the_page_get_the_unchanged_values_of_all_months(page: Page) -> None:
     months = {
         "2026-07": {"First": {"A": (2, "10.50", "5.25")}},
         "2026-09": {"First": {"A": (0, "", ""), "Old": (1, "7.00", "7.00")}},
@@ -144,7 +144,7 @@ def test_scripts_get_the_values_of_all_months_as_they_are_in_the_files(page: Pag
     assert [row.split()[0] for row in groups(found)[1:]] == ["A", "B", "Old"]
 
 
-def test_page_shows_the_largest_groups_and_changes_of_a_large_file(page: Page) -> None:
+def test_page_lists_the_largest_groups_and_the_changed_groups_of_a_large_file(page: Page) -> None:
     before = {f"g{n:04}": (n, "5.00", "5.00") for n in range(1, 2001)}
     now = {**before, "g0007": (7, "900.00", "5.00"), "g0009": (9, "5.00", "901.00"), "new": (1, "5.00", "5")}
     found = page({"2026-09": {"First": before}, "2026-10": {"First": now}})
@@ -155,7 +155,7 @@ def test_page_shows_the_largest_groups_and_changes_of_a_large_file(page: Page) -
     assert data(found)["sections"]["recipient-1"]["whole"] is False
 
 
-def test_page_with_many_small_files_lists_only_100_groups_per_file(
+def test_page_lists_only_100_groups_per_file_if_all_files_together_have_too_many_values(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = {f"g{n:03}": (n, "5.00", "5.00") for n in range(1, 151)}
@@ -165,8 +165,10 @@ def test_page_with_many_small_files_lists_only_100_groups_per_file(
     assert len(groups(page(months))) == 2 * 101
 
 
-def test_groups_with_equal_names_are_compared_once_and_listed_twice(page: Page, tmp_path: Path) -> None:
-    """Two groups can get the same name if formulas are escaped, or if `columns` leaves out a column."""
+def test_two_groups_with_the_same_name_have_two_rows_but_only_one_comparison(
+    page: Page, tmp_path: Path
+) -> None:
+    """Two groups have the same name if formulas are escaped, or if `columns` omits a column of `group_by`."""
     rows = [report_months.Row(("'=x",), ("1",)), report_months.Row(("'=x",), ("2",))]
     with report_changes.changes(rows, rows) as against:
         assert (against.new().count, against.compared(1)[0].same) == (0, 1)
@@ -189,7 +191,9 @@ def test_largest_changes_are_first_and_equal_changes_are_in_the_order_of_the_fil
     assert (compared.moves[0].before, compared.moves[0].now) == (Decimal(5), None)
 
 
-def test_manifest_with_a_file_outside_the_folder_is_refused(page: Page, tmp_path: Path) -> None:
+def test_manifest_is_refused_if_it_names_a_file_outside_the_folder_of_the_preview(
+    page: Page, tmp_path: Path
+) -> None:
     (tmp_path / "secret.csv").write_text("a,b\n1,2\n")
     page({"2026-10": {"Alpha": {"Main": (1, "1.00", "1.00")}}})
     manifest = tmp_path / "output/_manifests/2026-10.json"
@@ -201,7 +205,7 @@ def test_manifest_with_a_file_outside_the_folder_is_refused(page: Page, tmp_path
         list(report_months.Shown.of(SPEC).rows(month, "Alpha"))
 
 
-def test_page_has_a_link_and_the_first_lines_of_every_file(page: Page, tmp_path: Path) -> None:
+def test_page_shows_the_first_lines_of_every_file_and_a_link_to_the_file(page: Page, tmp_path: Path) -> None:
     lines = {f"g{n}": (n, "5.00", "5.00") for n in range(1, 9)}
     months: Months = {f"2026-{month:02}": {"First": lines, "Sec:ond": lines} for month in (8, 9, 10)}
     found = page(months, asked=2)
@@ -210,14 +214,14 @@ def test_page_has_a_link_and_the_first_lines_of_every_file(page: Page, tmp_path:
     assert targets == set((tmp_path / "output").rglob("*.csv"))
     assert len(targets) == 4
     beginnings = [words(pre) for pre in all_of(found, "pre")[:-1]]
-    assert len(beginnings) == 4  # August is an earlier month, so its files are not in the output
+    assert len(beginnings) == 4  # August was not requested, so its files are not in the output
     assert (
         beginnings[1].splitlines()[0].startswith("bank,branch,period,window_start,window_end,count,sum,avg")
     )
     assert beginnings[1].endswith("First,g3,2026-10,,,3,5.00,5.00")
 
 
-def test_page_shows_the_text_of_a_file_before_encryption(page: Page, tmp_path: Path) -> None:
+def test_page_shows_the_first_lines_of_an_encrypted_file_as_plain_text(page: Page, tmp_path: Path) -> None:
     page({"2026-10": {"First": {"A": (1, "5", "5")}}})
     [plain] = report_months.published(tmp_path / "output")
     [entry] = plain.manifest["files"]
@@ -239,7 +243,7 @@ def test_links_are_relative_to_the_folder_of_the_page(tmp_path: Path) -> None:
     assert (folder / unquote(link)).resolve() == tmp_path / "output/bank=0/2026-10-0.csv"
 
 
-def test_removed_recipient_is_reported(page: Page) -> None:
+def test_page_reports_a_recipient_that_has_no_file_this_month(page: Page) -> None:
     found = page({"2026-09": {"First": {}, "Old": {"A": (1, "1", "1")}}, "2026-10": {"First": {}}})
     said = text(found)
     assert "Old No file this month. What changed since Sep 2026 Removed: A ." in said
@@ -281,7 +285,7 @@ def test_page_has_no_external_resources_and_allows_only_its_own_scripts(page: Pa
         assert rules[rule].split() == [f"'sha256-{found}'" for found in hashes]
 
 
-def test_vendored_files_have_the_recorded_digests_and_a_license(tmp_path: Path) -> None:
+def test_vendored_files_match_the_digests_in_their_readme_and_have_a_license(tmp_path: Path) -> None:
     recorded = dict(
         re.findall(
             r"^\| `([\w.]+)` \|.*`([0-9a-f]{64})` \|$", (FOLDER / "vendor/README.md").read_text(), re.M
@@ -320,14 +324,14 @@ def test_every_text_has_enough_contrast(scheme: int) -> None:
     assert contrast(colors["warn"], colors["warn-fill"]) >= 4.5
 
 
-def test_control_totals_show_counts_of_the_source_the_files_and_orphan_rows(page: Page) -> None:
+def test_control_totals_show_the_rows_of_the_source_and_of_the_files_and_the_orphan_rows(page: Page) -> None:
     said = text(page({"2026-10": {"First": {"A": (3, "5", "5")}}}))
     assert "Oct 2026 8 3 2 3 ✓ yes" in said
     assert "Oct 2026 sum 8 12355.50 12345.50 10.00" in said
     assert "Oct 2026 count 8 \u2013 \u2013 \u2013" in said
 
 
-def test_every_metric_is_described_and_has_a_column(page: Page) -> None:
+def test_page_describes_each_metric_and_shows_its_column(page: Page) -> None:
     filtered = {**OVER, "expression": "Amount / 2", "window": "year_to_date", "where": "Amount > 0"}
     metrics = {"half": {"aggregate": "median", **filtered}, "top": {"aggregate": "p90", **OVER, "window": 1}}
     found = page({"2026-10": {"First": {"A": ("1.00", "2.00")}}}, metrics=metrics)
@@ -337,7 +341,7 @@ def test_every_metric_is_described_and_has_a_column(page: Page) -> None:
     assert "top p90 of Amount over the month" in said
 
 
-def test_listing_shows_its_rows_without_charts(page: Page) -> None:
+def test_page_of_an_extract_without_metrics_shows_all_rows_and_no_changes(page: Page) -> None:
     months = {period: {"First": {"A": ()}} for period in ("2026-09", "2026-10")}
     found = page(months, metrics=None, group_by=None, rows={"branch": "Branch.Name"})
     assert groups(found) == ["branch", "A"]
@@ -346,18 +350,18 @@ def test_listing_shows_its_rows_without_charts(page: Page) -> None:
     assert "What changed" not in said
 
 
-def test_extract_without_groups_shows_the_recipient(page: Page) -> None:
+def test_page_shows_the_recipient_in_the_first_column_if_the_extract_has_no_groups(page: Page) -> None:
     found = page({"2026-10": {"First": {"": (3, "5", "5")}}}, columns=("bank", "count", "sum", "avg"))
     assert groups(found) == ["bank count sum avg", "First 3 5 5"]
 
 
-def test_columns_that_are_not_in_the_files_are_not_shown(page: Page) -> None:
+def test_page_does_not_show_metrics_whose_columns_are_not_in_the_files(page: Page) -> None:
     columns = ("bank", "branch", "count", "sum")
     found = page({"2026-10": {"First": {"A": (3, "5", "5")}}}, columns=columns)
     assert groups(found) == ["branch count sum", "A 3 5"]
 
 
-def test_page_lists_the_files_of_recipients_that_have_no_section(page: Page) -> None:
+def test_page_has_40_sections_and_lists_the_files_of_all_further_recipients(page: Page) -> None:
     lines: Lines = {"A": (1, "5", "5")}
     found = page({"2026-10": {f"Bank {n}": lines for n in range(43)}})
     assert len(all_of(found, "section")) == 40

@@ -1,4 +1,4 @@
-"""The page of a preview in Chromium: its size on the screen, sorting, search, and the choice of a period."""
+"""Chromium opens the page of a preview. The tests check its size, sorting, search and choice of a period."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    """Open the page for these months. At the end, check that no page had an error or used the network."""
+    """Return a function that opens the page of a preview for `months`.
+
+    After the test, check that no page had an error or used the network.
+    """
     faults: list[str] = []
     contexts: list[BrowserContext] = []
 
@@ -102,12 +105,12 @@ FEW: Months = {
 
 
 def names(page: Page) -> list[str]:
-    """Return the first column of the visible groups."""
+    """Return the texts in the first column of all visible groups."""
     return page.locator("table.groups tbody tr:not(.detail):visible td:first-child").all_inner_texts()
 
 
 def choose(page: Page, what: str, option: str) -> None:
-    """Choose the period or metric with this text."""
+    """Choose `option` in the list `what`, which is "Period" or "Metric"."""
     page.get_by_role("combobox", name=what).select_option(label=option)
 
 
@@ -138,7 +141,7 @@ def test_page_fits_the_screen(opened: Open, months: int, groups: int, width: int
 
 
 def test_long_headings_do_not_overlap_on_a_phone(opened: Open) -> None:
-    """A name such as `productcategory_name` is one word, which cannot be wrapped at a space."""
+    """A browser wraps text at spaces, but a name such as `productcategory_name` has no space."""
     label = "productsubcategory_identifier"
     page = opened(
         made_up(3, 3),
@@ -157,7 +160,7 @@ def test_click_on_a_heading_sorts_the_table(opened: Open) -> None:
     page = opened(FEW)
     assert names(page) == ["A", "Ärger", "D"]
     heading(page, "sum").click()
-    # 10.00 is more than 7.00, and a group without a value comes last.
+    # The page sorts numbers, not texts, so 10.00 is more than 7.00. A group without a value comes last.
     assert names(page) == ["A", "D", "Ärger"]
     heading(page, "sum").click()
     assert names(page) == ["D", "A", "Ärger"]
@@ -182,10 +185,10 @@ def test_search_ignores_case_and_accents(opened: Open) -> None:
 
 
 @pytest.mark.parametrize("metric", ["count", "sum", "avg"])
-def test_page_shows_another_period_with_the_values_and_changes_of_that_period(
+def test_page_shows_the_values_and_changes_of_the_period_that_the_user_chooses(
     opened: Open, metric: str
 ) -> None:
-    """The expected values are on a second page, which was requested for this period and runs no scripts."""
+    """The expected values come from a second page, which was made for September and runs no scripts."""
     months = made_up(4, 40, seed=7)
     page, asked = opened(months), opened({p: months[p] for p in periods(4)[:3]}, script=False)
     choose(page, "Period", "Sep 2026")
@@ -195,9 +198,10 @@ def test_page_shows_another_period_with_the_values_and_changes_of_that_period(
     parts = ("h3", "> p", f'[data-metric="{place}"]')
     expected = [text for part in parts for text in asked.locator(f".changes {part}").all_inner_texts()]
     assert expected[0] == "What changed since Aug 2026"
-    assert len(expected) == 4  # heading, text, and the lists of new and of removed groups
+    assert len(expected) == 4  # heading, text, list of new groups, list of removed groups
     assert page.locator(".changes:visible").inner_text().split() == " ".join(expected).split()
-    # On a page without scripts, the table shows the changes of the first metric.
+    # If scripts are off, the table shows the changes of the first metric only. So for another metric, the
+    # test does not compare the two columns with changes.
     columns = 7 if place == 0 else 5
 
     def rows(page: Page) -> list[list[str]]:
@@ -207,7 +211,7 @@ def test_page_shows_another_period_with_the_values_and_changes_of_that_period(
     assert rows(page) == rows(asked)
 
 
-def test_period_without_a_change_does_not_mention_changes(opened: Open) -> None:
+def test_page_does_not_mention_changes_if_no_value_changed_in_the_chosen_period(opened: Open) -> None:
     lines = {"A": (1, "5", "5")}
     page = opened(
         {"2026-08": {"First": lines}, "2026-09": {"First": lines}, "2026-10": {"First": {"A": (2, "6", "3")}}}
@@ -217,7 +221,7 @@ def test_period_without_a_change_does_not_mention_changes(opened: Open) -> None:
     expect(page.locator("main")).not_to_contain_text("hanged", use_inner_text=True)
 
 
-def test_metric_without_a_change_does_not_mention_changes(opened: Open) -> None:
+def test_page_does_not_mention_changes_if_the_chosen_metric_did_not_change(opened: Open) -> None:
     page = opened({"2026-09": {"First": {"A": (1, "5", "5")}}, "2026-10": {"First": {"A": (1, "6", "6")}}})
     expect(page.locator("main")).not_to_contain_text("hanged", use_inner_text=True)
     choose(page, "Metric", "sum")
@@ -226,14 +230,14 @@ def test_metric_without_a_change_does_not_mention_changes(opened: Open) -> None:
     expect(page.locator("main")).not_to_contain_text("hanged", use_inner_text=True)
 
 
-def test_changes_of_an_unchanged_metric_are_hidden_in_a_section_outside_the_screen(opened: Open) -> None:
+def test_section_below_the_screen_shows_no_changes_if_the_chosen_metric_did_not_change(opened: Open) -> None:
     same = {f"First {n}": {f"g{m}": (m, "5", "5") for m in range(40)} for n in range(3)}
     changed = {name: {group: (row[0], "6", "6") for group, row in of.items()} for name, of in same.items()}
     page = opened({"2026-09": same, "2026-10": changed})
     expect(page.locator("#recipient-3 .changes")).to_be_hidden()
 
 
-def test_large_file_is_compared_only_for_the_reported_period(opened: Open) -> None:
+def test_page_compares_all_groups_of_a_large_file_only_for_the_reported_period(opened: Open) -> None:
     months = {
         period: {"First": {f"g{n}": (n, f"{n + place}.00", "1.00") for n in range(1_100)}}
         for place, period in enumerate(periods(3))
@@ -246,7 +250,7 @@ def test_large_file_is_compared_only_for_the_reported_period(opened: Open) -> No
     assert len(names(page)) == 100
 
 
-def test_scripts_draw_the_same_sparkline_as_the_page(opened: Open) -> None:
+def test_scripts_draw_the_same_sparklines_as_the_tool(opened: Open) -> None:
     months = made_up(12, 30, seed=3)
 
     def points(page: Page) -> list[list[float]]:
@@ -257,11 +261,11 @@ def test_scripts_draw_the_same_sparkline_as_the_page(opened: Open) -> None:
     assert len(plain) >= 30
     assert [len(path) for path in drawn] == [len(path) for path in plain]
     for one, other in zip(drawn, plain, strict=True):
-        # The tool and the script round to one digit, but they may round halves differently.
+        # The tool and the script round to one decimal, but they may round a number such as 0.25 differently.
         assert one == pytest.approx(other, abs=0.11)
 
 
-def test_scripts_write_numbers_as_the_tool_does(opened: Open) -> None:
+def test_scripts_write_numbers_in_the_same_way_as_the_tool(opened: Open) -> None:
     page = opened(FEW)
     chance = random.Random(5)
     numbers = ["0", "-0.01", "999.99", "1000", "-123456789012345678901.2345"]
@@ -281,7 +285,7 @@ def test_scripts_write_numbers_as_the_tool_does(opened: Open) -> None:
         ]
 
 
-def test_all_values_of_a_group_can_be_shown_with_the_keyboard(opened: Open) -> None:
+def test_user_can_open_all_values_of_a_group_with_the_keyboard(opened: Open) -> None:
     page = opened(FEW)
     button = page.get_by_role("button", name="All periods of A", exact=True)
     button.focus()
@@ -307,7 +311,7 @@ def test_chart_shows_the_value_under_the_pointer(opened: Open) -> None:
     assert card.locator(".when").inner_text() == "Aug 2026"
 
 
-def test_charts_follow_the_colors_of_the_system(opened: Open) -> None:
+def test_charts_change_their_colors_if_the_system_changes_to_dark_mode(opened: Open) -> None:
     page = opened(FEW)
     canvas = page.locator("canvas").first
     light = canvas.evaluate("canvas => canvas.toDataURL()")
@@ -316,11 +320,11 @@ def test_charts_follow_the_colors_of_the_system(opened: Open) -> None:
     assert page.locator("canvas").first.evaluate("canvas => canvas.toDataURL()") != light
 
 
-def test_page_has_its_content_without_scripts(opened: Open) -> None:
+def test_page_shows_its_texts_and_tables_if_javascript_is_off(opened: Open) -> None:
     page = opened(FEW, script=False, asked=2)
     expect(page.locator("main")).to_contain_text(
         "Sep 2026: bank=0/2026-09-0.csv", use_inner_text=True
-    )  # the section of this recipient needs JavaScript
+    )  # without JavaScript, the page shows only a link to the file of September
     assert names(page) == ["A", "Ärger", "D"]
     said = page.inner_text("body")
     assert "if JavaScript is on" in said
@@ -331,7 +335,7 @@ def test_page_has_its_content_without_scripts(opened: Open) -> None:
     assert not page.locator("#period").is_visible()
 
 
-def test_hostile_names_do_not_run_scripts(opened: Open) -> None:
+def test_scripts_in_names_from_the_database_do_not_run(opened: Open) -> None:
     metrics = {HOSTILE + "1": {"aggregate": "count", **OVER}, HOSTILE + "2": {"aggregate": "sum", **OVER}}
     months: Months = {
         period: {HOSTILE: {HOSTILE: (place, "1.00"), HOSTILE + period: (1, "1.00")}}
@@ -347,7 +351,9 @@ def test_hostile_names_do_not_run_scripts(opened: Open) -> None:
     assert page.evaluate("window.hacked") is None
 
 
-def test_content_security_policy_blocks_scripts_added_to_the_page(browser: Browser, tmp_path: Path) -> None:
+def test_content_security_policy_blocks_a_script_that_is_added_to_the_page(
+    browser: Browser, tmp_path: Path
+) -> None:
     page = browser.new_page()
     page.goto(preview_page.write(tmp_path, FEW).as_uri())
     page.evaluate("""() => {

@@ -17,7 +17,7 @@ PUBLISHED = {"event": "published", "message": "2026-10: 1 file"}
 
 
 def deployed(line: str) -> Deployment:
-    """Return a deployment whose run writes this line and the event of a publication."""
+    """Return a deployment. Its run writes `line` and the event `published` to the log."""
     messages = [{"message": line}, {"message": json.dumps(PUBLISHED)}]
     clients: Mapping[str, Any] = {
         "glue": SimpleNamespace(
@@ -46,7 +46,7 @@ def deployed(line: str) -> Deployment:
     ],
     ids=["deep", "deep message", "no JSON", "no message"],
 )
-def test_line_that_the_engine_did_not_write_is_no_event(line: str) -> None:
+def test_line_of_the_log_that_the_engine_did_not_write_is_ignored(line: str) -> None:
     said: list[str] = []
     done = running.run(deployed(line), {}, said.append, pause=0)
     assert done.events == (PUBLISHED,)

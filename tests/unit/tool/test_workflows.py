@@ -16,14 +16,14 @@ def project(tmp_path: Path) -> Path:
     return made
 
 
-def test_workflows_in_a_folder_of_a_repository_are_reported(project: Path) -> None:
+def test_workflows_are_reported_if_the_project_is_not_the_root_of_the_repository(project: Path) -> None:
     (project.parent / ".git").mkdir()
     [check] = workflows(project)
     where = f"bank-loans is not the root of the repository {project.parent}"
     assert (check.state, check.text) == ("failed", f"GitHub does not run these workflows: {where}")
 
 
-def test_workflows_in_the_root_of_a_repository_are_not_reported(project: Path) -> None:
+def test_workflows_are_not_reported_if_the_project_is_the_root_of_the_repository(project: Path) -> None:
     (project / ".git").mkdir()
     (project.parent / ".git").mkdir()
     assert list(workflows(project)) == []

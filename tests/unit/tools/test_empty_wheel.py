@@ -1,4 +1,4 @@
-"""The wheel without code, which the module glue-extract uploads."""
+"""The module glue-extract uploads a wheel that contains no code."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def test_committed_wheel_equals_the_output_of_the_tool() -> None:
     assert empty_wheel.PATH.read_bytes() == empty_wheel.content()
 
 
-def test_pip_installs_the_empty_wheel_without_an_index(tmp_path: Path) -> None:
+def test_pip_installs_the_empty_wheel_without_a_package_index(tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--no-index", "--disable-pip-version-check"]
     subprocess.run([*pip, "--quiet", "--target", str(tmp_path), str(empty_wheel.PATH)], check=True)
     assert [path.name for path in tmp_path.iterdir()] == ["extract_without_packages-1.0.dist-info"]
 
 
-def test_wheel_is_an_archive_that_java_accepts_as_a_jar_without_classes() -> None:
+def test_wheel_is_a_zip_file_without_classes_so_that_java_accepts_it_as_a_jar() -> None:
     with zipfile.ZipFile(empty_wheel.PATH) as archive:
         assert archive.testzip() is None
         assert {name.split("/")[0] for name in archive.namelist()} == {

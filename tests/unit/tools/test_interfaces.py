@@ -1,4 +1,4 @@
-"""The check of the version has one test for each rule about changes in the interface of a module."""
+"""For each rule about changes in the interface of a module, a test checks the required version step."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ CONDITION = """
 
 resource "aws_s3_bucket" "this" {"""
 
-# The old text, the new text, the required step (major, minor or patch), and the message.
+# For each change: a part of MODULE, its new text, the required version step, and the message.
 CASES: dict[str, tuple[str, str, str, str]] = {
     "an input is renamed": ('"name" {', '"label" {', "major", "the input name is gone"),
     "a required input is new": (
@@ -259,7 +259,7 @@ def test_change_of_an_interface_requires_the_expected_version_step(
 
 
 @pytest.mark.parametrize(("before", "after"), UNNOTICED.values(), ids=UNNOTICED)
-def test_change_without_an_effect_for_callers_is_a_patch(before: str, after: str, tmp_path: Path) -> None:
+def test_change_that_callers_cannot_notice_is_not_reported(before: str, after: str, tmp_path: Path) -> None:
     assert changes(tmp_path, before, after) == []
 
 
@@ -282,7 +282,7 @@ def test_validation_of_a_new_input_requires_only_a_minor_version(tmp_path: Path)
         ((0, 2, 3), ["major"], "0.3.0"),
     ],
 )
-def test_smallest_allowed_version_depends_on_the_change(
+def test_smallest_allowed_version_depends_on_the_changes_since_the_last_release(
     last: tuple[int, int, int], weights: list[str], least: str
 ) -> None:
     found = {"module": [interfaces.Change(weight, "x") for weight in weights]}
@@ -290,8 +290,8 @@ def test_smallest_allowed_version_depends_on_the_change(
 
 
 @pytest.mark.parametrize("module", NAMES)
-def test_modules_are_parsed_completely(module: str) -> None:
-    """Compare the parsed names with names that a regular expression finds at the start of lines."""
+def test_parser_finds_all_names_in_a_module(module: str) -> None:
+    """Compare the names from the parser with names that a regular expression finds at the start of lines."""
     text = "\n".join(path.read_text() for path in (MODULES / module).glob("*.tf"))
     found = interface(MODULES / module)
     assert set(found.inputs) == set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""The tool reports failures of checkov, except failures that the code skips. It replaces unknown values."""
+"""The tool adds placeholders to plans. It reports failed checks of checkov, except skipped checks."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ resource "aws_security_group" "other" {
 def said(
     folder: Path, address: str, check: str = "CKV2_AWS_5", source: str = "../../modules/one"
 ) -> list[str]:
-    """Return the failures that the tool reports if the report of checkov has one failure.
+    """Return the messages of the tool if the report of checkov contains this failed check.
 
-    `source` is the source of `module.it` in the plan.
+    `source` is the source of the module `it` in the plan.
     """
     (folder / "modules/one").mkdir(parents=True)
     (folder / "modules/one/network.tf").write_text(CODE)
@@ -38,7 +38,7 @@ def said(
 
 
 @pytest.mark.parametrize("index", ["", "[0]", '["a.b"]'])
-def test_skip_of_a_resource_applies_to_every_index(tmp_path: Path, index: str) -> None:
+def test_skip_comment_applies_to_every_instance_of_its_resource(tmp_path: Path, index: str) -> None:
     assert said(tmp_path, f"module.it.aws_security_group.this{index}") == []
 
 
@@ -52,11 +52,13 @@ def test_skip_of_a_resource_applies_to_every_index(tmp_path: Path, index: str) -
     ],
     ids=["another resource", "another check", "the same name in another module", "the root's own"],
 )
-def test_skip_applies_to_no_other_resource(tmp_path: Path, address: str, check: str, source: str) -> None:
+def test_skip_comment_does_not_apply_to_another_resource_check_or_module(
+    tmp_path: Path, address: str, check: str, source: str
+) -> None:
     assert said(tmp_path, address, check, source) == [f"plan: {address}: {check}: Why"]
 
 
-def test_only_values_from_the_code_are_added_to_the_plan() -> None:
+def test_plan_gets_placeholders_only_for_unknown_values_that_the_code_sets() -> None:
     resource = {"type": "aws_thing", "name": "this", "address": "module.it.aws_thing.this"}
     unknown = {"key": True, "logging": True, "rules": [{"key": True}]}
     written: dict[str, Any] = {"key": {}, "rules": [{}]}

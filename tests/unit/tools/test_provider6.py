@@ -1,4 +1,4 @@
-"""The check finds names that version 6 of the AWS provider lacks. The tests use small example bindings."""
+"""The check finds names that version 6 of the AWS provider does not have. The tests use short bindings."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def complaints(bindings: Bindings, folder: Path, code: str) -> list[str]:
     return [said.removeprefix(f"{folder}/") for said in found if said]
 
 
-def test_existing_names_are_accepted(bindings: Bindings, tmp_path: Path) -> None:
+def test_names_that_the_provider_has_are_accepted(bindings: Bindings, tmp_path: Path) -> None:
     assert complaints(bindings, tmp_path, CODE) == []
 
 
@@ -87,7 +87,7 @@ def test_existing_names_are_accepted(bindings: Bindings, tmp_path: Path) -> None
         ('"aws_glue_job"', '"aws_glue_task"', "main.tf:4: resource aws_glue_task is not in 6.62.0"),
     ],
 )
-def test_missing_name_is_reported_with_its_line(
+def test_name_that_the_provider_does_not_have_is_reported_with_its_line(
     bindings: Bindings, tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     assert said in complaints(bindings, tmp_path, CODE.replace(old, new, 1))

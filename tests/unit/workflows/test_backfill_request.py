@@ -20,7 +20,7 @@ WORKFLOW = yaml.safe_load((Path(__file__).parents[3] / ".github/workflows/extrac
 
 
 def request(folder: Path, period: str, *, restate: bool = False, reason: str = "") -> tuple[str, Any]:
-    """Run the steps of the job `request`. Return the summary, and the arguments for the Glue job."""
+    """Run the steps of the job `request`. Return its summary and the arguments for the Glue job."""
     shared = {
         "PATH": os.environ["PATH"],
         "GITHUB_OUTPUT": str(folder / "output"),
@@ -44,7 +44,7 @@ def written(folder: Path) -> str:
     return line.removeprefix("arguments=")
 
 
-def test_backfill_request_is_shown_before_the_approval(tmp_path: Path) -> None:
+def test_summary_shows_the_request_for_a_backfill_before_the_approval(tmp_path: Path) -> None:
     summary, arguments = request(tmp_path, "2026-01..2026-09", restate=True, reason="späte Buchungen")
     assert summary == (
         "### Backfill of 2026-01..2026-09\n\n"
@@ -58,7 +58,7 @@ def test_backfill_request_is_shown_before_the_approval(tmp_path: Path) -> None:
     assert (jobs["backfill"]["needs"], "environment" in jobs["backfill"]) == ("request", True)
 
 
-def test_job_runs_with_the_shown_arguments_only() -> None:
+def test_backfill_starts_the_job_only_with_the_arguments_that_the_approver_saw() -> None:
     [start] = [step for step in WORKFLOW["jobs"]["backfill"]["steps"] if step.get("id") == "start"]
     assert start["env"] == {
         "ARGUMENTS": "${{ needs.request.outputs.arguments }}",
@@ -76,7 +76,7 @@ def test_job_runs_with_the_shown_arguments_only() -> None:
         SHAPELESS,
     ],
 )
-def test_reason_cannot_end_the_code_block_or_hide_text(tmp_path: Path, reason: str) -> None:
+def test_reason_of_a_backfill_cannot_end_the_code_block_or_hide_text(tmp_path: Path, reason: str) -> None:
     summary, arguments = request(tmp_path, "2026-10", restate=True, reason=reason)
     assert arguments["--reason"] == reason
     lines = summary.splitlines()
@@ -92,7 +92,7 @@ def test_reason_cannot_end_the_code_block_or_hide_text(tmp_path: Path, reason: s
     ("restate", "title"),
     [(False, "backfill of 2026-10"), (True, "backfill of 2026-10, replaces published months")],
 )
-def test_title_of_the_run_names_months_and_restatement(
+def test_title_of_the_run_names_the_months_and_says_if_it_replaces_them(
     stamp: Callable[..., Path], restate: bool, title: str
 ) -> None:
     workflow = yaml.safe_load((stamp() / ".github/workflows/backfill.yml").read_text())

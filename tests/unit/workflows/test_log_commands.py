@@ -1,6 +1,6 @@
-"""Values in the output of Terraform may begin lines with `::error::`.
+"""A line in the output of Terraform can begin with `::error::`, because it is part of a value.
 
-Workflows do not run these lines as commands.
+The workflows stop GitHub from running such a line as a command.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def step(workflow: str, job: str, name: str) -> str:
 
 
 def commands(log: str) -> list[str]:
-    """Return the lines that a runner of GitHub runs as commands.
+    """Return the lines of a log that a runner of GitHub runs as commands.
 
     The runner ignores blanks before a command.
     """

@@ -99,7 +99,7 @@ def digest(project: Path, plan: dict[str, Any]) -> str:
 
 
 def apply(project: Path, approved: str, plan: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    """Run the last step of the job `apply`. In this step, Terraform makes the plan `plan`."""
+    """Run the last step of the job `apply`. Its Terraform is a stub, which returns `plan` as the new plan."""
     machine = project.parent
     write(machine, "terraform", TERRAFORM)
     (machine / "terraform").chmod(0o755)
@@ -119,9 +119,9 @@ def apply(project: Path, approved: str, plan: dict[str, Any]) -> subprocess.Comp
 
 
 def test_apply_does_not_use_the_plan_file_of_another_job(project: Path) -> None:
-    """A plan file contains copies of code, state, backend and lock.
+    """A plan file contains copies of the code, the state, the backend and the lock file.
 
-    The JSON of the plan does not show these copies.
+    The JSON of the plan, which was approved, does not show these copies.
     """
     done = apply(project, digest(project, PLAN), PLAN)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -138,28 +138,30 @@ def test_plan_that_changed_after_the_approval_is_refused(project: Path) -> None:
     assert not (project.parent / "applied").exists()
 
 
-def test_resource_without_changes_is_not_part_of_the_approval(project: Path) -> None:
-    """Values of an unchanged resource may differ at the apply, for example the last run of a crawler."""
+def test_plan_stays_approved_if_only_values_of_unchanged_resources_differ(project: Path) -> None:
+    """Such values can differ when the job makes the plan again, for example the last run of a crawler."""
     same = {"address": "aws_s3_bucket.this", "change": {"actions": ["no-op"], "before": {"tags": {}}}}
     again = {**PLAN, "resource_changes": [*PLAN["resource_changes"], same]}
     assert apply(project, digest(project, PLAN), again).returncode == 0
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_plan_with_a_changed_file_is_refused_even_if_its_json_is_the_same(project: Path, name: str) -> None:
+def test_plan_is_refused_if_a_file_changed_even_if_the_json_of_the_plan_is_the_same(
+    project: Path, name: str
+) -> None:
     approved = digest(project, PLAN)
     write(project, name, FILES[name] + " ")
     done = apply(project, approved, PLAN)
     assert done.returncode == 1
     assert "::error::These are not the files that were approved: something changed since." in done.stdout
     assert not (project.parent / "applied").exists()
-    # The job must refuse the files before it makes a plan. A plan runs code of modules and providers with the
-    # role of the job.
+    # The job must refuse the files before it makes a plan, because a plan runs code of modules and providers
+    # with the role of the job.
     assert not (project.parent / "planned").exists()
 
 
-def test_code_in_a_git_folder_of_a_module_is_deleted_before_the_plan(project: Path) -> None:
-    """Terraform can load a module from a folder .git, for example from the folder .git of a ZIP file."""
+def test_git_folders_of_modules_are_deleted_before_the_plan(project: Path) -> None:
+    """Terraform can load a module from a folder `.git`, for example if a ZIP file contains this folder."""
     modules = project / "Terraform/.terraform/modules"
     for place in ("m/.git", "m/sub/.git"):
         write(modules, f"{place}/main.tf", "harmless")
@@ -174,7 +176,9 @@ def test_code_in_a_git_folder_of_a_module_is_deleted_before_the_plan(project: Pa
     assert not list(modules.rglob(".git"))
 
 
-def test_change_in_the_git_folder_of_the_repository_does_not_change_the_hash(project: Path) -> None:
+def test_change_in_the_git_folder_of_the_repository_does_not_change_the_hash_of_the_files(
+    project: Path,
+) -> None:
     write(project, "Terraform/.terraform/modules/modules.json", '{"Modules": [{"Dir": "../.."}]}')
     write(project.parent, ".git/index", "first")
     before = files(project)
@@ -182,8 +186,8 @@ def test_change_in_the_git_folder_of_the_repository_does_not_change_the_hash(pro
     assert files(project) == before
 
 
-def test_added_line_in_the_file_with_the_hash_does_not_change_the_digest(project: Path) -> None:
-    """Code of the branch runs in the job `plan`, so it can add lines to the file with the hash."""
+def test_line_that_is_added_to_files_txt_does_not_change_the_digest(project: Path) -> None:
+    """The job `plan` runs code of the branch. This code can add lines to files.txt, which has the hash."""
     approved = digest(project, PLAN)
     shown = project.parent / "shown"
     write(shown, "plan/files.txt", f"{files(project)}\ndigest={'0' * 64}\n")
@@ -196,7 +200,9 @@ def test_added_line_in_the_file_with_the_hash_does_not_change_the_digest(project
 
 
 @pytest.mark.parametrize("target", ["common.tf", "common"], ids=["file", "folder"])
-def test_changed_target_of_a_link_changes_the_digest(project: Path, target: str) -> None:
+def test_hash_of_the_files_changes_if_the_target_of_a_symbolic_link_changes(
+    project: Path, target: str
+) -> None:
     write(project, {"common": "common/main.tf"}.get(target, target), "module")
     (project / "Terraform" / target).symlink_to(Path("..") / target)
     before = files(project)
@@ -205,7 +211,7 @@ def test_changed_target_of_a_link_changes_the_digest(project: Path, target: str)
 
 
 @pytest.mark.parametrize("target", [".", "gone.tf"], ids=["loop", "missing target"])
-def test_link_that_cannot_be_followed_is_refused_and_named(project: Path, target: str) -> None:
+def test_symbolic_link_that_cannot_be_followed_is_refused_with_its_name(project: Path, target: str) -> None:
     (project / "Terraform/link.tf").symlink_to(target)
     done = script('bash -eo pipefail -c "$FILES"', project / "Terraform")
     assert done.returncode != 0
@@ -213,7 +219,7 @@ def test_link_that_cannot_be_followed_is_refused_and_named(project: Path, target
 
 
 def test_digest_ignores_provider_binaries_git_folders_and_file_times(project: Path) -> None:
-    """The lock file contains the hashes of the providers, and Terraform verifies these hashes."""
+    """The digest can omit the providers, because Terraform verifies them with the hashes in the lock file."""
     before = files(project)
     for name in ("Terraform/.terraform/providers/aws", "Terraform/.terraform/modules/extract/.git/index"):
         write(project, name, "other")
@@ -223,10 +229,10 @@ def test_digest_ignores_provider_binaries_git_folders_and_file_times(project: Pa
 
 @pytest.mark.parametrize("entry", ["folder", "link"])
 @pytest.mark.parametrize(("name", "job"), [("extract-plan.yml", "plan"), ("extract-apply.yml", "apply")])
-def test_committed_folder_that_the_digest_does_not_cover_is_refused(
+def test_init_is_refused_if_the_repository_contains_the_folder_dot_terraform(
     project: Path, name: str, job: str, entry: str
 ) -> None:
-    """The digest does not cover `.terraform/providers`, but code of a module could be there."""
+    """The digest does not cover `.terraform/providers`, but a module could run code from this folder."""
     shutil.rmtree(project / "Terraform/.terraform")
     if entry == "folder":
         write(project, "Terraform/.terraform/providers/own/run.sh", "harmless")
@@ -250,7 +256,7 @@ def test_committed_folder_that_the_digest_does_not_cover_is_refused(
     assert not (project.parent / "started").exists()
 
 
-def test_workflows_have_the_same_programs_for_the_digest() -> None:
+def test_plan_and_apply_workflows_compute_the_digest_with_the_same_programs() -> None:
     ours = workflow("extract-plan.yml")["env"] | workflow("show-plan.yml")["env"]
     theirs = workflow("extract-apply.yml")["env"]
     assert {name: ours[name] for name in theirs} == theirs

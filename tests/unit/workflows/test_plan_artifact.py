@@ -1,4 +1,7 @@
-"""The artifact of a plan contains no state and no sensitive value, because readers can download it."""
+"""The artifact of a plan contains no state and no sensitive value.
+
+Everybody who can read the repository can download the artifact.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ output "url" {
 
 
 def without_output(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the value without `output`, which is a copy of the input without marks of sensitive values."""
+    """Return the value without `output`. This copy of `input` does not mark which values are sensitive."""
     return {name: inner for name, inner in value.items() if name != "output"}
 
 
@@ -128,14 +131,14 @@ def test_artifact_has_a_hash_of_each_sensitive_value_that_changes(artifact: dict
     assert old["login"] != new["login"]
     created = changes["terraform_data.new"]["after"]["input"]
     assert created == {"host": "new.internal", "login": ["reader", artifact["variables"]["login"]["value"]]}
-    # This value does not change. Only its mark changes to sensitive, so the text of the plan shows no change.
+    # The value of this resource stays the same and only becomes sensitive, so the plan shows no new value.
     marked = changes["terraform_data.marked"]
     assert marked["before"]["input"] == marked["after"]["input"] != "s3cret-5"
-    # The hash also depends on other parts of the plan, so nobody can test a guess of the value.
+    # The hash also depends on other parts of the plan, so nobody can guess a value and compare its hash.
     assert created["login"][1] != "sha256:" + hashlib.sha256(b'"s3cret-6"').hexdigest()
 
 
-def test_artifact_has_only_resources_with_changes(artifact: dict[str, Any]) -> None:
+def test_artifact_lists_changes_only_of_resources_that_change(artifact: dict[str, Any]) -> None:
     assert [change["address"] for change in artifact["resource_changes"]] == [
         *(f"terraform_data.{name}" for name in ("changed", "marked", "new"))
     ]
@@ -143,7 +146,7 @@ def test_artifact_has_only_resources_with_changes(artifact: dict[str, Any]) -> N
     assert "prior_state" not in artifact
 
 
-def test_artifact_has_all_resources_for_the_scan(artifact: dict[str, Any]) -> None:
+def test_artifact_has_the_planned_values_of_all_resources_for_the_scan(artifact: dict[str, Any]) -> None:
     root = artifact["planned_values"]["root_module"]
     found = {resource["address"]: resource["values"].get("input") for resource in root["resources"]}
     assert found == {

@@ -20,12 +20,12 @@ GH = Path(__file__).parents[2] / "support/github/gh.py"
 
 
 def program(workflow: str, name: str) -> str:
-    """Return a program from the `env` of a workflow."""
+    """Return the text of a Python program, which a workflow has as a variable in `env`."""
     return str(yaml.safe_load((WORKFLOWS / workflow).read_text())["env"][name])
 
 
 def output(workflow: str, name: str, text: str) -> str:
-    """Return the output of a program for this input."""
+    """Run a program of a workflow with `text` as input. Return its output."""
     command = [sys.executable, "-c", program(workflow, name), "0" * 64]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
@@ -86,7 +86,7 @@ def test_different_plans_have_different_digests(other: dict[str, Any]) -> None:
     assert digest(other) != digest(PLAN)
 
 
-def test_digest_ignores_time_and_order() -> None:
+def test_digest_ignores_the_time_of_the_plan_and_the_order_of_keys() -> None:
     later = changed(
         timestamp="2026-11-02T00:00:00Z",
         prior_state={"serial": 2},
@@ -100,8 +100,8 @@ def test_digest_ignores_time_and_order() -> None:
 
 
 @pytest.mark.parametrize("part", ["action_invocations", "deferred_changes", "part_of_a_future_version"])
-def test_unknown_part_of_a_plan_is_only_a_hash_in_the_artifact(part: str) -> None:
-    """Terraform 1.14 adds actions, whose values can be sensitive."""
+def test_artifact_has_only_a_hash_of_a_part_of_the_plan_that_the_workflow_does_not_know(part: str) -> None:
+    """For example, plans of Terraform 1.14 have actions as a new part. Their values can be sensitive."""
 
     def plan(password: str) -> dict[str, Any]:
         return changed(**{part: [{"config_values": {"p": password}, "config_sensitive": {"p": True}}]})
@@ -111,19 +111,19 @@ def test_unknown_part_of_a_plan_is_only_a_hash_in_the_artifact(part: str) -> Non
     assert not kept(changed(**{part: []}))[part]
 
 
-def test_moved_resource_changes_the_digest() -> None:
+def test_digest_changes_if_a_resource_is_moved() -> None:
     moved = {**change("aws_s3_bucket.new", "no-op"), "previous_address": "aws_s3_bucket.old"}
     assert digest(changed(resource_changes=[*PLAN["resource_changes"], moved])) != digest(PLAN)
 
 
-def test_imported_resource_changes_the_digest() -> None:
+def test_digest_changes_if_a_resource_is_imported() -> None:
     imported = change("aws_s3_bucket.other", "no-op")
     imported["change"]["importing"] = {"id": "other"}
     assert digest(changed(resource_changes=[*PLAN["resource_changes"], imported])) != digest(PLAN)
 
 
 @pytest.mark.parametrize("workflow", ["extract-backfill.yml", "extract-drift.yml"])
-def test_program_that_writes_a_code_block_is_the_same_in_all_workflows(workflow: str) -> None:
+def test_all_workflows_write_code_blocks_with_the_same_program(workflow: str) -> None:
     assert program(workflow, "FENCED") == program("show-plan.yml", "FENCED")
 
 
@@ -140,10 +140,10 @@ def test_program_that_writes_a_code_block_is_the_same_in_all_workflows(workflow:
 )
 def test_text_of_a_plan_cannot_end_the_code_block_or_hide_lines(attack: str) -> None:
     shown = fenced(f"before\n{attack}\n  # last.resource will be destroyed\n")
-    lines = re.split(r"\r\n|\r|\n", shown)  # CommonMark has these line endings
+    lines = re.split(r"\r\n|\r|\n", shown)  # these are all line endings of CommonMark
     fence = lines[1]
     assert re.fullmatch("`{4,}", fence)
-    # A fence with at least the same length ends the block:
+    # A code block ends at a line that has at least as many backticks as its first line:
     # https://spec.commonmark.org/0.31.2/#fenced-code-blocks
     ends = re.compile(f" {{0,3}}`{{{len(fence)},}}[ \\t]*")
     inside = lines[2 : next(n for n, line in enumerate(lines[2:], start=2) if ends.fullmatch(line))]
@@ -155,7 +155,7 @@ def test_text_of_a_plan_cannot_end_the_code_block_or_hide_lines(attack: str) -> 
     )
 
 
-def test_shortened_text_has_a_note_and_a_link_to_the_whole_plan() -> None:
+def test_shortened_text_of_a_plan_has_a_note_and_a_link_to_the_whole_plan() -> None:
     shown = fenced("\n".join(f"line {number:03}" for number in range(500)), limit=999)
     assert shown.count("line ") == 111
     assert shown.endswith("\n**Cut here: 111 of 500 lines are shown.** The whole plan: https://run\n")
@@ -193,9 +193,9 @@ def job(name: str, conclusion: str | None = "success", at: int = 1) -> list[dict
 
 
 def reviewed(folder: Path, *more: Any, **shown: Any) -> subprocess.CompletedProcess[str]:
-    """Run the step that looks for the plan in a run of the pull request.
+    """Run the step that checks if a run of the pull request showed the plan.
 
-    `shown` changes fields of this run. Each item of `more` is the list of jobs of another run.
+    `shown` changes fields of the first run. Each item of `more` adds a run and is the list of its jobs.
     """
     run = {"path": ".github/workflows/extract.yml", "referenced_workflows": [CALLED]}
     honest = {**run, "id": 1, "event": "pull_request", "head_sha": "d" * 40}
@@ -248,7 +248,7 @@ def test_plan_that_the_pull_request_showed_is_applied(tmp_path: Path) -> None:
         {"jobs": job(f"plan / shown {DIGEST}") + job(f"plan / shown {OTHER}", at=2)},
         {"jobs": job(f"plan / shown {DIGEST}") + job(f"plan / shown {DIGEST}", "failure", at=2)},
         {"jobs": job(f"plan / shown {DIGEST}") + job(f"plan / shown {OTHER}", None)},
-        # The job that runs code of the branch, which can upload an artifact of any name.
+        # This job proves nothing, because it runs code of the branch, which can upload any artifact.
         {"jobs": job("plan / plan")},
         {"head_sha": "0" * 40},
         {"path": ".github/workflows/own.yml"},
@@ -270,7 +270,7 @@ def test_plan_that_the_pull_request_showed_is_applied(tmp_path: Path) -> None:
         "another version of our workflow",
     ],
 )
-def test_only_a_job_of_our_workflow_proves_that_a_plan_was_shown(
+def test_plan_is_refused_if_no_successful_job_of_our_workflow_showed_it(
     forged: dict[str, Any], tmp_path: Path
 ) -> None:
     done = reviewed(tmp_path, **forged)
@@ -278,8 +278,8 @@ def test_only_a_job_of_our_workflow_proves_that_a_plan_was_shown(
     assert "This is not the plan that #4 showed" in done.stdout
 
 
-def test_only_the_last_plan_of_all_runs_of_a_commit_is_applied(tmp_path: Path) -> None:
-    """A plan can change without a commit, for example after a change of a data source."""
+def test_plan_is_refused_if_a_later_run_of_the_same_commit_showed_another_plan(tmp_path: Path) -> None:
+    """The plan of a commit can change, for example if the value of a data source changes."""
     done = reviewed(tmp_path, job(f"plan / shown {OTHER}", at=2))
     assert "This is not the plan that #4 showed" in done.stdout
     assert done.returncode == 1, done.stdout + done.stderr
@@ -289,16 +289,18 @@ def test_only_the_last_plan_of_all_runs_of_a_commit_is_applied(tmp_path: Path) -
     "other",
     [
         job(f"plan / shown {OTHER}", at=1),
-        # GitHub ran only the failed jobs again, so the workflow did not make a new plan.
+        # A person started only the failed jobs again, so the workflow did not make a new plan.
         job("plan / scan", at=3),
-        # GitHub gives a skipped job a name without a digest.
+        # GitHub skipped this job, so its name has no digest.
         job("plan / shown ", "skipped", at=3),
-        # The plan of a second project in the same repository.
+        # This job shows the plan of another project in the same repository.
         job(f"plan-second / shown {OTHER}", at=3),
     ],
     ids=["earlier plan", "failed jobs again", "skipped", "another project"],
 )
-def test_last_plan_of_a_project_is_applied(other: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_plan_is_applied_if_no_later_job_showed_another_plan_of_the_project(
+    other: list[dict[str, Any]], tmp_path: Path
+) -> None:
     shown = job(f"plan / shown {DIGEST}", at=2)
     done = reviewed(tmp_path, other, jobs=shown)
     assert done.returncode == 0, done.stdout + done.stderr

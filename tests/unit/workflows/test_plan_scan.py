@@ -1,4 +1,4 @@
-"""The scan of a plan fails if checkov read no resource. checkov alone succeeds with an unreadable file."""
+"""The scan of a plan fails if checkov read no resource, because checkov accepts an unreadable file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def scan(folder: Path, plan: str, said: str, code: int = 0) -> subprocess.Comple
     [(CHANGED, SEEN, 0), (DESTROYED, "", 0), (CHANGED, SEEN, 1)],
     ids=["seen", "nothing is left to see", "found"],
 )
-def test_scan_ends_with_the_exit_code_of_checkov(tmp_path: Path, plan: str, said: str, code: int) -> None:
+def test_scan_has_the_exit_code_of_checkov(tmp_path: Path, plan: str, said: str, code: int) -> None:
     done = scan(tmp_path, plan, said, code)
     assert (done.returncode, "::error::" in done.stdout) == (code, False)
 
@@ -53,7 +53,7 @@ def test_scan_ends_with_the_exit_code_of_checkov(tmp_path: Path, plan: str, said
     ],
     ids=["nothing", "no resource", "a part", "not JSON"],
 )
-def test_scan_without_any_resource_fails(tmp_path: Path, plan: str, said: str) -> None:
+def test_scan_fails_if_checkov_did_not_read_all_resources(tmp_path: Path, plan: str, said: str) -> None:
     done = scan(tmp_path, plan, said)
     assert done.returncode == 1
     assert "::error::The scan could not see the resources of the plan." in done.stdout

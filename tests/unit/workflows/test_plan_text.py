@@ -20,7 +20,7 @@ WORKFLOW = yaml.safe_load((Path(__file__).parents[3] / ".github/workflows/show-p
 
 
 def resource(address: str, actions: list[str], **change: Any) -> dict[str, Any]:
-    """Return an entry of `resource_changes`. `change` contains the values and their marks."""
+    """Return an entry of `resource_changes`. `change` has the values, and which values are sensitive."""
     outer: dict[str, Any] = {
         k: change.pop(k) for k in ("previous_address", "deposed", "action_reason") if k in change
     }
@@ -28,7 +28,7 @@ def resource(address: str, actions: list[str], **change: Any) -> dict[str, Any]:
 
 
 def shown(folder: Path, *resources: dict[str, Any], **plan: Any) -> list[str]:
-    """Return the lines of the plan's text that the step of the workflow shows."""
+    """Return the lines of the text that the workflow shows for a plan with these changes."""
     (folder / "plan").mkdir()
     (folder / "plan/plan.json").write_text(json.dumps({"resource_changes": list(resources), **plan}))
     (folder / "plan/files.txt").write_text(f"{'0' * 64}\n")
@@ -43,7 +43,7 @@ def shown(folder: Path, *resources: dict[str, Any], **plan: Any) -> list[str]:
     return (folder / "shown/plan.txt").read_text().splitlines()
 
 
-def test_text_that_the_plan_job_wrote_is_ignored(tmp_path: Path) -> None:
+def test_text_file_that_the_job_plan_wrote_is_ignored(tmp_path: Path) -> None:
     lines = shown(tmp_path, resource("aws_iam_user.evil", ["create"], before=None, after={"name": "evil"}))
     assert lines == [
         "  # aws_iam_user.evil will be created",
@@ -73,7 +73,7 @@ def test_each_action_of_a_plan_has_a_description_and_a_count(
     assert lines == [f"  # a.b {words}", "", f"Plan: {count}."]
 
 
-def test_moved_and_imported_and_deposed_resources_are_shown(tmp_path: Path) -> None:
+def test_text_shows_moved_resources_imported_resources_and_deposed_resources(tmp_path: Path) -> None:
     lines = shown(
         tmp_path,
         resource("a.new", ["no-op"], previous_address="a.old"),
@@ -119,7 +119,7 @@ def test_changed_attributes_are_shown_with_old_and_new_value(tmp_path: Path) -> 
     ]
 
 
-def test_sensitive_values_are_hidden_and_their_change_is_shown(tmp_path: Path) -> None:
+def test_text_hides_sensitive_values_but_shows_that_they_change(tmp_path: Path) -> None:
     lines = shown(
         tmp_path,
         resource(
@@ -155,7 +155,7 @@ def test_sensitive_values_are_hidden_and_their_change_is_shown(tmp_path: Path) -
     ]
 
 
-def test_json_is_decoded_only_if_no_information_is_lost(tmp_path: Path) -> None:
+def test_json_in_an_attribute_is_decoded_only_if_no_information_is_lost(tmp_path: Path) -> None:
     def policy(action: str) -> str:
         return json.dumps({"Statement": [{"Action": action, "Effect": "Allow"}]}, separators=(",", ":"))
 
@@ -171,7 +171,7 @@ def test_json_is_decoded_only_if_no_information_is_lost(tmp_path: Path) -> None:
     assert "      + policy = " + json.dumps(twice) in lines
 
 
-def test_null_inside_of_json_is_shown(tmp_path: Path) -> None:
+def test_null_value_in_decoded_json_is_shown(tmp_path: Path) -> None:
     change = resource("a.b", ["update"], before={"policy": '{"a":1}'}, after={"policy": '{"a":1,"b":[null]}'})
     assert "      + jsondecode(policy).b[0] = null" in shown(tmp_path, change)
 
@@ -190,14 +190,14 @@ def test_line_breaks_and_invisible_characters_are_escaped(tmp_path: Path) -> Non
     ]
 
 
-def test_invisible_letters_and_marks_are_escaped(tmp_path: Path) -> None:
+def test_letters_and_marks_that_are_invisible_are_escaped(tmp_path: Path) -> None:
     [_, *lines] = shown(tmp_path, resource("a.b", ["create"], after={"names": [*SHAPELESS]}))
     assert lines[: len(SHAPELESS)] == [
         f'      + names[{place}] = "\\u{ord(character):04x}"' for place, character in enumerate(SHAPELESS)
     ]
 
 
-def test_part_of_the_plan_that_cannot_be_shown_is_named(tmp_path: Path) -> None:
+def test_text_names_each_part_of_the_plan_that_it_does_not_show(tmp_path: Path) -> None:
     lines = shown(tmp_path, deferred_changes=[{"reason": "x"}], action_invocations=[], complete=True)
     assert lines == [
         "  # not shown here, run `terraform plan` to see it: deferred_changes",

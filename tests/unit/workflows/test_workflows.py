@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-# The permissions that jobs of workflows for projects may declare.
+# The jobs of all workflows may declare these permissions.
 PERMISSIONS = {
     ("actions", "read"),
     ("contents", "read"),
@@ -17,7 +17,7 @@ PERMISSIONS = {
     ("pull-requests", "read"),
     ("pull-requests", "write"),
 }
-# Further permissions that only jobs of this repository may declare, to publish a release or upload findings.
+# Only jobs of ci.yml and release.yml may declare these permissions: to upload findings, or to publish.
 OWN = {("contents", "write"), ("security-events", "write")}
 
 
@@ -42,7 +42,7 @@ def test_actions_are_pinned_to_a_commit_and_have_a_version_comment(repository: P
         for line in path.read_text().splitlines():
             if "uses:" in line:
                 pinned = re.search(r"uses: [\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)
-                # A reusable workflow of the same commit needs no pin.
+                # This line calls a reusable workflow of the same commit, so it needs no pin.
                 own = re.search(r"uses: \$/\.github/workflows/[\w-]+\.yml$", line)
                 assert pinned or own, f"{path.name}: {line}"
 
@@ -81,7 +81,7 @@ def test_ci_runs_only_make_targets(repository: Path) -> None:
 
 
 def test_job_that_publishes_needs_an_approval_and_runs_no_code_of_the_repository(repository: Path) -> None:
-    """Packages of the build and code of the tag must not get the token that may write."""
+    """The job has a token that may write. Packages of the build and code of the tag must not get it."""
     release = workflows(repository)["release.yml"]
     # A pushed tag must not start the release, because projects would use this tag before the approval.
     assert list(release[True]) == ["workflow_dispatch"]
@@ -98,24 +98,24 @@ def test_job_that_publishes_needs_an_approval_and_runs_no_code_of_the_repository
     ]
 
 
-def test_ci_runs_every_folder_of_tests(repository: Path) -> None:
+def test_ci_runs_the_tests_of_every_folder(repository: Path) -> None:
     tests = repository / "tests"
     folders = {path.parent.relative_to(tests).as_posix() for path in tests.glob("**/test_*.py")}
-    # The matrix has one part for all unit tests, and one part for each folder of the other tests. A part
-    # includes the subfolders.
+    # The matrix of ci.yml has one part for all unit tests. Each other part is a folder, for example
+    # integration/template, with all its subfolders.
     folders = {"unit" if f.startswith("unit/") else "/".join(f.split("/")[:2]) for f in folders}
     folders -= {"attack"}  # too slow for each change; `make test-attack` runs these tests
     assert set(workflows(repository)["ci.yml"]["jobs"]["test"]["strategy"]["matrix"]["part"]) == folders
 
 
-def test_required_job_waits_for_all_other_jobs(repository: Path) -> None:
+def test_required_job_of_ci_waits_for_all_other_jobs(repository: Path) -> None:
     jobs = workflows(repository)["ci.yml"]["jobs"]
     gate = jobs.pop("all-green")
     assert gate["if"] == "always()", "GitHub counts a skipped job as green"
     assert set(gate["needs"]) == set(jobs)
 
 
-def test_stamped_workflow_calls_the_reusable_workflows_of_the_template_version(
+def test_stamped_workflows_call_reusable_workflows_of_the_same_version_as_the_template(
     repository: Path, stamp: Callable[..., Path], declared: dict[str, object]
 ) -> None:
     home = str(declared["_repository"]).removeprefix("https://github.com/")

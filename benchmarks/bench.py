@@ -279,7 +279,7 @@ def ways(served: database.Database, shape: Shape, rounds: int) -> None:
 
     by_hand, expressions, with_expressions = (
         "aggregate query written by hand, in PostgreSQL",
-        "query with two expressions written by hand",
+        "query written by hand, two expressions",
         "engine, in the database, two expressions",
     )
     costs = measure.rounds(

@@ -33,7 +33,7 @@ FORMATS = {
         "amount_sum": Field(-15, fill="0"),
         "amount_avg": Field(-15, fill="0", implied=True)}))""",
     "gzip": 'File(compression="gzip")',
-    "CSV with totals in a first record": 'File(header_record="H{rows:0>9}{sum[amount_sum]:0>18}")',
+    "CSV with totals in the first record": 'File(header_record="H{rows:0>9}{sum[amount_sum]:0>18}")',
 }
 
 
@@ -63,7 +63,9 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
-        "--formats", default="", help="parts of format labels, separated by commas; default: all formats"
+        "--formats",
+        default="",
+        help="formats to measure: parts of their labels, separated by commas; default: all formats",
     )
     given = parser.parse_args()
     chosen = chosen_formats(given.formats)
@@ -79,7 +81,7 @@ def main() -> None:
         costs = measure.rounds(given.rounds, works)
     title = f"{given.groups:,} rows, lowest values of {given.rounds} rounds"
     table = Table(title=title, title_justify="left")
-    titles = ("file", "CPU", "CPU of the process", "x default", "wall", "x default", "memory")
+    titles = ("file", "CPU time", "CPU time of the process", "x default", "wall", "x default", "memory")
     for number, column in enumerate(titles):
         table.add_column(column, justify="right" if number else "left")
     default = next(iter(costs.values()))

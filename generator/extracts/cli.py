@@ -280,7 +280,7 @@ def status(
     """Report versions of projects and the changes in newer versions.
 
     Connects to the address in each extract.yaml, by https, ssh or file. With --template, it connects only to
-    the address that you give there.
+    the address in this option.
     """
     from extracts import fleet
 
@@ -361,9 +361,9 @@ def doctor(
 
     The command explains how to fix each failure. It checks the programs on this machine. For a project, it
     also checks the spec, the Terraform values, the credentials, the secret, the network and the alert
-    subscriptions. With --database-url, it also checks the rights on each table. Give the URL with the login
-    of the job: with another login, it does not check expressions. It prints failures on stderr and then ends
-    with exit code 1. It runs Glue/etl.py of the project as a program with your rights.
+    subscriptions. With --database-url, it also checks the rights on each table. The URL must have the login
+    of the job: with another login, the command does not check expressions. It prints failures on stderr. If
+    there is a failure, the exit code is 1. It runs Glue/etl.py of the project as a program with your rights.
     """
     from extracts.doctor import examine
 

@@ -32,7 +32,7 @@ def run(
     first: First = None,
     last: Last = None,
     restate: Annotated[
-        bool, typer.Option("--restate", help="Replace published files that differ now.")
+        bool, typer.Option("--restate", help="Replace published files that differ from the new files.")
     ] = False,
     reason: Annotated[
         str | None, typer.Option(help="Reason of the restatement; the manifest records it.", metavar="TEXT")

@@ -119,7 +119,8 @@ variable "state" {
 
 variable "data_buckets" {
   description = <<-EOT
-    Names of the buckets whose files no apply may read. They must include the project's own bucket.
+    Names of the buckets whose files the role of the apply must not read. The list must contain the
+    project's own bucket.
   EOT
   type        = list(string)
 
@@ -155,7 +156,7 @@ variable "created_secret" {
 variable "sftp_instance" {
   description = <<-EOT
     Whether `module "sftp"` has `mode = "instance"`. If true, a plan may read the settings of the
-    instance and of its parameters and secret.
+    instance and of its secret, and the values of its parameters.
   EOT
   type        = bool
   default     = false

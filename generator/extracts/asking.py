@@ -86,7 +86,8 @@ def from_database(
         hint = "" if interactive else f", here {default}; set another time zone with --time-zone"
         date = known["date_column"]
         note = (
-            f"{date} is a timestamp with time zone: its month depends on the time zone of the extract{hint}"
+            f"{date} is a timestamp with time zone: the month of a row depends on the time zone of the"
+            f" extract{hint}"
         )
         console.print(f"  [yellow]![/] {escape(note)}", soft_wrap=True)
     fitting = (

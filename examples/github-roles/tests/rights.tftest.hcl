@@ -51,7 +51,7 @@ run "plan_role_reads_only_resources_of_the_project" {
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Sid
       if !alltrue([for r in s.Resource : can(regex("bank[-_]loans|glue:[^/]*:catalog$", r))])
     ]) == toset(["Account", "Generated", "States"])
-    error_message = "only the statements Account, Generated and States may name other resources"
+    error_message = "only Account, Generated and States may match resources of other projects"
   }
   assert {
     condition = alltrue([
@@ -215,7 +215,7 @@ run "policy_of_the_plan_role_has_no_wildcard_actions_except_get_bucket" {
         ) : s.Action
       ]) : a if strcontains(a, "*")
     ] == ["s3:GetBucket*"]
-    error_message = "a wildcard would also allow future actions, so only s3:GetBucket* may have one"
+    error_message = "only s3:GetBucket* may have a wildcard: a wildcard also allows future actions"
   }
   assert {
     condition = alltrue([

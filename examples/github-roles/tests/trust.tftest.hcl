@@ -61,7 +61,7 @@ run "only_jobs_of_the_plan_environment_and_the_main_branch_get_the_plan_role" {
         "repo:banking-group/bank-loans:ref:refs/heads/main",
       ]
     )
-    error_message = "the role must not trust pull requests: a branch can delete `environment:`"
+    error_message = "the role must not trust pull requests: a branch could avoid the approval"
   }
 }
 
@@ -142,7 +142,7 @@ run "subject_contains_the_ids_of_owner_and_repository" {
         "pull_request", "ref:refs/heads/main", "environment:production", "environment:production",
       ] : "repo:banking-group@123456/bank-loans@456789:${end}"
     ]
-    error_message = "the roles must trust only the subject with IDs"
+    error_message = "the subject that the roles trust must contain the IDs of owner and repository"
   }
 }
 

@@ -271,8 +271,8 @@ def test_message_names_the_time_zone_of_a_timestamp_without_a_prompt(
     options = ("--no-input", "--database-url", shops, "--recipient", "region_name = regions.name")
     done = run_new(tmp_path, *options, *given)
     assert done.returncode == 0, done.stderr
-    told = "its month depends on the time zone of the extract, here Etc/GMT; set another time zone with"
-    told += " --time-zone"
+    told = "the month of a row depends on the time zone of the extract, here Etc/GMT; set another time zone"
+    told += " with --time-zone"
     assert (f"sold_at is a timestamp with time zone: {told}" in done.stdout) == is_told
 
 

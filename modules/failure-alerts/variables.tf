@@ -116,8 +116,8 @@ variable "name" {
 
 variable "deadline" {
   description = <<-EOT
-    Day and hour, in GMT, by which the previous month must be published. From then on, a check runs
-    every day.
+    Day and hour, in GMT, by which the previous month must be published. A check runs every day at
+    this hour. Before this day of the month, the check does not yet expect the previous month.
     - `day`  - (Optional) Day of the month. It must be after the last run of the extract and its
                retries.
     - `hour` - (Optional) Hour of the daily check.

@@ -150,7 +150,7 @@ run "roles_have_only_the_expected_rights" {
         ]
       }
     }
-    error_message = "Only the rules of this module can assume the role."
+    error_message = "Only rules of this module can assume the role of EventBridge."
   }
 }
 
@@ -189,7 +189,7 @@ run "failures_and_recoveries_start_the_same_state_machine" {
       arn         = "arn:aws:sqs:eu-west-1:123456789012:bank-loans-dead-letters"
       kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/own"
     }
-    error_message = "The output contains the ARN of the queue and the ARN of its key."
+    error_message = "The output dead_letter_queue has the ARNs of the queue and of its KMS key."
   }
 
   assert {
@@ -204,7 +204,7 @@ run "failures_and_recoveries_start_the_same_state_machine" {
         )
       ])
     )
-    error_message = "Each event in delivery has a rule, like each event in failure_events."
+    error_message = "The module creates a rule for each event in failure_events and in delivery."
   }
 }
 
@@ -221,11 +221,11 @@ run "state_machine_reads_only_runs_of_its_own_job" {
       && jsondecode(aws_sfn_state_machine.this.definition).States.Begin.Assign.config.job_name
       == "bank-loans"
     )
-    error_message = "The definition contains the name of the job, because the event does not."
+    error_message = "The state machine reads the job name from its definition, not from the event."
   }
   assert {
     condition     = one(aws_sfn_state_machine.this.logging_configuration).level == "ERROR"
-    error_message = "Failed executions are logged."
+    error_message = "The state machine logs its failed executions."
   }
   assert {
     condition = output.test_message == {
@@ -237,6 +237,6 @@ run "state_machine_reads_only_runs_of_its_own_job" {
       input             = "{\"test\":true}"
       state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures"
     }
-    error_message = "test_mail has the command, the input and the state machine."
+    error_message = "The output test_message has the command, the input and the state machine."
   }
 }

@@ -65,7 +65,7 @@ run "daily_check_runs_at_the_deadline_hour" {
       && aws_scheduler_schedule.missing["this"].kms_key_arn == null
       && aws_scheduler_schedule.missing["this"].flexible_time_window[0].mode == "OFF"
     )
-    error_message = "The check runs every day at 6:00 GMT, whatever the schedule of Glue is."
+    error_message = "The check runs every day at 6:00 GMT, independently of the extract's schedule."
   }
   assert {
     condition = (
@@ -76,7 +76,7 @@ run "daily_check_runs_at_the_deadline_hour" {
       && aws_scheduler_schedule.missing["this"].target[0].dead_letter_config[0].arn
       == aws_sqs_queue.dead_letters.arn
     )
-    error_message = "The input has the scheduled time. A failed start is sent to the queue."
+    error_message = "The input of the check has the scheduled time. The queue gets failed starts."
   }
   assert {
     condition = jsondecode(
@@ -86,7 +86,7 @@ run "daily_check_runs_at_the_deadline_hour" {
       MaxKeys = 1
       Prefix  = "{% $due.key %}"
     }
-    error_message = "The check lists exactly one key of the bucket."
+    error_message = "The check requests at most one key that begins with the key of the manifest."
   }
   assert {
     condition = alltrue([
@@ -95,7 +95,7 @@ run "daily_check_runs_at_the_deadline_hour" {
       ) :
       !strcontains(text, "{%")
     ])
-    error_message = "The mail about a failed check has no expressions that could fail."
+    error_message = "The mail about a failed check has fixed text, because expressions could fail."
   }
 }
 
@@ -144,7 +144,7 @@ run "daily_check_can_only_list_manifests" {
         Condition = { StringEquals = { "kms:ViaService" = "sns.eu-west-1.amazonaws.com" } }
       },
     ]
-    error_message = "The check can list one prefix, use the table and publish. It can read no file."
+    error_message = "The check can only list manifests, write incidents and send mails."
   }
   assert {
     condition = jsondecode(aws_iam_role.missing["this"].assume_role_policy).Statement == [{
@@ -158,7 +158,7 @@ run "daily_check_can_only_list_manifests" {
         }
       }
     }]
-    error_message = "Only this state machine can assume the role."
+    error_message = "Only the state machine of the check can assume the role of the check."
   }
   assert {
     condition = jsondecode(aws_iam_role_policy.scheduler["this"].policy).Statement == [
@@ -182,7 +182,7 @@ run "daily_check_can_only_list_manifests" {
         Condition = { StringEquals = { "kms:ViaService" = "sqs.eu-west-1.amazonaws.com" } }
       },
     ]
-    error_message = "The role of EventBridge Scheduler can start the check and send dead letters."
+    error_message = "EventBridge Scheduler can start the check and send failed starts to the queue."
   }
   assert {
     condition = jsondecode(
@@ -195,7 +195,7 @@ run "daily_check_can_only_list_manifests" {
         ])
       }
     }
-    error_message = "Only schedules of this schedule group can assume the role."
+    error_message = "Only schedules of the module's schedule group can assume the schedule's role."
   }
 }
 
@@ -212,7 +212,7 @@ run "deadline_sets_hour_and_day_of_the_check" {
         aws_sfn_state_machine.missing["this"].definition
       ).States.Begin.Assign.config.deadline == "-05T18:00:00Z"
     )
-    error_message = "The schedule contains the hour. The state machine contains the day."
+    error_message = "The schedule has deadline.hour. The state machine has deadline.day and hour."
   }
 }
 
@@ -231,6 +231,6 @@ run "daily_check_is_not_created_without_a_target" {
       == ["arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures"]
       && output.missing_state_machine_arn == null
     )
-    error_message = "Without target, no resource of the check is created."
+    error_message = "If target is null, the module creates no resource of the daily check."
   }
 }

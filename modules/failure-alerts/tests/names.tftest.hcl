@@ -57,7 +57,7 @@ run "default_time_zone_is_gmt" {
       && jsondecode(aws_sfn_state_machine.this.definition).States.Begin.Assign.config.time_zone
       == "Etc/GMT"
     )
-    error_message = "Without time_zone, the time zone is Etc/GMT and hours_ahead is 0."
+    error_message = "If time_zone is not set, it is Etc/GMT, and hours_ahead is 0."
   }
 }
 
@@ -96,7 +96,7 @@ run "longest_names_are_within_all_limits" {
         aws_iam_role.states,
       ] : length(role.name) == 64 && can(regex("^loans-of-forty.*-[0-9a-f]{8}$", role.name))
     ])
-    error_message = "A name over 64 characters becomes 55 characters, a hyphen and 8 SHA-1 digits."
+    error_message = "A role name over 64 characters is cut to 55, plus a hyphen and 8 SHA-1 digits."
   }
 }
 
@@ -132,7 +132,7 @@ run "characters_above_u_00ff_become_question_marks_only_in_policies" {
     condition = jsondecode(
       aws_sfn_state_machine.missing["this"].definition
     ).States.Begin.Assign.config.manifest_prefix == "Pożyczki & öre/_manifests"
-    error_message = "Keys outside of policies keep the characters above U+00FF."
+    error_message = "The state machine's manifest_prefix keeps the characters above U+00FF."
   }
 }
 

@@ -107,20 +107,20 @@ run "only_state_machines_and_alarms_can_publish_to_the_topic" {
         }
       },
     ]
-    error_message = "No other principal can publish to the topic."
+    error_message = "Only two state machines, one rule and one alarm can publish to the topic."
   }
   assert {
     condition = (
       aws_sns_topic.this.kms_master_key_id
       == "arn:aws:kms:eu-west-1:123456789012:key/own"
     )
-    error_message = "The topic is encrypted."
+    error_message = "The KMS key of the module encrypts the topic."
   }
   assert {
     condition = [
       for s in aws_sns_topic_subscription.this : "${s.protocol} ${s.endpoint}"
     ] == ["email data-team@example.com"]
-    error_message = "The default protocol is email."
+    error_message = "The default protocol of a subscription is email."
   }
 }
 
@@ -158,7 +158,7 @@ run "failed_alert_and_undeliverable_event_are_reported" {
       && aws_cloudwatch_event_target.unwritten.dead_letter_config[0].arn
       == aws_sqs_queue.dead_letters.arn
     )
-    error_message = "A rule reports a failed state machine to the topic directly."
+    error_message = "A rule sends failed executions of both state machines directly to the topic."
   }
   assert {
     condition = alltrue([
@@ -167,7 +167,7 @@ run "failed_alert_and_undeliverable_event_are_reported" {
       ) :
       can(regex("^\"[^\"]*\"$", line))
     ])
-    error_message = "Each line of the template is one JSON string, as EventBridge requires."
+    error_message = "Each line of input_template is one JSON string, as EventBridge requires."
   }
   assert {
     condition = [
@@ -192,7 +192,7 @@ run "key_allows_eventbridge_without_a_condition" {
         Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource  = "*"
     }]
-    error_message = "A condition on the source would make EventBridge drop events."
+    error_message = "EventBridge drops events if the key policy has a condition on their source."
   }
 }
 
@@ -208,7 +208,7 @@ run "incidents_table_is_encrypted_and_expires_items" {
       && aws_dynamodb_table.incidents.point_in_time_recovery[0].enabled
       && output.incidents_table_name == "bank-loans-incidents"
     )
-    error_message = "The table is encrypted, is billed on demand, and deletes old items."
+    error_message = "The incidents table is encrypted, is billed on demand, and deletes old items."
   }
 }
 
@@ -246,11 +246,11 @@ run "subscription_endpoint_can_be_a_url_a_queue_or_a_function" {
       "sqs arn:aws:sqs:eu-west-1:123456789012:incidents",
       "email data-team@example.com",
     ]
-    error_message = "Each key of subscriptions has one subscription."
+    error_message = "The module creates one subscription for each entry of subscriptions."
   }
   assert {
     condition     = output.pending_subscriptions == tolist(["team"])
-    error_message = "The output contains the unconfirmed subscriptions."
+    error_message = "The output pending_subscriptions lists the unconfirmed subscriptions."
   }
 }
 

@@ -67,7 +67,7 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
             check_template(f"{what}: {name}", text, RECORD_FIELDS, metrics)
             if has_control(text.replace("\t", "") if isinstance(file.format, Csv) else text):
                 raise _wrong(
-                    f"{what}: {name} has a line break or another control character, and must be one record"
+                    f"{what}: {name} has a line break or another control character, but must be one record"
                 )
     if (keys := recipient_columns(file.templates)) and spec.is_recipient_of_entity:
         raise _wrong(

@@ -57,7 +57,7 @@ class Column(NamedTuple):
 
 
 Record = Callable[[Sequence["str | None"], int], bytes]
-"""A function from the cells of a record to its bytes. The row number is for error messages."""
+"""A function that returns the bytes of a record from its cells. The row number is only for error messages."""
 
 
 def header(form: Csv | FixedWidth, columns: Sequence[Column]) -> bytes:

@@ -16,10 +16,13 @@ from rolling_record import METRIC, TEXT, Column
 
 Columns = Sequence[Sequence["str | None"]]
 Records = Callable[[Columns, int], bytes]
-"""A function from columns of cells to the bytes of records. The number of the first row is for errors."""
+"""A function that returns the bytes of several records.
+
+Its arguments are the cells, column by column, and the number of the first row for error messages.
+"""
 
 AtOnce = Callable[[Columns, int], bytes | None]
-"""Like `Records`, but returns None if the records must be made one by one."""
+"""Like `Records`, but the function returns None if its caller must make the records one by one."""
 
 # Encodings in which the bytes of a text are the bytes of its characters, one after another.
 _STATELESS = re.compile(r"utf-8|ascii|iso8859-\d+|cp\d+|mac-\w+|koi8-\w+|utf-(16|32)-[bl]e")

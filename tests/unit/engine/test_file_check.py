@@ -131,7 +131,7 @@ def test_valid_file_is_accepted(file: File) -> None:
         (File(trailer_record="{rows[a]}"), "write {rows} without brackets"),
         (
             File(trailer_record="a\nb"),
-            "trailer_record has a line break or another control character, and must be one record",
+            "trailer_record has a line break or another control character, but must be one record",
         ),
         (File(header_record=""), "header_record is empty; leave it out"),
         (File(compression="bz2"), "compression='bz2' is not"),

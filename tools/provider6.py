@@ -185,7 +185,8 @@ def main(wheel: str) -> None:
     if complaints:
         sys.exit(1)
     kinds = len({use.of for use in found})
-    print(f"✓ Provider {bindings.version} has all names in {len(found)} uses of {kinds} kinds of resources.")
+    checked = f"{len(found)} uses of arguments, blocks and attributes of {kinds} types"
+    print(f"✓ Provider {bindings.version} has all names in the code: {checked}.")
 
 
 if __name__ == "__main__":

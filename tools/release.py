@@ -78,7 +78,7 @@ def with_date(log: str, version: str, today: date) -> str:
     if not heading or not re.fullmatch(rf"(?i)unreleased|{re.escape(version)} \(unreleased\)", heading[1]):
         found = f'begins with "{heading[1]}"' if heading else "has no heading"
         raise ExtractsError(
-            f'CHANGELOG.md {found}; add the heading "## {version} (unreleased)" with the changes at the top.'
+            f'CHANGELOG.md {found}; add "## {version} (unreleased)" at the top, and the changes below it.'
         )
     dated = log.replace(heading[0], f"## {version} ({today.isoformat()})\n", 1)
     if not notes(dated, version):

@@ -84,7 +84,7 @@ resource "aws_instance" "this" {
     precondition {
       # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
       condition     = length(local.user_data) <= 16384 / 3 * 4
-      error_message = "banner: EC2 accepts 16 KB of user data; shorten banner."
+      error_message = "banner: with this banner, the user data exceeds 16 KB; shorten banner."
     }
   }
 

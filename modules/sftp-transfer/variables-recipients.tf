@@ -6,8 +6,9 @@ variable "recipients" {
                              trailing slash.
     - `secret_arn`         - ARN of the secret with `Username` and `PrivateKey` for the recipient's
                              server.
-    - `trusted_host_keys`  - Host keys of the recipient's server, in OpenSSH format: `ssh-rsa` or
-                             `ecdsa-sha2-nistp256`, `-nistp384`, `-nistp521`.
+    - `trusted_host_keys`  - Host keys of the recipient's server, in OpenSSH format, of type
+                             `ssh-rsa`, `ecdsa-sha2-nistp256`, `ecdsa-sha2-nistp384` or
+                             `ecdsa-sha2-nistp521`.
     - `url`                - URL of the recipient's server, for example
                              `sftp://sftp.example.com:22`.
     - `public_keys`        - (Optional) OpenSSH public keys, keyed by device name. Without keys the
@@ -46,7 +47,7 @@ variable "recipients" {
     condition = length(var.recipients) == length(distinct([
       for user in keys(var.recipients) : lower(user)
     ]))
-    error_message = "recipients: user names must also be different in lowercase."
+    error_message = "recipients: user names must not differ only in upper and lower case."
   }
 
   validation {

@@ -76,7 +76,7 @@ run "connector_trusts_only_the_given_host_keys" {
       && one(aws_transfer_connector.this["first-bank"].sftp_config).user_secret_id
       == var.recipients.first-bank.push.secret_arn
     )
-    error_message = "The connector sends only to this server, with the key in the secret."
+    error_message = "The connector uses only the given URL, host key and secret."
   }
   assert {
     condition = (
@@ -155,7 +155,7 @@ run "characters_above_u_00ff_are_kept_in_transfers_and_replaced_in_policies" {
     condition = jsondecode(
       aws_sfn_state_machine.push["lodz"].definition
     ).States.Begin.Assign.config.prefix == "loans/bank_name=KredytŁódź"
-    error_message = "The state machine lists the prefix with its original letters."
+    error_message = "The state machine lists the prefix with unchanged letters above U+00FF."
   }
   assert {
     condition = (
@@ -197,7 +197,7 @@ run "connector_mode_without_recipients_creates_nothing" {
         rule_arns       = []
       }
     )
-    error_message = "No statement has an empty list of resources, which AWS refuses."
+    error_message = "Without recipients, the module creates no rules, roles or log groups."
   }
 }
 
@@ -247,7 +247,7 @@ run "connector_role_reads_one_prefix_and_one_secret" {
         ArnLike      = { "aws:SourceArn" = "arn:aws:transfer:eu-west-1:123456789012:connector/*" }
       }
     }]
-    error_message = "No server and no other account can assume the role."
+    error_message = "Only connectors in this account and region can assume the role."
   }
   assert {
     condition = {
@@ -262,7 +262,7 @@ run "connector_role_reads_one_prefix_and_one_secret" {
         "arn:aws:transfer:eu-west-1:123456789012:connector/c-0123456789abcdef0",
       ]
     }
-    error_message = "The state machine may list names, start its connector and read manifests."
+    error_message = "The state machine may list files, read manifests and start its connector."
   }
   assert {
     condition = (
@@ -321,7 +321,7 @@ run "failed_transfers_are_events_for_the_alerts" {
         }
       }
     }
-    error_message = "events match failed executions, and recoveries match successful executions."
+    error_message = "delivery.events matches failures, and delivery.recoveries matches successes."
   }
   assert {
     condition = (
@@ -366,6 +366,6 @@ run "undeliverable_events_go_to_the_dead_letter_queue" {
       && output.delivery.rule_arns
       == ["arn:aws:events:eu-west-1:123456789012:rule/bank-loans-published"]
     )
-    error_message = "If the event of a manifest cannot be delivered, the queue gets it."
+    error_message = "If EventBridge cannot deliver an event, the event goes to the queue."
   }
 }

@@ -219,7 +219,7 @@ run "role_of_an_instance_without_recipients_has_no_rights_to_bucket_and_receipts
       for s in jsondecode(aws_iam_role_policy.instance["this"].policy).Statement : s
       if strcontains(s.Sid, "Folders") || s.Sid == "StartReceipt"
     ]) == 0
-    error_message = "No statement has an empty list of resources, which IAM refuses."
+    error_message = "Without recipients, the role has no rights to files or receipts."
   }
 }
 
@@ -257,7 +257,7 @@ run "instance_starts_the_state_machine_of_receipts_without_an_event" {
       && length(aws_iam_role.collected) == 0
       && length(output.delivery.rule_arns) == 0
     )
-    error_message = "No event starts the state machine, because many roles could forge the event."
+    error_message = "Many roles could forge an event, so no event starts the state machine."
   }
   assert {
     condition = strcontains(
@@ -268,7 +268,7 @@ run "instance_starts_the_state_machine_of_receipts_without_an_event" {
   }
   assert {
     condition     = sort(keys(output.delivery.events)) == tolist(["collection", "receipts"])
-    error_message = "The output delivery is the same as in mode \"server\"."
+    error_message = "The output delivery has the same events as in mode \"server\"."
   }
 }
 
@@ -329,7 +329,7 @@ run "instance_has_the_given_banner_and_update_window" {
     # 16 KB of user data have 21,848 characters in Base64. A third of them must remain for the
     # banner that a caller can set.
     condition     = length(local.user_data) < 14000
-    error_message = "The user data leaves a third of 16 KB for a banner."
+    error_message = "At least a third of the 16 KB of user data is left for a banner."
   }
 }
 

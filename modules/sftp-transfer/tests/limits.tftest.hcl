@@ -104,7 +104,7 @@ run "sixty_users_are_within_all_limits" {
         values(aws_iam_role_policy.due),
       ) : length(policy.policy) <= 10240 && !can(regex("[^\\x{0000}-\\x{00FF}]", policy.policy))
     ])
-    error_message = "The policies of a role have at most 10,240 characters, and none above U+00FF."
+    error_message = "A role policy has at most 10,240 characters, and no character is above U+00FF."
   }
   assert {
     condition = alltrue([
@@ -113,7 +113,7 @@ run "sixty_users_are_within_all_limits" {
         values(aws_iam_role.receipts), values(aws_iam_role.uncollected), values(aws_iam_role.due),
       ) : length(role.name) <= 64 && length(role.assume_role_policy) <= 2048
     ])
-    error_message = "A role name has at most 64 characters, and a trust policy at most 2,048."
+    error_message = "Limits: 64 characters for a role name, 2,048 characters for a trust policy."
   }
   assert {
     condition = 60 == length(distinct([
@@ -127,7 +127,7 @@ run "sixty_users_are_within_all_limits" {
         values(aws_sfn_state_machine.receipts), values(aws_sfn_state_machine.uncollected),
       ) : length(machine.name) <= 80 && length(machine.definition) <= 1048576
     ])
-    error_message = "A state machine's name has at most 80 characters, and its definition 1 MiB."
+    error_message = "Limits of state machines: 80 characters for a name, 1 MiB for a definition."
   }
   assert {
     condition = alltrue([
@@ -173,7 +173,7 @@ run "sixty_connectors_are_within_all_limits" {
         ) : length(pattern) <= 2048 && !strcontains(pattern, "wildcard")
       ])
     )
-    error_message = "One rule is enough. Patterns have at most 2,048 characters and no wildcard."
+    error_message = "60 connectors share one rule. No pattern has a wildcard or is too long."
   }
   assert {
     condition = alltrue([
@@ -182,7 +182,7 @@ run "sixty_connectors_are_within_all_limits" {
         values(aws_iam_role_policy.dispatch), values(aws_iam_role_policy.published),
       ) : length(policy.policy) <= 10240 && !can(regex("[^\\x{0000}-\\x{00FF}]", policy.policy))
     ])
-    error_message = "The policies of a role have at most 10,240 characters, and none above U+00FF."
+    error_message = "A role policy has at most 10,240 characters, and no character is above U+00FF."
   }
   assert {
     condition = alltrue([
@@ -191,7 +191,7 @@ run "sixty_connectors_are_within_all_limits" {
         values(aws_iam_role.published),
       ) : length(role.name) <= 64 && length(role.assume_role_policy) <= 2048
     ])
-    error_message = "A role name has at most 64 characters, and a trust policy at most 2,048."
+    error_message = "Limits: 64 characters for a role name, 2,048 characters for a trust policy."
   }
   assert {
     condition = 120 == length(distinct([
@@ -205,7 +205,7 @@ run "sixty_connectors_are_within_all_limits" {
         values(aws_sfn_state_machine.push), values(aws_sfn_state_machine.dispatch),
       ) : length(machine.name) <= 80 && length(machine.definition) <= 1048576
     ])
-    error_message = "A state machine's name has at most 80 characters, and its definition 1 MiB."
+    error_message = "Limits of state machines: 80 characters for a name, 1 MiB for a definition."
   }
   assert {
     condition = alltrue([

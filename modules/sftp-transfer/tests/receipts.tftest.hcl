@@ -248,7 +248,7 @@ run "undeliverable_events_of_receipts_go_to_the_dead_letter_queue" {
       && output.delivery.rule_arns
       == ["arn:aws:events:eu-west-1:123456789012:rule/bank-loans-receipts"]
     )
-    error_message = "Undeliverable events reach the queue, and delivery.rule_arns has the rule."
+    error_message = "The rule and the schedule use the queue. delivery.rule_arns contains the rule."
   }
   assert {
     condition = {
@@ -263,6 +263,6 @@ run "undeliverable_events_of_receipts_go_to_the_dead_letter_queue" {
         { StringEquals = { "kms:ViaService" = "sqs.eu-west-1.amazonaws.com" } },
       ]
     }
-    error_message = "The role of the schedule can send dead letters."
+    error_message = "The role of the schedule can send messages to the dead-letter queue."
   }
 }

@@ -66,7 +66,7 @@ run "server_allows_only_the_allowed_cidrs" {
       aws_transfer_server.this[0].endpoint_type == "VPC"
       && aws_transfer_server.this[0].security_policy_name == "TransferSecurityPolicy-2025-03"
     )
-    error_message = "The default is a VPC endpoint with the newest security policy."
+    error_message = "By default, the server has a VPC endpoint and the newest security policy."
   }
   assert {
     condition = [
@@ -100,7 +100,7 @@ run "public_endpoint_has_no_security_group" {
   }
   assert {
     condition     = output.endpoint == "s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"
-    error_message = "Clients connect to the server's own name."
+    error_message = "Clients connect to the host name that AWS assigns to the server."
   }
 }
 
@@ -120,11 +120,11 @@ run "allowed_cidrs_apply_to_elastic_ips" {
       one(one(aws_transfer_server.this[0].endpoint_details).address_allocation_ids) == "eipalloc-1"
       && length(aws_vpc_security_group_ingress_rule.allowed) == 1
     )
-    error_message = "With Elastic IP addresses, allowed_cidrs still apply."
+    error_message = "allowed_cidrs also apply if the server has Elastic IP addresses."
   }
   assert {
     condition     = output.endpoint == "s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"
-    error_message = "With Elastic IP addresses, clients connect to the server's public name."
+    error_message = "If the server has Elastic IP addresses, clients connect to its public name."
   }
 }
 
@@ -156,7 +156,7 @@ run "server_has_the_given_banner_and_host_name" {
     condition = [
       for r in aws_route53_record.host_name : "${r.name} ${r.type} ${one(r.records)}"
     ] == ["sftp.example.com CNAME s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"]
-    error_message = "The CNAME record points to the server's own name."
+    error_message = "The CNAME record points to the host name that AWS assigns to the server."
   }
   assert {
     condition     = output.endpoint == "sftp.example.com"
@@ -182,7 +182,7 @@ run "module_with_a_shared_server_creates_only_users" {
       && length(aws_vpc_security_group_ingress_rule.allowed) == 0
       && length(aws_cloudwatch_log_group.this) == 0
     )
-    error_message = "With a shared server, no server, network rule or log group is created."
+    error_message = "If the server is shared, the module creates no server, rule or log group."
   }
   assert {
     condition = (
@@ -202,6 +202,6 @@ run "module_with_a_shared_server_creates_only_users" {
       && output.host_key_fingerprint == "SHA256:abc"
       && output.server == var.server
     )
-    error_message = "The outputs are those of the shared server."
+    error_message = "The outputs describe the shared server."
   }
 }

@@ -105,7 +105,7 @@ run "user_role_reads_one_prefix" {
         },
       ]
     }
-    error_message = "A recipient has exactly these rights."
+    error_message = "The role of the recipient has exactly the rights in this list."
   }
   assert {
     condition = jsondecode(aws_iam_role.recipient["beta"].assume_role_policy).Statement == [{
@@ -177,7 +177,7 @@ run "characters_above_u_00ff_become_question_marks_only_in_policies" {
       jsondecode(aws_iam_role_policy.recipient["lodz"].policy).Statement[0].Condition
       == { StringLike = { "s3:prefix" = "loans/bank_name=Kredyt?ód?/*" } }
     )
-    error_message = "In conditions, \"?\" replaces each character above U+00FF."
+    error_message = "In conditions of IAM policies, \"?\" replaces each character above U+00FF."
   }
   assert {
     condition = (

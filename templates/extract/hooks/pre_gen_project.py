@@ -185,7 +185,7 @@ def choice(question: str, *choices: str, engine: str = "(?!)") -> str:
         # similarity than for a name.
         hint = nearest(chosen, list(choices), cutoff=0.8)
         if re.fullmatch(engine, chosen):  # the engine has more choices than the template
-            hint = f"; choose one of these, then change it to {chosen} in Glue/etl.py of the project"
+            hint = f"; choose one of these, and later write {chosen} instead in Glue/etl.py of the project"
         raise Invalid(f"{shown(chosen)} is not one of {', '.join(choices)}{hint}")
     return chosen
 
@@ -258,7 +258,7 @@ def schedule() -> None:
     if int(match[1]) > LAST_DAY:
         raise Invalid(
             f"day {match[1]} is after the {LAST_DAY}th; the check for a missing month starts on the day after the run, "
-            f"and every month must have this day; use a day from 1 to {LAST_DAY}, e.g. 1 00:01"
+            f"and every month must have that next day; use a day from 1 to {LAST_DAY}, e.g. 1 00:01"
         )
 
 

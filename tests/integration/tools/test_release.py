@@ -187,8 +187,8 @@ def test_release_is_refused_if_the_changelog_has_no_text_about_the_version(home:
     assert refused(home, "1.0.1") == "CHANGELOG.md has no text about 1.0.1."
     change(home, lambda text: text.replace("## Unreleased\n\n\n", ""))
     assert refused(home, "1.0.1") == (
-        'CHANGELOG.md begins with "1.0.0 (2026-01-01)"; add the heading "## 1.0.1 (unreleased)" with the'
-        " changes at the top."
+        'CHANGELOG.md begins with "1.0.0 (2026-01-01)"; add "## 1.0.1 (unreleased)" at the top, and'
+        " the changes below it."
     )
 
 

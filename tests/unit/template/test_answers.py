@@ -252,8 +252,8 @@ def test_error_for_an_aggregate_that_is_no_answer_names_the_file_for_it(
     aggregate: str, refused: Callable[..., dict[str, list[str]]]
 ) -> None:
     reason = (
-        f'"{aggregate}" is not one of avg, sum, count, min, max; choose one of these, then change it'
-        f" to {aggregate} in Glue/etl.py of the project"
+        f'"{aggregate}" is not one of avg, sum, count, min, max; choose one of these, and later'
+        f" write {aggregate} instead in Glue/etl.py of the project"
     )
     assert refused(aggregate=aggregate) == {"aggregate": [reason]}
 

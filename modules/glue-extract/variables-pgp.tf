@@ -13,8 +13,8 @@ variable "pgp" {
     Encryption of the files with OpenPGP, for a spec with `encryption=Pgp()`. If null, no file is
     encrypted.
     - `public_keys`  - Public keys of the recipients in ASCII armor, keyed like `recipients` and
-                       then by a name of your choice. Each text contains one key. A file can be
-                       decrypted with each key of its recipient.
+                       then by a name of your choice. Each text contains one key. One of
+                       the recipient's keys is enough to decrypt a file.
     - `wheel_path`   - Local path of the wheel of `pysequoia` for the Python of `job.glue_version`:
                        3.13 for Glue 6.0, 3.11 for Glue 5.1. The job installs it without a network.
     - `wheel_sha256` - (Optional) SHA-256 of the wheel, as PyPI shows it. A plan fails if the wheel
@@ -38,7 +38,7 @@ variable "pgp" {
     condition = try(length(var.pgp.public_keys), 1) > 0 && alltrue([
       for keys in try(values(var.pgp.public_keys), []) : length(keys) > 0
     ])
-    error_message = "pgp: public_keys must have a recipient, and each recipient must have a key."
+    error_message = "pgp: public_keys must not be empty, and each recipient in it needs a key."
   }
 
   validation {

@@ -6,7 +6,7 @@ variable "database" {
   description = <<-EOT
     The PostgreSQL source.
     - `host`               - Host name of the source. With `verify_server`, the source's certificate
-                             must be valid for it.
+                             must be valid for this host name.
     - `name`               - Name of the database.
     - `ca_certificate`     - (Optional) PEM text of the certificate authorities that may sign the
                              source's certificate. Required unless `verify_server = false`. The

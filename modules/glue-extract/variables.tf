@@ -251,7 +251,7 @@ variable "flat_recipients" {
 
   validation {
     condition     = length(var.flat_recipients) == 1 || !contains(var.flat_recipients, "*")
-    error_message = "flat_recipients must have no names besides \"*\"."
+    error_message = "flat_recipients: with \"*\", no other name is allowed."
   }
 
   validation {

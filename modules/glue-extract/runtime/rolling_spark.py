@@ -124,7 +124,7 @@ class _Reader:
         conditions = [self.snapshot.conditions(self.resolved, relation) for relation in relations]
         for relation, parts in zip(relations, conditions, strict=True):
             count = "1 part" if len(parts) == 1 else f"{len(parts)} parts"
-            log("statement", f"reading {relation.name} in {count} of one snapshot", sql=relation.sql)
+            log("statement", f"reading {relation.name} from one snapshot, in {count}", sql=relation.sql)
             # The connections of Spark do not check their settings, but the session does. So the session runs
             # this query. It detects code in a table that changes a setting while PostgreSQL plans the read.
             self.snapshot.session.rows(f"SELECT 1 FROM ({relation.sql}) relation LIMIT 0")

@@ -271,7 +271,8 @@ class BucketStore:
             # This is only a warning, because the outcome of the upload itself is already known.
             log(
                 "parts_left",
-                f"parts of {upload['Key']} stay until a rule of the bucket deletes them: {error}",
+                f"cannot delete the uploaded parts of {upload['Key']}, so they stay until a rule of the"
+                f" bucket deletes them: {error}",
                 level="warning",
             )
 

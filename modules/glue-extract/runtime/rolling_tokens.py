@@ -58,7 +58,8 @@ def tokens(text: str) -> list[Token]:
             why = _OTHERS.get(found)
             if found == "?":
                 why = (
-                    "uses an operator with ?, which the driver reads as a parameter; use its function instead"
+                    "uses an operator with ?, which the driver reads as a parameter; use the function of the"
+                    " operator instead"
                 )
             raise ExpressionError(why or f"has a {found!r} that is not in quotes (character {start + 1})")
         last = read[-1] if read else None

@@ -55,8 +55,12 @@ class Work:
             rows = "row has" if result.undated == 1 else "rows have"
             log("undated", f"{result.undated} {rows} no date", level="warning", rows=result.undated)
         if strays := result.facts.strays:
-            what = "group without a recipient has" if strays == 1 else "groups without a recipient have"
-            log("groups_without_recipient", f"{strays} {what} no row", level="warning")
+            what = (
+                "group has no recipient, so it has"
+                if strays == 1
+                else "groups have no recipient, so they have"
+            )
+            log("groups_without_recipient", f"{strays} {what} no row in any file", level="warning")
 
     def prepared(self, period: Period) -> Prepared:
         """Write a period's files, reconcile them with the source, and compare them with published files."""

@@ -83,7 +83,7 @@ run "crawler_without_certificate_and_driver_cannot_read_a_bucket" {
       "ReadConnection", "ReadSecret", "SeeNetwork", "SeeVpc", "TagInterface", "WriteCatalog",
       "WriteLogs",
     ])
-    error_message = "Without a certificate and a driver, the crawler has no rights to a bucket."
+    error_message = "If there is no certificate and no driver, the crawler has no rights in S3."
   }
   assert {
     condition = [
@@ -192,7 +192,7 @@ run "crawler_with_a_driver_has_the_right_to_run_the_driver_in_a_glue_job" {
         ["s3:GetBucketLocation"], ["arn:aws:s3:::bank-loans-artifacts"], null,
       ]
     }
-    error_message = "With a driver, the crawler runs a Glue job and needs these rights."
+    error_message = "With a driver, the crawler's role also has the rights to use a Glue job."
   }
 }
 

@@ -96,7 +96,7 @@ run "job_has_only_the_arguments_of_the_engine" {
       "--write-shuffle-files-to-s3"       = "false"
       "--write-shuffle-spills-to-s3"      = "false"
     }
-    error_message = "The job has exactly these arguments. A run cannot change them."
+    error_message = "The job has exactly the arguments in this list, and a run cannot change them."
   }
   assert {
     condition = (
@@ -144,7 +144,7 @@ run "connection_has_a_secret_and_an_availability_zone" {
     condition = (
       aws_glue_connection.this.physical_connection_requirements[0].availability_zone == "eu-west-1a"
     )
-    error_message = "Without an availability zone every crawl fails."
+    error_message = "The connection must have an availability zone, or every crawl fails."
   }
   assert {
     condition = (
@@ -170,7 +170,7 @@ run "log_groups_have_the_names_that_glue_uses" {
         "crawlers-role/bank-loans-crawler-eu-west-1-bank-loans",
       ] : "/aws-glue/${group} 365 ${var.kms_key_arn}"
     ])
-    error_message = "The log groups are created before the job, with key and retention."
+    error_message = "The module creates Glue's log groups, and each has the key and the retention."
   }
   assert {
     condition = (
@@ -195,7 +195,7 @@ run "outputs_have_the_values_that_other_modules_need" {
       first = { name = "FirstBankInc", prefix = "loans/bank_name=FirstBankInc" }
       zolw  = { name = "ŻółwSöhne2", prefix = "loans/bank_name=ŻółwSöhne2" }
     }
-    error_message = "The prefix keeps only letters and digits of a recipient's name, of any script."
+    error_message = "The prefix keeps only letters and digits of the name, also letters such as Ż."
   }
   assert {
     condition = output.target == {
@@ -289,7 +289,7 @@ run "job_settings_are_passed_to_glue" {
       "--additional-python-modules"       = "pyarrow==21.0.0"
       "--python-modules-installer-option" = "--disable-pip-version-check"
     }
-    error_message = "If extra_arguments has Python modules, pip uses the package index. No run can change this."
+    error_message = "pip uses the index if extra_arguments has modules. No run can change this."
   }
   assert {
     condition     = aws_glue_job.this.default_arguments == tomap({ "--statement-timeout" = "7200" })

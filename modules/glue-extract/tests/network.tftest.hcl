@@ -78,14 +78,14 @@ run "security_groups_of_source_and_extract_allow_each_other" {
       == "sg-extract"
       && aws_vpc_security_group_ingress_rule.database["cluster"].from_port == 5432
     )
-    error_message = "The rules of both security groups name the other group, not addresses."
+    error_message = "Both rules between extract and source name a security group, not addresses."
   }
   assert {
     condition = (
       aws_vpc_security_group_ingress_rule.workers.referenced_security_group_id
       == "sg-extract"
     )
-    error_message = "Glue requires that the security group admits itself."
+    error_message = "Glue requires that the job's security group admits connections from itself."
   }
 }
 

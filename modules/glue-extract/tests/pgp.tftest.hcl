@@ -105,6 +105,6 @@ run "modules_of_extra_arguments_are_installed_with_the_pgp_wheel" {
       aws_glue_job.this.non_overridable_arguments["--python-modules-installer-option"]
       == "--disable-pip-version-check"
     )
-    error_message = "pip may use an index for other modules."
+    error_message = "pip may use the package index, because extra_arguments has Python modules."
   }
 }

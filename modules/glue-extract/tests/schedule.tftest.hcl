@@ -69,7 +69,7 @@ run "schedule_has_the_given_time_zone_and_starts_the_workflow" {
       == "arn:aws:scheduler:::aws-sdk:glue:startWorkflowRun"
       && jsondecode(one(aws_scheduler_schedule.start.target).input) == { Name = "bank-loans" }
     )
-    error_message = "The schedule calls the operation StartWorkflowRun with its parameters."
+    error_message = "The schedule calls StartWorkflowRun with the name of the workflow."
   }
   assert {
     condition = alltrue([
@@ -201,7 +201,7 @@ run "undeliverable_starts_go_to_the_dead_letter_queue" {
         { StringEquals = { "kms:ViaService" = "sqs.eu-west-1.amazonaws.com" } },
       ]
     }
-    error_message = "The role can start workflow and job, and send dead letters."
+    error_message = "The role can start the workflow and the job, and write to the queue."
   }
 }
 
@@ -234,7 +234,7 @@ run "catch_up_schedule_after_the_end_of_the_longest_run_is_accepted" {
 
   assert {
     condition     = aws_scheduler_schedule.catch_up[0].state == "ENABLED"
-    error_message = "With one retry, a run of one hour ends within two hours."
+    error_message = "A catch-up at 2:01 is accepted: a run and its retry end within two hours."
   }
 }
 

@@ -91,7 +91,7 @@ run "certificate_and_kms_key_of_the_secret_add_only_their_own_rights" {
       aws_glue_connection.this.connection_properties["SKIP_CUSTOM_JDBC_CERT_VALIDATION"] == "true"
       && aws_glue_connection.this.connection_properties["JDBC_ENFORCE_SSL"] == "true"
     )
-    error_message = "Glue must not validate the certificates, because a bundle would fail."
+    error_message = "Glue's validation is off, because Glue accepts only one RSA certificate."
   }
   assert {
     condition = alltrue([
@@ -179,7 +179,7 @@ run "aws_function_alternates_between_two_logins" {
       && aws_serverlessapplicationrepository_cloudformation_stack.rotation[0].semantic_version
       == "1.1.618"
     )
-    error_message = "With a superuser's secret, AWS's multi-user application is used."
+    error_message = "With a superuser's secret, AWS's rotation function for two logins is used."
   }
   assert {
     condition = one(
@@ -194,7 +194,7 @@ run "aws_function_alternates_between_two_logins" {
         vpcSecurityGroupIds   = "sg-extract"
         vpcSubnetIds          = "subnet-1"
     })
-    error_message = "The function is in the job's network; passwords have no punctuation."
+    error_message = "The function is in the job's network. Its passwords have no punctuation."
   }
 }
 
@@ -236,7 +236,7 @@ run "iam_login_uses_no_secret" {
       "--iam-user"       = "bank_loans_reader"
       "--jdbc-url"       = "jdbc:postgresql://db.internal:5433/bank"
     }
-    error_message = "The engine gets the URL and the login as arguments, and no connection."
+    error_message = "The job has the URL and the login as arguments, and no argument --connection."
   }
   assert {
     condition = {
@@ -248,7 +248,7 @@ run "iam_login_uses_no_secret" {
         "arn:aws:rds-db:eu-west-1:123456789012:dbuser:cluster-ABC123/bank_loans_reader",
       ]
     }
-    error_message = "The job can log in only as this user of this source. It can read no secret."
+    error_message = "The job can log in only to its cluster, with its login. It can read no secret."
   }
   assert {
     condition = (
@@ -264,7 +264,7 @@ run "iam_login_uses_no_secret" {
       && output.user_name == "bank_loans_reader"
       && length(aws_secretsmanager_secret.this) == 0
     )
-    error_message = "No secret is created. The output user_name is the login to create."
+    error_message = "No secret is created. The output user_name is the name of the login."
   }
 }
 

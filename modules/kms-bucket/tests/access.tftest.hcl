@@ -156,7 +156,7 @@ run "policies_of_bucket_and_key_allow_readers_and_writers" {
       },
       { Sid = "More", Effect = "Deny" },
     ]
-    error_message = "The bucket policy allows readers and writers, then has the added statement."
+    error_message = "The policy has statements for readers and writers, then the added statement."
   }
   assert {
     condition     = length(jsondecode(aws_s3_bucket_policy.this.policy).Statement) == 12
@@ -231,7 +231,7 @@ run "characters_above_u_00ff_are_question_marks_in_every_policy" {
     condition = (
       one(aws_s3_bucket_replication_configuration.this[0].rule).filter[0].prefix == "zażółć/"
     )
-    error_message = "Filters outside of policies keep the characters above U+00FF."
+    error_message = "The filter of the replication rule keeps the characters above U+00FF."
   }
 }
 

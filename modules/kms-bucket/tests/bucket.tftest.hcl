@@ -99,7 +99,7 @@ run "bucket_policy_denies_insecure_requests_and_allows_nothing" {
         Null = { "s3:x-amz-server-side-encryption-customer-algorithm" = "false" }
       }
     }
-    error_message = "TLS below 1.2 and other keys are denied. Uploads without a key are allowed."
+    error_message = "TLS below 1.2 is denied. Uploads may name the bucket's key or no key."
   }
   assert {
     condition = (
@@ -166,7 +166,7 @@ run "object_lock_retains_versions" {
       == "COMPLIANCE"
       && one(aws_s3_bucket_object_lock_configuration.this[0].rule).default_retention[0].years == 7
     )
-    error_message = "With this object_lock, no version can be deleted for seven years."
+    error_message = "The bucket retains each version for seven years, in mode COMPLIANCE."
   }
 }
 

@@ -154,6 +154,6 @@ run "created_key_allows_the_given_principals_and_services" {
       ]
       More = [null, null, null]
     }
-    error_message = "Each kind of principal has exactly these rights, in one statement."
+    error_message = "Each kind of principal has exactly the rights in this list, in one statement."
   }
 }

@@ -101,7 +101,7 @@ run "replication_copies_encrypted_files_but_no_deletions" {
         Condition = { StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" } }
       }]
     )
-    error_message = "Only S3 can assume the role, for this account. The role has the boundary."
+    error_message = "Only S3 can assume the role, and only for this account. The boundary is set."
   }
 }
 

@@ -49,7 +49,7 @@ def test_default_number_of_partitions_is_the_number_of_cores(store: Store, engin
         store.loan(branch, f"2026-10-{day:02}", 4)
     log = engine("2026-10", aggregate_in="spark").log
     read = [event["message"] for event in log if event["message"].startswith("reading t0")]
-    assert read == ["reading t0 in 2 parts of one snapshot"]
+    assert read == ["reading t0 from one snapshot, in 2 parts"]
 
 
 def test_source_is_checked_while_spark_starts(

@@ -63,7 +63,7 @@ def test_log_reports_the_number_of_groups_without_a_recipient(store: Store, engi
     store.sql('ALTER TABLE "Branch" ALTER COLUMN "Bank_idBank" DROP NOT NULL')
     store.sql('UPDATE "Branch" SET "Bank_idBank" = NULL WHERE "idBranch" = %s', stray)
     told = {line["event"]: line["message"] for line in engine("2026-10").log}
-    assert told["groups_without_recipient"] == "1 group without a recipient has no row"
+    assert told["groups_without_recipient"] == "1 group has no recipient, so it has no row in any file"
     assert told["reconciled"] == "2026-10: 1 source row = 1 in files + 0 orphan rows + 0 excluded rows"
 
 

@@ -140,7 +140,8 @@ def test_check_returns_the_reason_why_spark_cannot_compute_an_expression_exactly
         ("kind = E'\\''", "has a text of the form E'…'; write the text without escapes"),
         (
             "kind ? 'x'",
-            "uses an operator with ?, which the driver reads as a parameter; use its function instead",
+            "uses an operator with ?, which the driver reads as a parameter; use the function of the operator"
+            " instead",
         ),
         ("amount[1]", "has a '[' that is not in quotes (character 7)"),
         ("kind = $1", "has a '$' that is not in quotes (character 8)"),

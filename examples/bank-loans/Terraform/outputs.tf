@@ -1,20 +1,20 @@
 output "alert_emails_pending" {
   description = <<-EOT
-    Mail addresses that get no alerts yet, because nobody has confirmed the subscription that the
-    mail from AWS asks for.
+    Mail addresses that get no alerts yet, because nobody has confirmed their
+    subscriptions.
   EOT
   value       = module.alerts.pending_subscriptions
 }
 
 output "alert_test" {
   description = <<-EOT
-    State machine that sends a test mail, and its input, for `extracts doctor --test-mail`.
+    How to request a test mail. `extracts doctor --test-mail` uses this output.
   EOT
   value       = module.alerts.test_message
 }
 
 output "alert_topic_arn" {
-  description = "ARN of the topic of the alerts, for more subscriptions."
+  description = "ARN of the SNS topic for alerts, to which you can add subscriptions."
   value       = module.alerts.topic_arn
 }
 

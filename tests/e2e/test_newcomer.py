@@ -122,7 +122,7 @@ def test_cookiecutter_creates_bank_loans_without_the_tool_extracts(
 
 
 def test_commands_of_the_tutorial_create_and_preview_a_project(newcomer: Newcomer) -> None:
-    # "/bank" selects the command of the tutorial. Another page has a similar command with a database shop.
+    # "/bank" selects the command of the tutorial. Another page has a similar command for "/shop".
     command = newcomer.says("extracts new --database-url postgresql://reader@source.example.com/bank ")
     told = shlex.split(command)
     at = pexpect.spawn(

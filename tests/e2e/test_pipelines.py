@@ -133,7 +133,7 @@ OWN = "banking-group/bank-loans/.github/workflows/own.yml@refs/heads/evil"
 def test_only_the_jobs_that_need_a_role_can_assume_the_role(
     story: Story, role: str, subject: str, workflow: str, allowed: bool
 ) -> None:
-    """Without this rule, anyone with a branch could deploy, or use the plan role in another workflow."""
+    """Otherwise, anyone who can push a branch could deploy, or use the plan role in another workflow."""
     arn = story.github.variables[f"AWS_{role}_ROLE_ARN"]
     of = f"{story.github.subject}:{subject}"
     if allowed:

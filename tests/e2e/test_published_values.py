@@ -250,7 +250,7 @@ def expected(shape: str, aggregate: str, months: int, delimiter: str, decimal: s
     [columns] = [header.split(",") for named, _, header, _ in EXPECTED.values() if named == shape]
     count = columns.index("window_end") + 1
     metric = columns[count + 1].removesuffix("_sum")
-    # A file always has a column for the sum. Only another aggregate adds a second column.
+    # Every file has a column for the sum. If the aggregate is not sum, the metric has a second column.
     header = [*columns[: count + 1], *dict.fromkeys([f"{metric}_sum", f"{metric}_{aggregate}"])]
     found = {}
     for recipient, groups in FACTS[shape].items():

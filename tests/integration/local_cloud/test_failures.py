@@ -69,7 +69,7 @@ def test_old_terraform_is_reported_if_no_newer_version_can_be_downloaded(tmp_pat
         "doctor", PATH=path_with(tmp_path / "bin"), EXTRACTS_CACHE=str(tmp_path / "cache"), **NO_INDEX
     )
     assert done.returncode == 1
-    # The command `doctor` does not find the other programs, either. For each program, stderr says what to do.
+    # The other programs are missing, too. For each program, stderr says what to do.
     failures = done.stderr.splitlines()
     assert all(line.startswith("✗ ") and " → " in line for line in failures), failures
     [said] = [line for line in failures if line.startswith("✗ Terraform ")]

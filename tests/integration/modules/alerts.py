@@ -1,9 +1,9 @@
 """Modules for tests of mails: `failure-alerts`, and `sftp-transfer` with a server and with connectors.
 
-The local cloud runs the modules. The job runs a script of the test instead of the engine. The crawler, the
-SFTP client and the recipient's server are real. The emulator does not send some events, for example of a
-timeout or a rotation. For these events, the tests start the state machine with the event that AWS would send.
-The expected mails are in `mails/`.
+Terraform applies the modules in the local cloud. The job runs a script of the test instead of the engine.
+The crawler, the SFTP client and the recipient's server are real. The emulator does not send some events, for
+example of a timeout or a rotation. For these events, the tests start the state machine with the event that
+AWS would send. The expected mails are in `mails/`.
 """
 
 from __future__ import annotations
@@ -310,7 +310,7 @@ def says(mail: inbox.Mail, name: str, **names: str) -> None:
 
 
 def checked_time(mail: inbox.Mail) -> dict[str, str]:
-    """Check that the time in a mail is about now. Return the argument of `says` that replaces it with NOW."""
+    """Check that the time in a mail is about now. Return the argument of `says` that writes NOW instead."""
     when = line(mail, "When")
     age = datetime.now(UTC) - datetime.strptime(when, "%Y-%m-%d %H:%M:%S GMT").replace(tzinfo=UTC)
     assert timedelta(seconds=-5) < age < timedelta(minutes=10)

@@ -208,8 +208,8 @@ def forbidden_to_jobs(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             )
             for place in elsewhere
         ),
-        # If a job argument names a file, Glue requests the file without a version ID. This request needs the
-        # right s3:GetObject.
+        # If a job argument names a file, Glue requests the file without a version ID. This request needs
+        # s3:GetObject, and in the target the job has this right only for claims.
         Forbidden(
             "loading a file",
             ("s3:GetObject", f"{S3}/{prefix}/old.csv", {}),

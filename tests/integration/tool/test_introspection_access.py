@@ -74,7 +74,7 @@ def test_report_for_a_role_without_rights_has_the_grant_statements(shops: str, e
 
 @pytest.fixture(scope="session")
 def locked(made: Callable[[str, str], str]) -> str:
-    """The URL of a database. Its user is a role that may log in but has no other rights."""
+    """The URL of a database, with the login of a role that has no other rights."""
     url = made("locked", """
         create schema "Clinic";
         create table "Clinic"."Visit" (id int primary key, ward text, fee numeric, day date);
@@ -170,7 +170,8 @@ def test_joins_to_a_table_of_another_owner_are_not_guessed(
 ) -> None:
     """Policies and indexes of a table can call functions of its owner.
 
-    If the tool guessed a join to this table, these functions could run with the rights of the tool's user.
+    If the tool guessed a join to a table of another owner, these functions could run with the rights of the
+    tool's user.
     """
     own = "create table loan (id int primary key, region_id int, amount numeric, day date);"
     url = made("stranger", own + STRANGER.replace("ROLE", "of_guesses"))

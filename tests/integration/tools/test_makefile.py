@@ -50,8 +50,8 @@ def test_error_mentions_the_package_index_if_the_network_is_missing(tmp_path: Pa
         "PIP_RETRIES": "0",
     }
     [line] = make(tmp_path / "venv", **unreachable)
-    # The error names the first package that pip cannot install. It depends on the settings of pip, so the
-    # test does not check the name.
+    # The error names the first package that pip cannot install. The settings of pip decide which package is
+    # the first, so the test does not check the name.
     assert line.startswith(
         "✗ The packages could not be installed: ERROR: No matching distribution found for "
     )

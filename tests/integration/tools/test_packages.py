@@ -26,7 +26,7 @@ MAIL = ("--alert-email", "data-team@example.com")
 
 
 def committed(folder: str) -> set[str]:
-    """Return the files of a folder that git tracks. Git ignores the files that Terraform or Python create."""
+    """Return the files of a folder that git tracks. Git ignores files that Terraform and Python create."""
     listed = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-z", folder], capture_output=True, text=True, check=True
     )
@@ -64,7 +64,7 @@ def test_distributions_contain_templates_and_modules_but_no_generated_files(buil
 
 @dataclass(frozen=True)
 class Installed:
-    """The installed wheel without its extras. Its environment has no Java and no other programs."""
+    """The installed wheel without its extras. Its PATH has no Java and no other programs."""
 
     folder: Path
     size: int  # size of the tool and its dependencies in bytes
@@ -106,7 +106,8 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     venv.create(folder / "venv", with_pip=True, symlinks=True)
     empty, began = size(folder / "venv"), processor()
     pip = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet"]
-    # Without this variable, Python writes byte code, as on the machine of a user. The size includes it.
+    # Without this variable, Python writes byte code, as on the machine of a user, and the size
+    # includes the byte code.
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [*pip, str(next(built.glob("*.whl")))], capture_output=True, text=True, check=False, env=variables

@@ -200,7 +200,7 @@ def test_release_is_refused_if_the_changelog_has_no_text_about_the_version(home:
         ("next", '"next" is not a version; write a version such as 1.2.0.'),
     ],
 )
-def test_version_is_refused_if_it_is_not_newer_than_the_last_release(
+def test_version_is_refused_if_it_is_invalid_or_not_newer_than_the_last_release(
     home: Path, version: str, reason: str
 ) -> None:
     assert refused(home, version) == reason

@@ -16,7 +16,8 @@ variable "pgp" {
                        then by a name of your choice. Each text contains one key. One of
                        the recipient's keys is enough to decrypt a file.
     - `wheel_path`   - Local path of the wheel of `pysequoia` for the Python of `job.glue_version`:
-                       3.13 for Glue 6.0, 3.11 for Glue 5.1. The job installs it without a network.
+                       3.13 for Glue 6.0, 3.11 for Glue 5.1. The job installs the wheel without a
+                       network.
     - `wheel_sha256` - (Optional) SHA-256 of the wheel, as PyPI shows it. A plan fails if the wheel
                        has another digest.
   EOT

@@ -256,9 +256,9 @@ variable "rotation" {
     - `host`                         - (Optional) Host of the writer, where the function changes
                                        the password. Required if `secret` is set and
                                        `database.host` is a reader endpoint (`.cluster-ro-`).
-    - `superuser_secret_arn`         - (Optional) ARN of the secret of a superuser. With it, AWS's
-                                       function alternates between two logins, so that a rotation
-                                       interrupts no run.
+    - `superuser_secret_arn`         - (Optional) ARN of the secret of a superuser. With this
+                                       secret, AWS's function alternates between two logins, so
+                                       that a rotation interrupts no run.
     - `superuser_secret_kms_key_arn` - (Optional) ARN of the KMS key of the superuser's secret,
                                        if it is a customer managed key.
   EOT

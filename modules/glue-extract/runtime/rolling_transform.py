@@ -241,8 +241,8 @@ class Work:
             ):
                 rows = 0 if given is None else given.rows
                 raise ExtractError(
-                    f"the database has {source.rows} rows in a part of the window, but the transform would"
-                    f" get {rows} rows, or rows with different totals",
+                    f"in a part of the window, the database has {source.rows} rows, and Spark has read"
+                    f" {rows} rows for the transform; the number or the totals of the rows differ",
                     kind="reconciliation",
                 )
 

@@ -49,9 +49,10 @@ def inner(relations: Relations) -> tuple[str, ...]:
     """Return the aliases of `near` that the query joins with inner joins.
 
     PostgreSQL runs inner joins faster than outer joins, but inner joins leave out orphan rows. So the result
-    also has the number of rows that the inner joins keep. If the control totals have more rows, the query of
-    `broken` reads the orphan rows. Most sources have no orphan rows. The query for Spark has only outer
-    joins. With inner joins, it would need `_totals`, and Spark would compute a common table expression twice.
+    also has the number of rows that the inner joins keep. If the control totals have another number of rows,
+    the query of `broken` reads the orphan rows. Most sources have no orphan rows. The query for Spark has
+    only outer joins. With inner joins, it would need `_totals`, and Spark would compute a common table
+    expression twice.
     """
     if relations.dialect.is_spark:
         return ()

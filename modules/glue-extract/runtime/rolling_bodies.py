@@ -16,7 +16,7 @@ def windows(relations: Relations, family: Family) -> str:
 
     The first columns are the recipient, the groups, the index of the period in the span (from 0), and the
     number of values. The other columns belong to the metrics. A metric of distinct values has one column,
-    with their number. A percentile has two columns, with the values before and after its position as text.
+    with their number. A percentile has two columns, with the two values around its position as text.
     """
     resolved, dialect = relations.resolved, relations.dialect
     used = rolling_joins.used(resolved)
@@ -63,9 +63,10 @@ def windows(relations: Relations, family: Family) -> str:
 def _between(dialect: Dialect, fraction: Fraction | None) -> list[str]:
     """Return the SQL of the columns of a metric: its percentile, or its number of distinct values.
 
-    If `fraction` is None, the only column is the number of distinct values. Otherwise the two columns are the
-    values before and after the percentile's position, 1 + fraction * (n - 1) of the ordered values. The
-    conditions round this position down and up without a division.
+    If `fraction` is None, the only column is the number of distinct values. Otherwise the percentile has the
+    position 1 + fraction * (n - 1) in the ordered values. The first column is the value at the position
+    rounded down, and the second is the value at the position rounded up. The conditions round without a
+    division.
     """
     if fraction is None:
         return ["count(DISTINCT v)"]

@@ -55,7 +55,7 @@ def finite(sql: str) -> str:
 
 
 def normal(sql: str) -> str:
-    """Return the SQL of a number's text without zeros at the end: 9.5 for 9.50.
+    """Return the SQL of a number's text without zeros at the end of its fraction: 9.5 for 9.50.
 
     PostgreSQL 12 does not have the function trim_scale.
     """

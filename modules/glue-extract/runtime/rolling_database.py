@@ -165,8 +165,8 @@ def from_connection(name: str) -> Database:
     """Return the database of a Glue connection. User and password are in the secret of the connection."""
     import boto3  # import only in a run on AWS
 
-    # botocore creates its error classes at run time, so `except` cannot name them. So `aws_error` gets every
-    # error, and changes only the errors of botocore.
+    # botocore creates the error classes of a service at run time, and code cannot import them. So
+    # `aws_error` gets every error, and changes only the errors of botocore.
     try:
         answer = boto3.client("glue").get_connection(Name=name, HidePassword=True)
     except Exception as error:

@@ -6,9 +6,9 @@ PostgreSQL and Spark can run the same SQL. The first columns of its result are t
 - `kind`: -1 for the total of all joined rows of a segment, 0 for orphan rows, 1 for rows of an excluded
   recipient, 2 for a group, 3 for unassigned rows. A file has a row of kind 3 only if there are unassigned
   rows.
-- `recipient`, and the group columns `g0`, `g1`, ... as text. Texts are ordered by code point. A group column
-  of another type also has a column with its value (`o0`, `o1`, ...). The rows are ordered by this value
-  first.
+- `recipient`, and the group columns `g0`, `g1`, ... as text. Texts are ordered by code point. If a group
+  column has another type, the query orders first by its value (`o0`, `o1`, ...). The result does not contain
+  this value.
 
 Rows of the kinds -1, 0 and 1 come first, in this order. Rows with equal labels come one after another. The
 program that reads the result adds them up.

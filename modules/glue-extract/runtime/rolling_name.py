@@ -15,8 +15,8 @@ from rolling_totals import Totals
 NAME_FIELDS = ("recipient", "date", "period", "window_start", "window_end", "entity", "revision")
 RECORD_FIELDS = (*NAME_FIELDS, "rows", "records", "sum", "count")
 _DATES = ("date", "window_start", "window_end")
-# Windows refuses these characters in a name. It also refuses the names of its devices, such as "con" and
-# "con.txt".
+# Windows refuses these characters in a name. It also refuses the names of its devices such as "con", even
+# with an ending: "con.txt".
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _DEVICES = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?:\.|$)", re.IGNORECASE)
 _ARCHIVES = (".tar.gz", ".tgz")
@@ -241,7 +241,7 @@ def check_literals(what: str, template: str, day: date, markers: Iterable[str]) 
 def check_name(name: str, recipient: str, markers: Iterable[str]) -> str:
     """Return a file's name.
 
-    Raise ExtractError if SFTP clients, S3 or Windows refuse this name or the name of one of its markers.
+    Raise ExtractError if this name is not allowed, or if the name of one of its markers is too long.
     """
     if fault := _fault(name, markers):
         raise ExtractError(f"the file name {quoted(name)} of {quoted(recipient)} {fault}", kind="file")

@@ -50,7 +50,7 @@ class Bodies:
     aggregates: str | None  # None if the spec is a listing
     windows: tuple[str, ...]
     listing: str | None
-    broken: str | None  # finds orphan rows; runs only if the aggregates have fewer rows than control totals
+    broken: str | None  # finds orphan rows; runs only if the control totals have another number of rows
     # The relations for Spark. Empty for PostgreSQL, because its queries contain the relations in their text.
     relations: tuple[Relation, ...]
 

@@ -34,7 +34,7 @@ def read(
     folder: Path,
     keys: Keys,
 ) -> Result:
-    """Run all queries. Store the rows of their results in `folder` and not in memory.
+    """Run all queries. Store the rows of the large queries in `folder` and not in memory.
 
     If a small query can find the recipients, two errors are reported before the large queries run: a
     recipient without a key for its encrypted file, and an entry of `files` that names no recipient.

@@ -29,7 +29,7 @@ _HIDDEN = (
     r"\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
 # A person who opens the file may choose a separator other than the comma. Then a new cell also begins after
-# each separator inside a text and after each line break. Quotes may stand before the formula in this cell.
+# each separator inside a text and after each line break. This cell may have quotes before the formula.
 _SEPARATORS = ",;|\t\r\n\v\f\x85\u2028\u2029"
 
 

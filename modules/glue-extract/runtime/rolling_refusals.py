@@ -17,10 +17,10 @@ from rolling_errors import ExtractError, one_line
 DRIVER = "org.postgresql.Driver"
 
 # SQLSTATEs whose messages contain no value of a row. First classes of SQLSTATEs: connections, transactions,
-# logins, databases, recovery conflicts, resources, states, operators, the system, its configuration. Then
-# single SQLSTATEs: rights, the depth of the stack, damaged tables and indexes. The other SQLSTATEs of the
-# classes 42 and 54, and the classes 0A and 3F, are left out. If a cast of a text to regclass, tsquery or
-# jsonpath fails, it can have such an SQLSTATE, and its message quotes the text.
+# logins, databases, recovery conflicts, resources, states, interventions of an operator, the system, its
+# configuration. Then single SQLSTATEs: rights, the depth of the stack, damaged tables and indexes. The other
+# SQLSTATEs of the classes 42 and 54, and the classes 0A and 3F, are left out. If a cast of a text to
+# regclass, tsquery or jsonpath fails, it can have such an SQLSTATE, and its message quotes the text.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _SPOKEN = (
     *("08", "25", "28", "3D", "40", "53", "55", "57", "58", "F0"),
@@ -244,7 +244,10 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
 
 
 def no_tls(database: Database, cause: str) -> ExtractError:
-    """Return the error for a server without TLS. Only `--database-url` can allow a login without TLS."""
+    """Return the error for a server without TLS.
+
+    Only for `--database-url`, the sentence also says how to log in without TLS.
+    """
     sentence = f"the database at {database.place} does not support TLS; set ssl = on in its configuration"
     if database.credentials == "--database-url":
         sentence += ". If the network is private, add ?sslmode=disable to the URL instead"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from rolling_nodes import CHOICES, COMPARISONS, Binary, Call, Cast, In, Node, Ref, Text, children, kind, walk
 from rolling_tokens import ExpressionError
 
-# If a text with one of these words becomes a date, PostgreSQL replaces the word by the day or time of the
-# run. A time of day may stand next to the word.
+# If a text with one of these words becomes a date or a timestamp, PostgreSQL replaces the word by the day or
+# time of the run. A time of day may stand next to the word.
 _NOW = re.compile(r"\b(now|today|tomorrow|yesterday)\b", re.IGNORECASE)
 
 # These functions belong to the grammar of SQL, so the engine does not look them up in the catalog.

@@ -91,13 +91,13 @@ class Sealing:
             raise ExtractError(f"cannot encrypt {plain.name}: {said}", kind="pgp", cause=said) from None
 
     def _entries(self, place: str) -> Iterator[Json]:
-        """Yield the entries of a file in the manifest and in the claim of an unfinished publication."""
+        """Yield the entries of a file in the manifest and in the claim, which may not be settled."""
         if self._published is None:
             manifest = self._record(manifest_place(self._period))
             claim = None if self._late else self._record(claim_place(self._period))
             if manifest and claim and claim != manifest and claim.get("replaces") == kept(manifest):
                 # A restatement was killed before it changed the first file, and this run completes the
-                # restatement. It must replace all files of the manifest, so it copies none of them.
+                # restatement. This run must replace all files of the manifest, so it copies none of them.
                 manifest = None
             self._published = [one for one in (manifest, claim) if one]
         key = self._store.key(place)

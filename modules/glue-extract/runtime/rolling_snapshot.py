@@ -63,10 +63,9 @@ class Snapshot:
     def read(self, query: str, conditions: Sequence[str]) -> DataFrame:
         """Return the rows of a query as a lazy frame. Spark reads one part for each condition.
 
-        Each part has its own connection.
-
-        The fetch size is necessary: with it, Spark runs sessionInitStatement and the query in one
-        transaction. Without it, the query would not use the snapshot, and there would be no error.
+        Each part has its own connection. The fetch size is necessary: with it, Spark runs
+        sessionInitStatement and the query in one transaction. Without it, the query would not use the
+        snapshot, and there would be no error.
         """
         source = self.session.source
         login = rolling_jdbc.properties(source.database.fresh(), source.application, source.limit)

@@ -38,7 +38,7 @@ _PARTITIONS = 32  # number of partitions of a shuffle
 # Maximum size in bytes of all broadcast tables that have more than `FEW_ROWS` rows. A driver with 1 GB of
 # memory, Spark's default, has space for these tables.
 _BROADCAST = 256_000_000
-# Bytes of a value in a broadcast row, by type. Values of other types, such as texts, have no maximum size.
+# Maximum bytes of a value in a broadcast row, by type. Other types, such as texts, count as unlimited.
 _BYTES = {"boolean": 8, "smallint": 8, "int": 8, "bigint": 8, "date": 8, "decimal": 24}
 _ROW = 40  # bytes of a row without its values: its header and its place in the hash table
 
@@ -163,7 +163,7 @@ class _Reader:
 
 
 def _row_bytes(frame: DataFrame) -> float:
-    """Return the size of a row in a broadcast. It is infinite if a column is text."""
+    """Return the size of a row in a broadcast. It is infinite if a type is not in `_BYTES`."""
     return _ROW + sum(_BYTES.get(kind.partition("(")[0], math.inf) for _, kind in frame.dtypes)
 
 

@@ -21,7 +21,7 @@ _PERCENTILE = re.compile(r"p[1-9][0-9]?")
 COUNTS = ("count", "count_distinct")
 DATES = ("period", "window_start", "window_end")
 
-# Labels are the names of the columns in the header of a CSV file. Keys of objects contain the label of the
+# Labels are the names of the columns in the header of a CSV file. Keys of S3 objects contain the label of the
 # recipient. PostgreSQL truncates names of more than 63 characters, so a label must not be longer.
 _LONGEST_LABEL = 63
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

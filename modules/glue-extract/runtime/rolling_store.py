@@ -26,8 +26,8 @@ __all__ = ["BucketStore", "FolderStore", "Store", "open_store", "sha256_of"]
 T = TypeVar("T")
 
 _CHUNK = 1 << 20
-# Size of a part in bytes. A larger file is written in parts. Above 640 GB the parts are larger, because S3
-# allows only 10,000 parts.
+# Size of a part in bytes. A larger file is written in parts. S3 allows only 10,000 parts, so a file of more
+# than 625 GiB has larger parts.
 _PART = 64 << 20
 _PARTS = 10_000
 _KEY = 1024  # bytes
@@ -105,8 +105,8 @@ class BucketStore:
     s3:DeleteObject allows a run to hide a version, but not to destroy it.
 
     A run reads files with a version ID, so the role needs no s3:GetObject for them. Glue has arguments that
-    load code from S3. Glue loads this code without a version ID, so these arguments cannot load a file of the
-    target.
+    load code from S3, without a version ID. Without s3:GetObject, these arguments cannot load a recipient's
+    file.
     """
 
     def __init__(self, bucket: str, prefix: str, client: Any = None) -> None:
@@ -294,8 +294,8 @@ class BucketStore:
         """Return the answer to `request`. Raise `_ConditionError` if its condition fails."""
         try:
             return request()
-        # This block catches every error, because botocore creates its error classes only at run time, and
-        # code cannot import them. `_denied` changes only errors of S3 and of its client.
+        # This block catches every error, because botocore creates the error classes of S3 only at run time,
+        # and code cannot import them. `_denied` changes only errors of S3 and of its client.
         except Exception as error:
             code = str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
             if right in ("s3:PutObject", "s3:DeleteObject") and code in _LOST:

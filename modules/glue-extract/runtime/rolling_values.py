@@ -113,8 +113,8 @@ def plain(number: int, digits: int, known: int | None = None, divisor: int = 1) 
     """Return a sum as text. The sum is `number` / (10 ** `digits` * `divisor`).
 
     The text is exact if the sum has a finite number of digits. The text does not depend on other values in
-    the run. `known` is the number of digits after the point that the type fixes, and the text has this number
-    of digits. If `known` is None, the text has no zeros at the end.
+    the run. `known` is the number of digits after the point that the type fixes. If `divisor` is 1, the text
+    has this number of digits. If `known` is None or `divisor` is not 1, the text has no zeros at the end.
 
     >>> plain(950, 2, 2), plain(950, 2), plain(7, 0, 2), plain(1, 0, 0, 3)
     ('9.50', '9.5', '7.00', '0.33333333333333333333')

@@ -9,9 +9,9 @@ locals {
   _catch_up_schedule = var.failure_events.catch_up_schedule
   _push_arn_prefix   = var.delivery.push_arn_prefix
 
-  # Maps an area of time zones, for example Europe, to a number of hours. No time zone of the area
-  # is more hours ahead of GMT. Terraform and JSONata do not support time zones, so one number is
-  # used for all time zones of an area.
+  # Each number is the largest number of hours that a time zone of this area is ahead of GMT.
+  # Terraform and JSONata do not support time zones, so one number is used for all time zones of an
+  # area.
   _area_hours = {
     "Africa"    = 3
     "America"   = 0

@@ -23,7 +23,8 @@ locals {
   target_url    = "s3://${var.target.bucket}/${var.target.prefix}"
   workflow_name = var.name
 
-  # Keep only the letters and digits of a recipient's name, in any script. The engine does the same.
+  # Keep only the letters and digits of a recipient's name, also those of other scripts. The engine
+  # does the same.
   recipient_names = {
     for key, recipient in var.recipients : key => replace(recipient, "/[^\\p{L}\\p{N}]/", "")
   }
@@ -182,7 +183,7 @@ resource "aws_glue_job" "this" {
     },
   )
 
-  # Only one run may run at a time, because two runs could publish the same period.
+  # Only one run may be active at a time, because two runs could publish the same period.
   execution_property {
     max_concurrent_runs = 1
   }

@@ -64,8 +64,8 @@ resource "aws_vpc_security_group_egress_rule" "s3" {
 }
 
 locals {
-  # If the security groups of the source are not given, the job may connect to every address, but
-  # only on the port of the source.
+  # If the security groups of the source are not given, the job may connect to the port of the
+  # source at every address.
   _database_groups = var.network.database_security_group_ids
   _anywhere        = length(local._database_groups) == 0
 }

@@ -277,8 +277,8 @@ resource "aws_cloudwatch_metric_alarm" "recovery" {
   alarm_actions       = ["arn:${local.partition}:automate:${local.region}:ec2:${each.key}"]
   comparison_operator = "GreaterThanOrEqualToThreshold"
   dimensions          = { InstanceId = aws_instance.this[each.value.instance].id }
-  # The alarm waits 5 minutes before it reboots the instance. After a shorter time, the instance
-  # could still be starting, and EC2 would reboot it again and again.
+  # EC2 reboots the instance only after 5 failed minutes. If EC2 rebooted an instance that is still
+  # starting, the reboots would never end.
   evaluation_periods = each.key == "reboot" ? 5 : 2
   metric_name        = each.value.metric
   namespace          = "AWS/EC2"

@@ -205,7 +205,7 @@ run "job_may_write_flat_files_only_for_named_recipients" {
         "*=*/year=*/month=*/*/*", "bank_name=Beta/*/*", "bank_name=?ód?Bank/*/*",
       ]
     }
-    error_message = "Only folders of flat recipients may have files outside folders of a month."
+    error_message = "Only folders of flat recipients may have files outside of month folders."
   }
 }
 

@@ -111,7 +111,7 @@ def dismiss(name: str) -> None:
 
 
 def main() -> int:
-    """Update all recipients. Return 1 if a recipient's name cannot be a user name."""
+    """Update all recipients. Return 1 if a recipient's name is not valid or belongs to another account."""
     failed = 0
     wanted, here = recipients(), members()
     for name in sorted(here - wanted.keys()):

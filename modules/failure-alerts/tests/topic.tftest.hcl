@@ -114,7 +114,7 @@ run "only_state_machines_and_alarms_can_publish_to_the_topic" {
       aws_sns_topic.this.kms_master_key_id
       == "arn:aws:kms:eu-west-1:123456789012:key/own"
     )
-    error_message = "The KMS key in kms_key encrypts the topic."
+    error_message = "The KMS key that the module creates encrypts the topic."
   }
   assert {
     condition = [

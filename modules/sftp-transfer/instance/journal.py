@@ -199,7 +199,7 @@ def aws_with(content: Any, *arguments: str) -> Any:
 
 
 def write_logs(entries: list[dict[str, Any]]) -> None:
-    """Send entries to CloudWatch Logs, one request per day. The entries of a request may span at most 24 hours."""
+    """Send entries to CloudWatch Logs, one request per day. A request may span at most 24 hours."""
     lines = [
         {
             "timestamp": int(entry["__REALTIME_TIMESTAMP"]) // 1000,

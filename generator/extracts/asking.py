@@ -55,8 +55,8 @@ def choose(found: Finding, wrong: str) -> str:
 def _shown(question: str, offered: Sequence[str]) -> Sequence[str]:
     """Return the candidates in a readable form.
 
-    A candidate for the joins is shown as the path of its tables. If a candidate has no path, or if two
-    candidates have the same path, all candidates are shown unchanged.
+    A candidate for the joins is shown as the paths through its tables. If a candidate has no path, or if two
+    candidates have the same paths, all candidates are shown unchanged.
     """
     if question != "joins":
         return offered

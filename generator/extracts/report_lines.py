@@ -19,7 +19,7 @@ WHOLE = 1_000
 # If all small files together have more values than this number, the page lists no file completely. This limit
 # keeps the page below about 10 MB.
 VALUES = 600_000
-LISTED = 100  # The page lists this number of rows of a large file.
+LISTED = 100  # The page lists at most this number of rows of a large file.
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Line:
 def whole(months: Sequence[Month], recipients: Sequence[str], metrics: int) -> frozenset[str]:
     """Return the recipients whose files the page lists completely.
 
-    These are all recipients with small files. If the files together have too many values for the page, the
-    function returns no recipients.
+    These are all recipients with small files. If these files together have too many values for the page,
+    the function returns no recipients.
     """
     largest: Counter[str] = Counter()
     values = dict.fromkeys(recipients, 0)

@@ -191,7 +191,7 @@ def beginning(month: Month, file: Json, spec: Json) -> str:
     """Return the first lines of a file as text, without compression.
 
     For an encrypted file, return the first lines of its unencrypted copy. If there is no unencrypted copy,
-    return a sentence with the names of the keys that encrypt the file.
+    return a text with the names of the keys that encrypt the file.
     """
     encryption, form = file.get("encryption"), prescribed(spec, file["recipient"])
     if not encryption:

@@ -1,7 +1,7 @@
 """Format numbers, periods and sparklines for the page of a preview.
 
-The page shows each value of a metric with the same characters as in the file. Other numbers, such as numbers
-of rows, have thousands separators.
+The page shows each value of a metric with the same characters as in the file. Numbers that the page itself
+counts, such as numbers of rows, have thousands separators.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def newest(extract: Any, argv: Sequence[str], last: str) -> str | None:
             resolved = rolling_resolve.read(extract, session)
             found = rolling_newest.period(resolved, Period.parse(last), session)
     except ExtractError as error:
-        if error.kind == "unreachable":  # a run would try to connect for half a minute
+        if error.kind == "unreachable":  # end now: a run would retry for half a minute
             sys.exit(f"{error.sentence}. Nothing was written.")
         return None
     return None if found is None else str(found)

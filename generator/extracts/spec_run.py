@@ -94,7 +94,8 @@ def _is_encrypted(extract: Any) -> bool:
 def _readable(file: Any) -> Any:
     """Return the definition of a file, changed so that the page can read the lines of the file.
 
-    The changed definition has no encryption, no compression and no options for names and folders.
+    The changed definition has no encryption, no compression, no marker files, and no options for names and
+    folders.
     """
     return dataclasses.replace(file, name=None, compression=None, markers=(), flat=False, encryption=None)
 

@@ -140,7 +140,7 @@ def serve(
             "EXTRACTS_EMULATOR_TLS": f"{files.certificate}{os.pathsep}{files.key}",
             "EXTRACTS_MAILBOX": str(cloud.mailbox),
             "GATEWAY_PORT": str(port),
-            "IOT_MTLS_ENABLED": "0",  # off, because the IoT service listens on every interface
+            "IOT_MTLS_ENABLED": "0",  # off: the IoT service would listen on every interface
             "LOG_LEVEL": "INFO",
             "MINISTACK_REGION": REGION,
             "SFN_WAIT_SCALE": "0.001",  # shorten waits, so that no retry waits for minutes

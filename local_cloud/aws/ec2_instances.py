@@ -100,7 +100,7 @@ def close_instance_tags() -> None:
 
 
 def close_interface_tags() -> None:
-    """Keep the tags in the request that creates a network interface."""
+    """Store the tags that a request gives to a new network interface."""
     create = ec2._create_network_interface
 
     def created(parameters: Body) -> Response:

@@ -60,8 +60,8 @@ def run_job(name: str, run_id: str) -> None:
         fetch(session, location, libraries)
     for module in filter(None, arguments.get("--additional-python-modules", "").split(",")):
         if module.startswith("s3://"):
-            # Glue installs the package with pip. The worker only downloads the package, because it
-            # is already installed.
+            # Glue installs the package with pip. This process only downloads the package, because it is
+            # already installed.
             fetch(session, module, folder)
     for kind in ("--extra-jars", "--extra-files"):
         for location in filter(None, arguments.get(kind, "").split(",")):
@@ -295,7 +295,10 @@ def connect(session: boto3.Session, name: str) -> psycopg.Connection[tuple[Any, 
 def tables(
     connection: psycopg.Connection[tuple[Any, ...]], path: str
 ) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Return the tables that match the path `database/schema/table`, in which `%` matches any text."""
+    """Return the tables that match the path `database/schema/table` and that the login can see.
+
+    In the name of the table, `%` matches any text.
+    """
     _, schema, pattern = path.split("/", 2)
     rows = connection.execute(
         "select table_name, column_name, data_type from information_schema.columns"

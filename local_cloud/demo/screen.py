@@ -37,7 +37,7 @@ class Screen:
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Show one numbered step. If the `with` block has no error, show a check mark and its time."""
+        """Show one numbered step. If the `with` block has no error, add a check mark and the needed time."""
         self.number += 1
         self._title, self._waiting, self._step_began = title, "", time.monotonic()
         if self.console.is_terminal:

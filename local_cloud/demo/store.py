@@ -19,7 +19,7 @@ MONTHS = 24
 LOANS = 200_000
 READER = "extract_reader"
 
-# The names contain spaces and an ampersand. The engine removes these characters in file names.
+# The names contain spaces and an ampersand. The engine removes these characters from file names.
 BANKS = ("First Bank", "Ubuntu Savings Bank", "Karoo & Coast Bank")
 BRANCHES_PER_BANK = (12, 10, 8)
 STREETS = (

@@ -1,8 +1,8 @@
 """One running AWS provider for many commands of Terraform.
 
 Each command of Terraform, and each run of `terraform test`, starts the provider, which takes a second to
-build the schemas of all AWS resources. A provider that is started with `-debug` keeps
-running. Terraform uses it if the variable TF_REATTACH_PROVIDERS contains its address:
+build the schemas of all AWS resources. A provider that is started with `-debug` keeps running.
+Terraform uses this provider if the variable TF_REATTACH_PROVIDERS contains its address:
 https://developer.hashicorp.com/terraform/plugin/debugging
 
 `terraform init` still installs the provider and checks its hash in the lock file. Commands that use the

@@ -50,7 +50,7 @@ def checks(project: Path, keys: Mapping[str, Mapping[str, str]] | str) -> Iterat
         yield failed(_NAME, said, "update the project: extracts update")
         return
     found: Result = json.loads(done.stdout)
-    remedy = "get a new key from the recipient, set it in Terraform, and apply"
+    remedy = "get a new key or a new export of the key from the recipient, set it in Terraform, and apply"
     if found["wrong"]:
         yield failed(_NAME, found["wrong"], remedy)
     for warning in found["warnings"]:

@@ -230,7 +230,7 @@ def read(url: str) -> Catalog:
         indexes: dict[int, list[tuple[tuple[str, ...], bool, bool, bool]]] = {}
         for oid, key, width, primary, unique, ranged in connection.execute(_INDEXES):
             numbers = [int(number) for number in key.split()][:width]
-            if oid in names and all(numbers):  # ignore an index with an expression: its number is 0
+            if oid in names and all(numbers):  # ignore an index with an expression, whose number is 0
                 indexed = tuple(names[oid][number] for number in numbers)
                 indexes.setdefault(oid, []).append((indexed, primary, unique, ranged))
         children: dict[int, list[Heap]] = {}

@@ -83,7 +83,7 @@ def _grown(tree: graph.Path, path: graph.Path) -> graph.Path | None:
 
 
 def _multiplying(scope: Scope, tree: graph.Path) -> graph.Link | None:
-    """Return the first join that multiplies rows: its target has several rows with the same key."""
+    """Return the first join that is known to multiply rows: its target has rows with the same key."""
     for link in tree:
         if not link.is_certain and scope.repeats(link.target, link.target_columns):
             return link

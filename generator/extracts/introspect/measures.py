@@ -21,7 +21,8 @@ _NO_AMOUNT = frozenset(
     """.split()  # noqa: SIM905 (as a list it takes a line for each word)
 )
 _KEYS = ("id", "fk", "pk", "key", "no", "nr", "guid")
-# Endings of such names if the words of the name are not separated, for example `number` in `revisionnumber`.
+# Endings of names of such columns if the words of the name are not separated, for example `number` in
+# `revisionnumber`.
 _JOINED = (
     *("number", "flag", "status", "code", "rating", "sequence", "level", "promotion", "frequency", "type"),
     *("expmonth", "expyear"),

@@ -88,7 +88,8 @@ def _region(outputs: Mapping[str, Any]) -> str | None:
 def explained(what: str) -> Iterator[None]:
     """Turn an error of AWS into one message. If AWS refuses a call, the message names the missing right.
 
-    `what` is the resource that the calls use, for example "The job bank-loans". The message begins with it.
+    `what` is the resource that the calls use, for example "The job bank-loans". The message
+    begins with it, unless the credentials or the region are missing.
     """
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 

@@ -259,7 +259,8 @@ def remarks(one: Published, periods: Iterable[Published]) -> str:
     found = [] if one.complete else ["published before the end of the month"]
     found += [one.reason] if one.reason else []
     found += one.warnings
-    # Several later periods may report late data for this period. The last one reports the current difference.
+    # Several later periods may report late data for this period. Show the difference that the last of these
+    # periods reports, because its run is usually the newest.
     late = [other.late_data[one.period] for other in periods if one.period in other.late_data]
     found += [f"late data: {late[-1]}"] if late else []
     return " ".join("; ".join(found).split())  # one line, even if the manifest contains line breaks

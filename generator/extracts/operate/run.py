@@ -44,7 +44,7 @@ def run(
 ) -> Run:
     """Start a run with these arguments of the job, and wait until it ends. Call `say` with each message.
 
-    Return the run, even if the run failed. Raise ExtractsError if AWS refuses to start the run.
+    Return the run, even if the run failed. Raise ExtractsError if AWS refuses a call, for example the start.
     """
     job = str(deployed.output("job_name", "names the job"))
     glue = deployed.client("glue")

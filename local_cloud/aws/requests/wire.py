@@ -98,7 +98,7 @@ def call_of(http: Http, form: bytes = b"") -> Call:
         return _targeted(http, signing_name, prefix, operation, "json")
     if is_form(http):
         return _asked(http, signing_name, dict(_pairs(http, form)))
-    # Here, a request without a signature is for S3, because no other REST service has anonymous requests.
+    # Treat a request without a signature as a request for S3, because S3 has anonymous requests.
     return _routed(http, signing_name or "s3")
 
 

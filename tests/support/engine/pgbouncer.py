@@ -32,7 +32,7 @@ class Pooler:
 
     @property
     def url(self) -> str:
-        """Return the URL of PgBouncer for the same user as in the URL of the server. It disables TLS."""
+        """Return the URL of PgBouncer for the same user as in the URL of the server, without TLS."""
         return self.server.url.replace(f":{self.server.port}/", f":{self.port}/") + "?sslmode=disable"
 
 

@@ -69,7 +69,8 @@ def root(square: Fraction, scale: int) -> str:
 def text(value: Fraction | Decimal | int, scale: int) -> str:
     """Return the value in fixed-point notation, rounded half up.
 
-    The quotient has 400 digits. So it shows whether the value is exactly in the middle of two results.
+    The quotient has 400 digits. They are enough to show whether the value is exactly in the middle of two
+    results.
     """
     exact = Fraction(value)
     wide = Context(prec=400)

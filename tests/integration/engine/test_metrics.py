@@ -167,7 +167,7 @@ def test_sum_and_average_of_decimals_are_exact(bare_store: Store, engine: Engine
     assert line["amount_avg"] == "909090909.18"  # 10000000000.99 / 11 = 909090909.180909…
 
 
-def test_average_that_ends_in_5_is_rounded_away_from_zero(bare_store: Store, engine: Engine) -> None:
+def test_average_of_half_a_cent_is_rounded_away_from_zero(bare_store: Store, engine: Engine) -> None:
     bare_store.create(amount="numeric(12,3)")
     branch = bare_store.branch()
     bare_store.loan(branch, "2026-10-01", "0.005")

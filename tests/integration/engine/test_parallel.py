@@ -179,7 +179,7 @@ def test_standard_deviation_of_values_with_many_digits_is_exact(store: Store, en
     both_ways(apart, "--from", "2026-09", "--to", "2026-10", metrics=metrics)
     assert Delivered(apart.folder / "spark", []).bytes("Alpha") == found
 
-    # After a transform, Spark computes every expression. Spark supports at most 19 digits after the point.
+    # After a transform, Spark computes every expression: values may have at most 19 digits after the point.
     del metrics["m2"]
     transformed = replace(engine, folder=engine.folder / "transformed")
     done = transformed("2026-10", metrics=metrics, aggregate_in="spark", transform=lambda rows: rows)

@@ -83,8 +83,8 @@ def test_text_of_a_reason_may_begin_with_dashes() -> None:
     assert parse([*BASE, "--reason", "--see ticket 7"]).reason == "--see ticket 7"
 
 
-# A caller of StartJobRun can send the key "--output=s3://elsewhere/x". Glue adds it to the "--output" of
-# the job, so the engine gets two values of "--output".
+# A caller of StartJobRun can send the key "--output=s3://elsewhere/x". Glue passes both this key
+# and the "--output" of the job, so the engine gets two values of "--output".
 @pytest.mark.parametrize(
     ("again", "name"),
     [

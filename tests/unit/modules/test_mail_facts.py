@@ -14,7 +14,7 @@ from tests.support.mail_programs import CONFIG, crawler, execution, facts, glue,
 
 
 def test_null_in_an_execution_is_the_same_as_a_missing_value() -> None:
-    # If an execution has no cause, error or input, Step Functions sends null in this field:
+    # If an execution has no cause, error or input, the event has null in that field:
     # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     found = facts(execution(cause=None, error=None, input=None, status="TIMED_OUT"))
     assert found["why"] == "delivery: the run exceeded its timeout"
@@ -52,7 +52,7 @@ WORDS = ["true", "TRUE", "1", "yes", "on", "", "maybe", "false", "False", "0", "
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_mail_program_and_engine_agree_which_values_of_dry_run_mean_a_dry_run(word: str) -> None:
+def test_mail_program_and_engine_agree_on_the_values_of_dry_run_that_mean_a_dry_run(word: str) -> None:
     run = {"Arguments": {"--period": "2026-10", "--dry-run": word}}
     ended = facts(job(state="SUCCEEDED"), run=run)["keys"]
     try:

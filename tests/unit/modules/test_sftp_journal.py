@@ -344,7 +344,7 @@ def test_public_key_with_options_or_two_lines_or_an_unknown_type_is_left_out(
 def test_program_does_not_pause_before_a_batch_if_many_journal_entries_are_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A pause for each batch would delay the receipts of other recipients for hours."""
+    """If one recipient causes many entries, a pause per batch would delay other receipts for hours."""
     pauses, sent = [], []
 
     def pause(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The tool calls git safely: an untrusted repository cannot make git run a program. It also merges files."""
+"""An untrusted repository cannot make git run a program. The tool also merges files with git."""
 
 from __future__ import annotations
 

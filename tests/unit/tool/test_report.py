@@ -30,7 +30,8 @@ Page = Callable[..., ElementTree.Element]
 def page(tmp_path: Path) -> Page:
     """Return a function that makes the page of a preview.
 
-    `months` contains the rows of each file, by period and recipient. The user requested the last month.
+    `months` contains the rows of each file, by period and recipient. By default, only the last month is
+    requested.
     """
 
     def page(months: Months, **more: Any) -> ElementTree.Element:
@@ -168,7 +169,7 @@ def test_page_lists_only_100_groups_per_file_if_all_files_together_have_too_many
 def test_two_groups_with_the_same_name_have_two_rows_but_only_one_comparison(
     page: Page, tmp_path: Path
 ) -> None:
-    """Two groups have the same name if formulas are escaped, or if `columns` omits a column of `group_by`."""
+    """Two groups can have one name if formulas are escaped, or if `columns` omits a column of `group_by`."""
     rows = [report_months.Row(("'=x",), ("1",)), report_months.Row(("'=x",), ("2",))]
     with report_changes.changes(rows, rows) as against:
         assert (against.new().count, against.compared(1)[0].same) == (0, 1)

@@ -20,7 +20,7 @@ WORKFLOW = yaml.safe_load((Path(__file__).parents[3] / ".github/workflows/show-p
 
 
 def resource(address: str, actions: list[str], **change: Any) -> dict[str, Any]:
-    """Return an entry of `resource_changes`. `change` has the values, and which values are sensitive."""
+    """Return an entry of `resource_changes`. `change` has the values and says which are sensitive."""
     outer: dict[str, Any] = {
         k: change.pop(k) for k in ("previous_address", "deposed", "action_reason") if k in change
     }

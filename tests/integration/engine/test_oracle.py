@@ -1,8 +1,8 @@
 """Compare the engine with an oracle on random sources.
 
 Every example runs three times: in the database through psycopg, in the database through JDBC, and in Spark.
-All three runs must write the same bytes. Another test creates random extracts that Spark may refuse. If it
-must refuse one, the test compares the error message.
+All three runs must write the same bytes. Another test creates random extracts that Spark may refuse. If
+Spark must refuse an extract, the test compares the error message.
 
 `SOURCES` random sources share one run. Each run has its own random metrics, joins, conditions, windows, time
 zone and periods. By default there are 13 runs: 520 random sources with 13 random extracts, and one to four

@@ -108,7 +108,7 @@ def test_description_of_a_listing_mentions_fixed_widths_and_lists_the_chosen_col
     assert text[-2:] == ["| `number` | `Sale.id` |", "| `period` | the reported month, `YYYY-MM` |"]
 
 
-def test_window_start_is_described_as_first_day_of_the_window_or_for_a_listing_of_the_month() -> None:
+def test_window_start_is_described_as_first_day_of_the_window_or_of_the_month_of_a_listing() -> None:
     metrics = {"paid": Metric("sum", "price", window=3), "rows": Metric("count", window=3)}
     said = "\n".join(rolling_description.lines(replace(TREE, metrics=metrics)))
     assert "| `window_start` | first day of the window |\n" in said

@@ -290,7 +290,7 @@ class Killed(BaseException):
 def test_restatement_that_was_killed_at_any_step_is_completed_by_the_next_run(
     loans: Store, engine: Engine, tmp_path: Path
 ) -> None:
-    """Each round kills the restatement before a later call to the target. The restatement renames the file.
+    """Each round kills the restatement before another call to the target. The restatement renames the file.
 
     The flat folder also has the files of another month.
     """

@@ -111,7 +111,7 @@ def test_file_that_the_client_failed_to_open_is_not_kept_in_the_state() -> None:
 
 
 def test_file_that_is_open_when_its_client_disconnects_is_a_download() -> None:
-    """OpenSSH then closes the file and logs a line that begins with `forced close`."""
+    """If the client disconnects, OpenSSH closes the file and logs a line that begins with `forced close`."""
     [found] = downloads(OPENED, 'forced close "/a.csv" bytes read 12 written 0')
     assert found[2:4] == ("/a.csv", 12)
 

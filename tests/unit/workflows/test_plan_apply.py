@@ -139,7 +139,7 @@ def test_plan_that_changed_after_the_approval_is_refused(project: Path) -> None:
 
 
 def test_plan_stays_approved_if_only_values_of_unchanged_resources_differ(project: Path) -> None:
-    """Such values can differ when the job makes the plan again, for example the last run of a crawler."""
+    """Values of an unchanged resource can differ in the new plan, for example the last run of a crawler."""
     same = {"address": "aws_s3_bucket.this", "change": {"actions": ["no-op"], "before": {"tags": {}}}}
     again = {**PLAN, "resource_changes": [*PLAN["resource_changes"], same]}
     assert apply(project, digest(project, PLAN), again).returncode == 0

@@ -20,7 +20,7 @@ GH = Path(__file__).parents[2] / "support/github/gh.py"
 
 
 def program(workflow: str, name: str) -> str:
-    """Return the text of a Python program, which a workflow has as a variable in `env`."""
+    """Return the text of a Python program that a workflow has as a variable in `env`."""
     return str(yaml.safe_load((WORKFLOWS / workflow).read_text())["env"][name])
 
 

@@ -81,7 +81,7 @@ def test_ci_runs_only_make_targets(repository: Path) -> None:
 
 
 def test_job_that_publishes_needs_an_approval_and_runs_no_code_of_the_repository(repository: Path) -> None:
-    """The job has a token that may write. Packages of the build and code of the tag must not get it."""
+    """Packages of the build and code of the tag must not get the token of the job, which may write."""
     release = workflows(repository)["release.yml"]
     # A pushed tag must not start the release, because projects would use this tag before the approval.
     assert list(release[True]) == ["workflow_dispatch"]

@@ -361,8 +361,8 @@ def doctor(
 
     The command explains how to fix each failure. It checks the programs on this machine. For a project, it
     also checks the spec, the Terraform values, the credentials, the secret, the network and the alert
-    subscriptions. With --database-url, it also checks the rights on each table. The URL must have the login
-    of the job: with another login, the command does not check expressions. It prints failures on stderr. If
+    subscriptions. With --database-url, it also checks the rights on each table. Use the login of the job
+    in the URL. With another login, the command does not check expressions. It prints failures on stderr. If
     there is a failure, the exit code is 1. It runs Glue/etl.py of the project as a program with your rights.
     """
     from extracts.doctor import examine

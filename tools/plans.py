@@ -114,7 +114,7 @@ def write(target: Path, known: Path) -> None:
 
 
 def skips(modules: Path) -> set[Skip]:
-    """Return the checks that comments in the code of the modules skip, with the module and the address."""
+    """Return the checks that a comment in a module switches off, each with the module and the resource."""
     return {
         (path.parent.name, f"{block[1]}.{block[2]}", check)
         for path in modules.glob("*/*.tf")

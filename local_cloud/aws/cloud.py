@@ -102,7 +102,7 @@ def serve(
     sftp_port: int | None = None,
     kept: bool = False,
 ) -> Iterator[Cloud]:
-    """Start an emulated AWS without resources on the loopback interface. The emulator enforces every policy.
+    """Start an empty emulated AWS that listens on the loopback interface. It enforces every policy.
 
     If AWS would have refused a request, the manager raises an error on exit, unless `refusals` is "expected".
     """

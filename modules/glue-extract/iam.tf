@@ -265,8 +265,9 @@ resource "aws_iam_role_policy" "job" {
           Resource = "${local._target_arn}/*"
         },
         {
-          # Glue itself can write other objects, for example shuffle files with rows of all
-          # recipients. This statement limits the job to the keys of files and of manifests.
+          # Without this statement, Glue itself could write other objects, for example shuffle files
+          # with rows of all recipients. The statement limits the job to the keys of files and of
+          # manifests.
           Sid    = "DenyOtherFiles"
           Effect = "Deny"
           Action = "s3:PutObject"

@@ -1,10 +1,10 @@
 variable "catch_up_schedule" {
   description = <<-EOT
-    When EventBridge Scheduler starts the job again, as a cron expression in `time_zone`, for
-    example `cron(0 6 2-10 * ? *)`: at 6:00 from the 2nd to the 10th day of the month. If the period
-    is missing, the run publishes it. If the period is published and the source has not changed, the
-    run writes nothing. If the source has changed, the run fails. If null, the job is not started
-    again.
+    Cron expression in `time_zone` for the times at which EventBridge Scheduler starts the job
+    again, for example `cron(0 6 2-10 * ? *)`: at 6:00 from the 2nd to the 10th day of the month. If
+    the period is missing, the run publishes it. If the period is published and the source has not
+    changed, the run writes nothing. If the source has changed, the run fails. If null, the job is
+    not started again.
   EOT
   type        = string
   default     = null
@@ -46,10 +46,11 @@ variable "dead_letter_queue" {
 
 variable "schedule" {
   description = <<-EOT
-    When EventBridge Scheduler starts the workflow, as a cron expression in `time_zone`. The default
-    is one minute past midnight on the first day of the month. If daylight saving time skips the
-    hour of a start, there is no start. So choose a time from 4:00 to 22:00, or from 0:00 to 2:00 on
-    the first day of the month. For another time, also set `catch_up_schedule`.
+    Cron expression in `time_zone` for the times at which EventBridge Scheduler starts the workflow.
+    The default is one minute past midnight on the first day of the month. If daylight saving time
+    skips the hour of a start, there is no start. No time zone skips a time from 4:00 to 22:00. On
+    the first day of a month, no time zone skips a time from 0:00 to 2:00. For any other time, also
+    set `catch_up_schedule`.
   EOT
   type        = string
   default     = "cron(1 0 1 * ? *)"

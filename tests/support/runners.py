@@ -24,12 +24,12 @@ def runs(command: str, runner: str, commands: Commands) -> bool:
     command if the code of the test, its fixtures or its helpers contains one of these:
 
     - the command as a string, or its words as a list.
-    - a call of `says` with the beginning of the command. `says` finds the only command on the pages that has
-      this beginning.
+    - a call of a method `says(beginning)` with the beginning of the command. This method returns the only
+      command on the pages that begins with this text.
     - for a make command: a list of words that is a part of the recipe of the command.
     - the path of a page and the number of a step, if this step of the page is the command.
 
-    A test also runs a make command if the recipe of the command starts pytest with the file of the test.
+    If the recipe of a make command starts pytest with the file of a test, this test also runs the command.
     """
     file, separator, name = runner.partition("::")
     if runner.startswith("make "):

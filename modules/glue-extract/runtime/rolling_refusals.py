@@ -320,7 +320,7 @@ def _is_spoken(state: str, found: str | None) -> bool:
 
 def _unspoken(state: str) -> str:
     default = (
-        "a value is not valid for its operation"
+        "an operation or function got a value that it does not accept"
         if state[:2] == "22"
         else "the error text is hidden, because it may contain values"
     )

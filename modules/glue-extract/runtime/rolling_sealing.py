@@ -68,7 +68,8 @@ class Sealing:
     def _compared(self, plain: File) -> File:
         """Return the plain file with the data about encryption of the published file, for the comparison.
 
-        If both files have the same content, the returned file also has the SHA-256 of the published file.
+        If the content before the encryption is the same, the returned file also has the SHA-256 of the
+        published, encrypted file.
         """
         entry = next(self._entries(plain.place), None)
         was = cast("Json | None", entry.get("encryption")) if entry else None

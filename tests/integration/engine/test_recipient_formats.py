@@ -72,7 +72,7 @@ def unpacked(path: Path, gpg: Gpg) -> bytes:
 
 
 @pytest.mark.parametrize("title", SECTIONS)
-def test_project_writes_each_file_as_the_page_recipient_formats_shows_it(
+def test_project_writes_each_file_as_the_page_about_recipient_formats_shows_it(
     title: str, loans: Store, gpg: Gpg, tmp_path: Path
 ) -> None:
     code, name, shown = SECTIONS[title]
@@ -107,5 +107,5 @@ def test_project_writes_each_file_as_the_page_recipient_formats_shows_it(
         subprocess.run(["sha256sum", "--check", "--quiet", f"{name}.sha256"], cwd=folder, check=True)
 
 
-def test_page_recipient_formats_describes_ten_formats() -> None:
+def test_page_about_recipient_formats_describes_ten_formats() -> None:
     assert len(SECTIONS) == 10

@@ -107,7 +107,7 @@ def test_parallel_reads_without_a_shared_snapshot_are_inconsistent(
 ) -> None:
     """Show that the test of consistent reads would fail if the engine did not share the snapshot.
 
-    The timing is random, so one wrong result in 100 reads is enough.
+    The timing is random, so the test reads up to 100 times, and passes as soon as one total is wrong.
     """
     if taken_away == "import":
         monkeypatch.setattr(Snapshot, "_import", lambda self: "SELECT 1")

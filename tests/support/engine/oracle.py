@@ -223,7 +223,10 @@ def _months(window: int | str, month: int) -> int:
 
 
 def _beyond(case: Case) -> set[str]:
-    """Return the tables on the paths to the recipient and the group by. Omit tables before the anchor."""
+    """Return the tables on the paths to the recipient and to the columns of the group by.
+
+    Leave out the tables before the anchor, the last table that all these paths have in common.
+    """
     return case.ways(case.recipient, *case.group_by.values()) - set(case.path(case.anchor)[:-1])
 
 

@@ -105,7 +105,7 @@ def _read_called(uses: str) -> dict[Any, Any]:
 def _path(uses: str) -> str:
     """Return the path and the ref of a called workflow, in the form of the claim `job_workflow_ref`.
 
-    A path that begins with `$/` names a workflow of this repository in the version of the caller.
+    A path that begins with `$/` refers to a workflow of this repository, at the same commit as the caller.
     """
     if uses.startswith("$/"):
         uses = f"{HOME}/{uses.removeprefix('$/')}@v{extracts.__version__}"

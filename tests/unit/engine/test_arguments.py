@@ -39,7 +39,7 @@ def test_flag_is_on_if_it_has_no_value_or_the_value_true_or_1(written: list[str]
     assert parse([*BASE, *written]).dry_run
 
 
-def test_argument_restate_is_refused_without_a_reason() -> None:
+def test_argument_restate_is_refused_if_the_reason_is_missing_or_empty() -> None:
     assert parse([*BASE, "--restate", "--reason", "late booking"]).restate
     for reason in ([], ["--reason", ""]):
         with pytest.raises(ExtractError, match=r"--restate needs --reason TEXT, which the manifest records"):

@@ -65,7 +65,7 @@ def test_error_suggests_another_unassigned_name_if_a_recipient_has_the_same_name
     assert caught.value.sentence.endswith('set unassigned="OTHER NAME"')
 
 
-def test_error_suggests_a_file_definition_for_unassigned_which_has_no_recipient_columns() -> None:
+def test_error_suggests_a_separate_file_for_unassigned_if_the_file_name_has_a_recipient_column() -> None:
     made = spec(
         file=File(name="{recipient[code]}.csv"),
         recipient_columns={"code": column("t0", "code")},

@@ -272,7 +272,7 @@ def test_fill_character_that_would_change_a_value_is_refused(label: str, fill: s
         assert caught.value.sentence == f'{what}: FixedWidth: "{label}": fill="{fill}" {why}'
 
 
-def test_fill_character_that_would_change_a_value_is_refused_without_a_recipients_table(
+def test_fill_character_that_would_change_a_number_is_refused_if_the_entity_has_the_recipient(
     tmp_path: Path,
 ) -> None:
     file = File(format=FixedWidth(WIDTHS | {"id": Field(-20, fill="-")}))

@@ -186,7 +186,9 @@ def test_change_in_the_git_folder_of_the_repository_does_not_change_the_hash_of_
     assert files(project) == before
 
 
-def test_line_that_is_added_to_files_txt_does_not_change_the_digest(project: Path) -> None:
+def test_digest_does_not_change_if_the_job_plan_adds_a_line_to_the_file_that_has_the_hash(
+    project: Path,
+) -> None:
     """The job `plan` runs code of the branch. This code can add lines to files.txt, which has the hash."""
     approved = digest(project, PLAN)
     shown = project.parent / "shown"

@@ -83,9 +83,9 @@ def is_at(expression: str) -> bool:
 
 
 def gap(expression: str) -> int:
-    """Return the smallest number of minutes between two starts in one hour of a cron schedule.
+    """Return the smallest number of minutes between two starts of a cron schedule in the same hour.
 
-    Return 60 if the schedule starts only once in an hour.
+    If the schedule starts at most once in each hour, return 60.
     """
     minutes: set[int] = set()
     for item in fields(expression)[0].split(","):

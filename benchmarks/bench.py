@@ -313,7 +313,7 @@ def ways(served: database.Database, shape: Shape, rounds: int) -> None:
         rows.append((way, times[0], ratios[0], times[2], times[1], ratios[1]))
     table(
         f"{shape.loans:,} loans, {shape.accounts:,} clients, {shape.branches:,} branches,"
-        f" a window of 3 months, {os.cpu_count()} cores, lowest values of {rounds} rounds",
+        f" a window of 3 months, {os.cpu_count()} cores; each value is the lowest of {rounds} rounds",
         ("way", "after start-up", "x floor", "whole process", "CPU", "x floor"),
         rows,
     )

@@ -79,7 +79,7 @@ def main() -> None:
             script.write_text(imports + groups.SPEC.replace("run(Extract(", f"run(Extract(file={form},"))
             works[label] = partial(run, script, served, Path(name))
         costs = measure.rounds(given.rounds, works)
-    title = f"{given.groups:,} rows, lowest values of {given.rounds} rounds"
+    title = f"{given.groups:,} rows; each value is the lowest of {given.rounds} rounds"
     table = Table(title=title, title_justify="left")
     titles = ("file", "CPU time", "CPU time of the process", "x default", "wall", "x default", "memory")
     for number, column in enumerate(titles):

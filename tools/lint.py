@@ -25,7 +25,11 @@ ACCEPTED = Path(__file__).with_name("accepted.toml")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A finding about a document. `issue` is the name of the issue in parliament, or "MACHINE"."""
+    """A finding about a document.
+
+    For a policy, `issue` is the kind of the finding, for example "RESOURCE_STAR": parliament chooses this
+    name. For a state machine, `issue` is always "MACHINE".
+    """
 
     document: Document
     issue: str

@@ -234,8 +234,9 @@ locals {
   # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
   trusted = {
     # A plan runs code of the branch: providers and data sources. If plan_environment is set, a
-    # person must approve before this code gets the role. Then the subject "pull_request" is not
-    # trusted, because a branch could delete the line `environment:` of its workflow.
+    # person must approve before code of a pull request gets the role. In this case, the role does
+    # not trust the subject "pull_request". If it did, a branch could delete the line `environment:`
+    # of its workflow and get the role without approval.
     plan = {
       subjects = [
         var.plan_environment == null ? "pull_request" : "environment:${var.plan_environment}",

@@ -41,7 +41,7 @@ def choose(found: Finding, wrong: str) -> str:
         typer.secho(printable(f"✗ {wrong}."), fg="red", err=True)
     offered = found.candidates or tuple(filter(None, [found.answer]))
     typer.echo(f"\n{new.questions()[found.question].prompt}", err=True)
-    typer.echo(one_line(f"In the database: {found.because}:"), err=True)
+    typer.echo(one_line(f"Candidates from the database ({found.because}):"), err=True)
     for number, text in enumerate(_shown(found.question, offered), start=1):
         typer.echo(one_line(f"  {number}  {text}"), err=True)
     said = _prompt("Number or answer", "1" if offered else None)

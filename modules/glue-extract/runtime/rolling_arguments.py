@@ -135,11 +135,11 @@ def parse(argv: list[str]) -> Arguments:
             if not equals:
                 # Read the word after a flag as its value, even an unknown word, because the word may mean
                 # "no".
-                value = rest.pop(0) if rest and not _is_argument(rest[0], anything=True) else "true"
+                value = rest.pop(0) if rest and not _is_argument(rest[0], any_name=True) else "true"
             flags[name] = _truth(name, value)
         elif name in _VALUES:
             if not equals:
-                if not rest or _is_argument(rest[0], anything=name != "reason"):
+                if not rest or _is_argument(rest[0], any_name=name != "reason"):
                     raise _wrong(f"--{name} needs a value")
                 value = rest.pop(0)
             values[name] = value.strip(None if name == "reason" else _BLANKS)
@@ -211,14 +211,14 @@ def _is_in(folder: str, output: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _is_argument(token: str, *, anything: bool) -> bool:
-    """Return whether a token is the name of an argument, which begins with "--".
+def _is_argument(token: str, *, any_name: bool) -> bool:
+    """Return whether a token begins with "--" and the name of an argument.
 
-    If `anything` is true, every token that begins with "--" is a name. If it is false, only names of known
-    arguments of the engine or of Glue are names.
+    If `any_name` is true, every text after "--" counts as a name. If `any_name` is false, the name must be an
+    argument that the engine or Glue knows.
     """
     known = (*_VALUES, *_FLAGS, *map(str.lower, _GLUE), "job_run_id", *_GUARDED)
-    return token.strip().startswith("--") and (anything or _split(token)[0].lower() in known)
+    return token.strip().startswith("--") and (any_name or _split(token)[0].lower() in known)
 
 
 def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str, job_name: str | None) -> Arguments:

@@ -50,7 +50,10 @@ def decimal(digits: int) -> str:
 
 
 def finite(sql: str) -> str:
-    """Return a number as text for Spark, or NULL for NaN and Infinity, which the control totals report."""
+    """Return the SQL of a number's text for Spark.
+
+    For NaN and Infinity, the SQL gives NULL. The check of the control totals refuses NaN and Infinity.
+    """
     return f"nullif(nullif(nullif({sql}::text, 'NaN'), 'Infinity'), '-Infinity')"
 
 

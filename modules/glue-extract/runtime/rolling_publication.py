@@ -199,7 +199,7 @@ def refused(store: Store, made: Plan) -> str | None:
         return f"{names} {verb} from the manifest ({_revision(made)})"
     elif not made.differing:
         return None
-    return f"{names} {are} in the target with different bytes, but without a manifest or a claim of a run"
+    return f"{names} {are} in the target with different bytes, but in no manifest and in no claim"
 
 
 def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:

@@ -36,8 +36,9 @@ def read(
 ) -> Result:
     """Run all queries. Store the rows of the large queries in `folder` and not in memory.
 
-    If a small query can find the recipients, two errors are reported before the large queries run: a
-    recipient without a key for its encrypted file, and an entry of `files` that names no recipient.
+    In some extracts, a small query finds all recipients before the large queries run. Then the run fails
+    before the large queries if the encrypted file of a recipient has no key, or if an entry of `files` does
+    not name a recipient.
     """
     span = Span.of(resolved, periods)
     facts = rolling_result.facts(resolved, rolling_queries.checks(resolved, span, cutoff), session)

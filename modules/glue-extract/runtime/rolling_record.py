@@ -22,8 +22,8 @@ TEXT, NUMBER, METRIC, DATE, OTHER = "text", "number", "metric", "date", "other" 
 _FORMULA, _SIGN = "=@\uff1d\uff20\ufe66\ufe6b", "+\uff0b\uff0d\ufe62\ufe63-"
 _START = _FORMULA + _SIGN
 _STARTS = frozenset(_START)
-# Characters that a spreadsheet may remove before a formula: spaces, controls, marks of direction, and
-# characters without width.
+# A spreadsheet may ignore these characters at the beginning of a formula: spaces, control characters,
+# characters that set the direction of a text, and characters without width.
 _HIDDEN = (
     r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
     r"\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"

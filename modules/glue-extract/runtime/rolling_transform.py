@@ -5,10 +5,14 @@ If the anchor of the groups (`rolling_joins.anchor`) is the entity, the frame al
 windows, in segment 0.
 
 - The frame has the columns of the entity that the spec names, the columns in `transform_columns`, and
-  `rolling_segment`. Each column has the same name as in the source. A column that a metric or a condition
-  uses as a number is decimal(38, digits). Other whole numbers are bigint, and numeric with declared digits is
-  decimal(38, digits). Boolean and date keep their types. Timestamps keep their types, unless a file shows
-  them or a join compares them. All other columns are text, as PostgreSQL writes it.
+  `rolling_segment`. Each column has the same name as in the source. The first matching rule decides the type
+  of a column:
+  - A column that a metric or its condition uses as a number is decimal(38, digits).
+  - A column of a whole-number type is bigint.
+  - A numeric column with a declared scale is decimal(38, digits).
+  - A boolean or date column keeps its type.
+  - A timestamp column keeps its type if no file shows the column and no join compares it.
+  - Every other column is text, in the form that PostgreSQL writes.
 - A transform may remove, add and change rows. It must return at least the columns of the spec and
   `rolling_segment`. A number may become another decimal or whole number, but never a float. A row must stay
   in its segment.

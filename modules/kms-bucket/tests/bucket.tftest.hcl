@@ -99,7 +99,7 @@ run "bucket_policy_denies_insecure_requests_and_allows_nothing" {
         Null = { "s3:x-amz-server-side-encryption-customer-algorithm" = "false" }
       }
     }
-    error_message = "TLS below 1.2 is denied. Uploads may name the bucket's key or no key."
+    error_message = "TLS below 1.2 is denied. An upload may name only the KMS key of the bucket."
   }
   assert {
     condition = (

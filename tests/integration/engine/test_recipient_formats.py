@@ -1,4 +1,7 @@
-"""A stamped project with a format of docs/how-to/recipient-formats.md writes the file that the page shows."""
+"""The page docs/how-to/recipient-formats.md shows formats and their files.
+
+For each format, a run with this format writes the same file as the page shows.
+"""
 
 from __future__ import annotations
 

@@ -173,7 +173,8 @@ def test_cookiecutter_replay_accepts_non_ascii_names_but_refuses_a_missing_answe
     done = replayed("same")
     assert done.returncode == 0, done.stderr
     assert tree(tmp_path / "same/bank-loans") == tree(project)
-    del kept["cookiecutter"]["delimiter"]  # like a replay file of a version without this question
+    # A version without the question `delimiter` writes a replay file without an answer to this question.
+    del kept["cookiecutter"]["delimiter"]
     assert replayed("none").returncode == 1
     assert not (tmp_path / "none").exists()
 

@@ -79,7 +79,7 @@ def test_error_for_an_ambiguous_question_names_the_candidates_that_cannot_be_ans
     ]
 
 
-def test_path_with_a_name_that_an_answer_cannot_contain_is_refused(
+def test_path_is_refused_if_an_answer_cannot_contain_one_of_its_names(
     awkward: str, extracts: Extracts, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(awkward, "--entity", "sales")["public.sales"]["paths"]

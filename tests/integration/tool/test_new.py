@@ -219,9 +219,11 @@ def test_number_selects_a_candidate(
     terminal: Callable[..., pexpect.spawn], shops: str, tmp_path: Path
 ) -> None:
     at = terminal("new", "--database-url", shops, "--metric", "price")
-    at.expect('there is no column "price".*In the database: the only number in sales:.*1  paid')
+    at.expect(
+        r'there is no column "price".*Candidates from the database \(the only number in sales\):.*1  paid'
+    )
     at.sendline("1")
-    at.expect("the paths from sales end at 2 tables:.*2  region_name = regions.name")
+    at.expect(r"the paths from sales end at 2 tables\):.*2  region_name = regions.name")
     at.sendline("3")
     at.expect("✗ 3 is not a number from 1 to 2.*2  region_name = regions.name")
     at.sendline("2")

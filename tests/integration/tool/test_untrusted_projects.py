@@ -69,12 +69,12 @@ def test_update_runs_no_hook_of_a_release_older_than_the_oldest_safe_release(pro
 
 
 @pytest.mark.parametrize("named", [ADDRESS, f"{ADDRESS}.git", f"{ADDRESS}/"])
-def test_template_of_this_repository_is_trusted_without_the_option_template(named: str) -> None:
+def test_template_of_this_repository_is_trusted_even_if_no_option_names_it(named: str) -> None:
     assert homes.runnable(named, None, "bank") == named
 
 
 @pytest.mark.parametrize("named", [f"{ADDRESS}-evil", f"{ADDRESS}/../evil", ".", "\x1b[2Jhome"])
-def test_template_of_another_repository_is_refused_without_the_option_template(named: str) -> None:
+def test_template_of_another_repository_is_refused_if_no_option_names_it(named: str) -> None:
     with pytest.raises(ExtractsError, match="add --template") as refused:
         homes.runnable(named, None, "bank")
     assert "\x1b" not in str(refused.value)

@@ -59,8 +59,8 @@ def percentile(numbers: Sequence[Fraction], hundredths: int) -> Fraction:
 
 def root(square: Fraction, scale: int) -> str:
     """Return the square root, rounded half up."""
-    # To round half up, compute the root in half units of its last digit. `isqrt` returns the number of whole
-    # half units. If this number is odd, the root is rounded up.
+    # The result is a number of steps of 1 / 10**scale. `isqrt` returns the number of whole half steps in the
+    # root. Half of this number, rounded up, is the number of steps: 3 half steps become 2 steps.
     wide = square * 4 * 100**scale
     rounded = (math.isqrt(wide.numerator // wide.denominator) + 1) // 2
     return text(Fraction(rounded, 10**scale), scale)

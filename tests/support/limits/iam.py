@@ -24,12 +24,12 @@ def trust(text: str) -> Parameters:
 
 
 def statement(**elements: Any) -> Parameters:
-    """Return a request for an inline policy. Change these elements of its only statement."""
+    """Return a request for an inline policy. Its only statement is STATEMENT with the given changes."""
     return inline(document(changed(STATEMENT, **elements)))
 
 
 def trusting(**elements: Any) -> Parameters:
-    """Return a request for a trust policy. Change these elements of its only statement."""
+    """Return a request for a trust policy. Its only statement is TRUST with the given changes."""
     return trust(document(changed(TRUST, **elements)))
 
 

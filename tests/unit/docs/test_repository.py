@@ -24,7 +24,7 @@ PAGES = sorted(
 )
 
 
-def test_tool_engine_template_and_changelog_have_the_same_version() -> None:
+def test_version_is_the_same_in_the_tool_the_engine_the_template_and_the_changelog() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert extracts.__version__ == version
     assert rolling_extract.__version__ == version

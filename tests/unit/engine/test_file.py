@@ -144,7 +144,7 @@ def test_formula_after_a_possible_field_separator_is_defused(text: str, defused:
     texts=st.lists(st.text(alphabet=";,|\t\r\n\"'=+-@\x01\uff1d x", max_size=12), min_size=1, max_size=3),
     separator=st.sampled_from(",;|\t"),
 )
-def test_file_has_no_formula_for_any_field_separator_of_the_reader(texts: list[str], separator: str) -> None:
+def test_no_cell_is_a_formula_if_the_reader_uses_another_separator(texts: list[str], separator: str) -> None:
     lines = [written(line(text, f"A{text}", "1")) for text in texts]
     read = csv.reader(io.StringIO(b"".join(lines).decode(), newline=""), delimiter=separator)
     cells = [cell.lstrip("\x01") for cells in read for cell in cells]

@@ -78,7 +78,7 @@ def test_texts_and_dates_are_quoted_if_quoting_is_nonnumeric() -> None:
         ),
     ],
 )
-def test_error_for_a_value_that_the_format_does_not_allow_names_row_and_column(
+def test_value_that_does_not_fit_the_format_is_reported_with_its_row_and_column(
     form: Csv, cells: list[str | None], message: str
 ) -> None:
     with pytest.raises(ExtractError, match=r'row 7, column "(branch|day)": ') as caught:

@@ -268,7 +268,7 @@ def test_only_a_whole_download_starts_a_receipt(send: Tried, size: int, told: li
 @pytest.mark.parametrize(
     ("modified", "told"), [("08:15:30", ["a.csv"]), ("08:15:31", []), ("08:15:32", []), ("08:15:40", [])]
 )
-def test_download_of_a_file_that_changed_after_the_client_opened_it_has_no_receipt(
+def test_download_has_no_receipt_if_the_file_changed_after_the_client_opened_it(
     send: Tried, aws: Cloud, modified: str, told: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The client has read the old version, but the receipt would contain the ETag of the new version."""

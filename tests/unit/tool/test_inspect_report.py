@@ -14,7 +14,7 @@ LINK = "[link=https://evil.example]bank[/link]"
 
 
 def shown(name: str) -> str:
-    """Return the report that a terminal shows for a database in which every name is `name`."""
+    """Return the report that a terminal shows. All tables and columns in this report have the name `name`."""
     date = Date(column=name, type="date", indexed=True, advice=name)
     entity = Described(
         schema=name,

@@ -70,7 +70,8 @@ def test_failed_preview_says_that_nothing_was_written_even_if_the_engine_publish
     assert failure(LOG, "") == ""
 
 
-# The messages of the engine about these options never appear in a preview. Each value says why.
+# A preview never shows a message of the engine about one of these options. The key is the option, and the
+# value is the reason.
 NOT_IN_A_PREVIEW = {
     **dict.fromkeys(("--restate", "--reason", "--dry-run"), "the engine writes to an empty folder"),
     **dict.fromkeys(

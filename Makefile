@@ -25,7 +25,7 @@ test-unit: $(READY)
 # pytest runs the test files in the order of the folders. The files in e2e/ take the longest and start first, so that all
 # workers end at about the same time.
 test: $(READY)
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Tests with ten thousand random databases. They take longer than the usual timeout of a test.
 test-deep: $(READY)

@@ -59,8 +59,8 @@ output "log_groups" {
 }
 
 locals {
-  # AWS documents no console host for the partitions that are not in this map. Their host is
-  # "console." and the DNS suffix of the partition.
+  # AWS documents the console hosts of only these partitions. In any other partition, the host is
+  # "console." followed by the DNS suffix of the partition.
   _console_hosts = {
     aws        = "console.aws.amazon.com"
     aws-cn     = "console.amazonaws.cn"

@@ -84,7 +84,7 @@ def test_ci_succeeds_if_all_targets_succeed(github: GitHub) -> None:
     run = github.run("ci.yml", github.pull_request(1, "main"))
     assert run.failures == {}
     assert {"test (unit)", "test (integration/engine)", "all-green"} <= run.jobs.keys()
-    assert "pytest -n 4 --dist loadfile --no-loadscope-reorder tests/unit" in run.jobs["test (unit)"].log
+    assert "pytest -n 3 --dist loadfile --no-loadscope-reorder tests/unit" in run.jobs["test (unit)"].log
 
 
 @pytest.mark.parametrize("target", ["lint", "test", "checkov"])

@@ -159,7 +159,7 @@ def test_trust_policies_of_all_services_except_ec2_require_the_source_account() 
 
 def test_modules_define_the_hosts_of_the_aws_console_in_the_same_way() -> None:
     texts = [path.read_text() for module in NAMES for path in (MODULES / module).glob("*.tf")]
-    rule = re.compile(r"  # AWS documents no console host.*?\n  _console  +=.*?\n", re.DOTALL)
+    rule = re.compile(r"  # AWS documents the console hosts.*?\n  _console  +=.*?\n", re.DOTALL)
     rules = [rule.search(text) for text in texts]
     found = [match[0] for match in rules if match]
     assert len(found) == 2
